@@ -1,0 +1,27 @@
+/** 16-bit floats to and from float32. Halves travel as their bits in a Uint16Array, little-endian like the machine. */
+
+export function fromHalf(bits: Uint16Array<ArrayBuffer>): Float32Array<ArrayBuffer> {
+  return new Float32Array(new Float16Array(bits.buffer, bits.byteOffset, bits.length))
+}
+
+/** Round to the nearest half, ties to even; values past ±65504 become infinite. */
+export function toHalf(values: Float32Array): Uint16Array<ArrayBuffer> {
+  return new Uint16Array(new Float16Array(values).buffer)
+}
+
+export function fromBfloat16(bits: Uint16Array): Float32Array<ArrayBuffer> {
+  const out = new Uint32Array(bits.length)
+  for (let i = 0; i < bits.length; i++) out[i] = bits[i]! << 16
+  return new Float32Array(out.buffer)
+}
+
+/** Round to the nearest bfloat16, ties to even; a NaN stays one (rounding alone could carry it over to infinity). */
+export function toBfloat16(values: Float32Array): Uint16Array<ArrayBuffer> {
+  const words = new Uint32Array(values.buffer, values.byteOffset, values.length)
+  const out = new Uint16Array(values.length)
+  for (let i = 0; i < out.length; i++) {
+    const word = words[i]!
+    out[i] = (word & 0x7fffffff) > 0x7f800000 ? (word >>> 16) | 0x40 : (word + 0x7fff + ((word >>> 16) & 1)) >>> 16
+  }
+  return out
+}
