@@ -1,0 +1,43 @@
+/** What a story model is to everything above it: a request in, stages, steps and finished frames out. */
+import type { StoryRequest } from '../../../contract/story.ts'
+
+export type Device = 'cpu' | 'webgpu' | 'cuda'
+
+/** One finished picture: `rgb` is height × width × 3 bytes, row by row, and belongs to whoever received it. */
+export interface StoryFrameResult {
+  index: number
+  rgb: Uint8Array
+  width: number
+  height: number
+  seed: number
+}
+
+export type StoryEvent =
+  | { type: 'stage'; stage: 'loading_model' | 'encoding_text' | 'sampling' | 'decoding' }
+  | { type: 'step'; step: number; steps: number }
+  | { type: 'frame'; frame: StoryFrameResult }
+
+export interface TellOptions {
+  seed: number
+  /** Aborting ends the generator at the next step; whether it returns or throws then is the model's choice. */
+  signal: AbortSignal
+  /** Frames that are already finished: sampled only as far as the others need them, and not yielded. */
+  skip?: ReadonlySet<number>
+}
+
+export interface StoryModel {
+  name: string
+  defaultSize: { width: number; height: number }
+  tell(request: StoryRequest, options: TellOptions): AsyncGenerator<StoryEvent>
+  close(): Promise<void>
+}
+
+/** A module whose `openStoryModel` opens the model in `folder`; `story/open.ts` is the real one. */
+export interface StoryModelModule {
+  openStoryModel(options: { folder: string; device: Device }): Promise<StoryModel>
+}
+
+/** The story itself cannot be told by this model, however often it is tried: an unknown scheduler, a size too large. */
+export class StoryRejected extends Error {
+  override name = 'StoryRejected'
+}
