@@ -1,0 +1,79 @@
+/** Open models. This folder alone knows onnxruntime. */
+import { InferenceSession, Tensor } from 'onnxruntime-node'
+import { encodeModel } from '../graph/onnx.ts'
+import type { DType, Value } from '../graph/value.ts'
+
+export type TensorData = Float32Array | BigInt64Array | Int32Array | Uint8Array | Uint16Array
+
+export interface HostTensor {
+  readonly data: TensorData
+  readonly shape: readonly number[]
+}
+
+export interface SessionOptions {
+  /** Folder of the weight files that the graph points into. */
+  weights?: string
+  threads?: number
+  device?: 'cpu' | 'webgpu' | 'cuda'
+  /** Write onnxruntime's own profile to files that start with this. */
+  profile?: string
+}
+
+export interface Session {
+  readonly inputs: readonly string[]
+  run(feeds: Readonly<Record<string, HostTensor>>): Promise<Record<string, HostTensor>>
+  close(): Promise<void>
+}
+
+/** Open the model that computes `outputs`. Feeds are borrowed for the time of a run, never copied on the CPU. */
+export async function openSession(outputs: Readonly<Record<string, Value>>, options: SessionOptions = {}) {
+  return openModel(encodeModel(outputs), options)
+}
+
+export async function openModel(model: Uint8Array, options: SessionOptions = {}): Promise<Session> {
+  const { weights, threads, device = 'cpu', profile } = options
+  const session = await InferenceSession.create(model, {
+    executionProviders: device === 'cpu' ? ['cpu'] : [device, 'cpu'],
+    logSeverityLevel: 3,
+    graphOptimizationLevel: 'all',
+    ...(threads ? { intraOpNumThreads: threads } : {}),
+    ...(profile ? { enableProfiling: true, profileFilePrefix: profile } : {}),
+    extra: {
+      session: { ...(weights ? { model_external_initializers_file_folder_path: weights } : {}) },
+    },
+  })
+  return {
+    inputs: session.inputNames,
+    async run(feeds) {
+      const tensors = Object.fromEntries(session.inputNames.map((name) => [name, toTensor(name, feeds[name])]))
+      const results = await session.run(tensors)
+      return Object.fromEntries(Object.entries(results).map(([name, tensor]) => [name, fromTensor(name, tensor)]))
+    },
+    async close() {
+      if (profile) session.endProfiling()
+      await session.release()
+    },
+  }
+}
+
+const typeOf = (data: TensorData): DType =>
+  data instanceof Float32Array
+    ? 'float32'
+    : data instanceof BigInt64Array
+      ? 'int64'
+      : data instanceof Int32Array
+        ? 'int32'
+        : data instanceof Uint8Array
+          ? 'uint8'
+          : 'float16'
+
+function toTensor(name: string, value: HostTensor | undefined): Tensor {
+  if (!value) throw new TypeError(`run: input '${name}' is not fed`)
+  return new Tensor(typeOf(value.data) as 'float32', value.data as Float32Array, value.shape)
+}
+
+function fromTensor(name: string, tensor: { data: unknown; dims: readonly number[] }): HostTensor {
+  const { data, dims } = tensor
+  if (!ArrayBuffer.isView(data)) throw new TypeError(`run: output '${name}' is not numeric`)
+  return { data: data as TensorData, shape: dims }
+}
