@@ -1,0 +1,45 @@
+/** Errors on the wire: RFC 9457 problem documents. `type` is `/problems/<name>`, a path that the edge itself answers. */
+import { z } from 'zod'
+
+/** name: [status, title, what it means and what to do]. */
+export const PROBLEMS = {
+  'malformed-json': [400, 'Malformed JSON', 'The body could not be read as JSON.'],
+  'bad-signature': [400, 'Bad signature', 'The webhook headers do not prove that the body comes from a runner.'],
+  unauthorized: [401, 'Unauthorized', 'Send the header "Authorization: Bearer <API key>" with a key that is in force.'],
+  'not-found': [404, 'Not found', 'Nothing is there, or it belongs to another API key.'],
+  'method-not-allowed': [405, 'Method not allowed', 'The header "Allow" lists the methods of this path.'],
+  'stale-lease': [409, 'Stale lease', 'The story is no longer lent under this token. Drop the work on it.'],
+  'frames-missing': [409, 'Frames missing', 'A story completes only when every frame has been uploaded.'],
+  'too-large': [413, 'Body too large', 'The body is over the limit of this path.'],
+  validation: [422, 'Invalid input', 'Each entry of "errors" points at a value and says what would be right.'],
+  internal: [500, 'Internal error', 'The fault is ours. Quote request_id when reporting it.'],
+} as const satisfies Record<string, readonly [number, string, string]>
+export type ProblemName = keyof typeof PROBLEMS
+
+export const Problem = z.object({
+  type: z.string().meta({ example: '/problems/validation' }),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string(),
+  errors: z
+    .array(z.object({ pointer: z.string().describe('JSON pointer (RFC 6901) into the body'), message: z.string() }))
+    .optional(),
+  request_id: z.string(),
+})
+export type Problem = z.infer<typeof Problem>
+
+/** RFC 6901 pointer of a zod issue's path. */
+export const pointer = (path: readonly PropertyKey[]) =>
+  path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
+
+/**
+ * One entry per wrong value. An unknown field is pointed at itself, not at the object it stands in; the branch of a
+ * union is not: what would be right is in the union's own message.
+ */
+export function issuesOf(error: z.ZodError): { pointer: string; message: string }[] {
+  return error.issues.flatMap((issue) =>
+    issue.code === 'unrecognized_keys'
+      ? issue.keys.map((key) => ({ pointer: pointer([...issue.path, key]), message: 'unknown field' }))
+      : [{ pointer: pointer(issue.path), message: issue.message }],
+  )
+}

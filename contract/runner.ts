@@ -1,0 +1,87 @@
+/**
+ * What crosses the wire between a runner and the edge.
+ *
+ * A runner claims a story and holds it by a lease: a secret token and an end. Every later call shows the token, as the
+ * header `x-lease-token` or in the body of an event, and is answered 409 `stale-lease` once the story has gone to
+ * someone else, ended or was canceled; the runner then drops the work. Calls under `/runner/` but `/runner/webhooks`
+ * carry `Authorization: Bearer <RUNNER_TOKEN>`; events are signed per Standard Webhooks instead.
+ */
+import { z } from 'zod'
+import { Progress, StoryError, StoryId, StoryRequest, StoryStatus } from './story.ts'
+
+export const LEASE_HEADER = 'x-lease-token'
+/** The seed a frame was drawn from, on `PUT …/frames/{index}`. */
+export const SEED_HEADER = 'x-frame-seed'
+export const MAX_CLAIM_WAIT_SECONDS = 25
+/** Bytes of one PNG. */
+export const MAX_IMAGE_BYTES = 8 * 1024 * 1024
+
+const Time = z.iso.datetime()
+export const LeaseToken = z.string().min(16).max(128)
+
+/** `POST /runner/claim`: answered 200 with a `Claim`, or 204 when `wait` seconds passed without one. */
+export const ClaimRequest = z.strictObject({
+  runner: z.string().min(1).max(100).describe('Names the runner in logs and in the story'),
+  model: z.string().min(1).max(100).describe('The model it serves; only stories for this model are lent to it'),
+  wait: z.number().min(0).max(MAX_CLAIM_WAIT_SECONDS).default(0),
+})
+export type ClaimRequest = z.infer<typeof ClaimRequest>
+
+export const Claim = z.object({
+  id: StoryId,
+  story: StoryRequest,
+  /** Drawn at acceptance when the request had none, so that every attempt draws the same pictures. */
+  seed: z.int(),
+  model: z.string(),
+  attempt: z.int().min(1),
+  lease_token: LeaseToken,
+  lease_until: Time,
+  /** The lease as a duration, for runners whose clock is off: a heartbeat is due well before it has passed. */
+  lease_seconds: z.number().positive(),
+  /** Indexes of frames that an earlier attempt finished; they need not be drawn again. */
+  finished_frames: z.array(z.int().min(0)),
+})
+export type Claim = z.infer<typeof Claim>
+
+/** `POST /runner/stories/{id}/heartbeat`. On `cancel`, stop and post `story.canceled`. */
+export const Heartbeat = z.object({ lease_until: Time, lease_seconds: z.number().positive(), cancel: z.boolean() })
+export type Heartbeat = z.infer<typeof Heartbeat>
+
+/** `PUT /runner/stories/{id}/frames/{index}` and `…/storyboard`: a frame that is already there stays as it is. */
+export const StoredImage = z.object({ sha256: z.string(), width: z.int(), height: z.int() })
+export type StoredImage = z.infer<typeof StoredImage>
+
+/** `POST /runner/stories/{id}/release`: the story is queued again at once, and the attempt is not held against it. */
+export const Released = z.object({ status: StoryStatus })
+export type Released = z.infer<typeof Released>
+
+const event = <Type extends string, Data extends z.ZodRawShape>(type: Type, data: Data) =>
+  z.strictObject({
+    type: z.literal(type),
+    timestamp: Time,
+    data: z.strictObject({
+      story_id: StoryId,
+      lease_token: LeaseToken,
+      /** Counts the events of one lease from 1; an event that arrives after a later one changes nothing. */
+      sequence: z.int().min(1),
+      ...data,
+    }),
+  })
+
+/** The body of `POST /runner/webhooks`. A repeated `webhook-id` is answered 200 and changes nothing. */
+export const RunnerEvent = z.discriminatedUnion('type', [
+  event('story.started', {}),
+  event('story.progress', { progress: Progress }),
+  event('story.frame.completed', { index: z.int().min(0), progress: Progress }),
+  /** 409 `frames-missing` unless every frame is stored. */
+  event('story.completed', {}),
+  /** `retryable`: the fault lay with the machine, not the story; it is queued again while attempts are left. */
+  event('story.failed', { error: StoryError, retryable: z.boolean() }),
+  /** Confirms a cancellation that the runner learnt of. */
+  event('story.canceled', {}),
+])
+export type RunnerEvent = z.infer<typeof RunnerEvent>
+
+/** Where the event left the story: a completion that crosses a cancellation ends as `canceled`. */
+export const EventReceipt = z.object({ status: StoryStatus, cancel: z.boolean(), duplicate: z.boolean() })
+export type EventReceipt = z.infer<typeof EventReceipt>

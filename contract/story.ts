@@ -1,0 +1,229 @@
+/** What crosses the wire between an app and the edge: the story an app posts, and the story it reads back. */
+import { z } from 'zod'
+
+export const LIMITS = {
+  frames: 12,
+  characters: 4,
+  references: 4,
+  title: 200,
+  style: 500,
+  prompt: 1000,
+  name: 40,
+  description: 500,
+  /** Characters of one reference picture given as a data URI. */
+  dataUri: 256 * 1024,
+  side: { min: 64, max: 1024, multiple: 8 },
+  steps: 100,
+  metadata: { entries: 16, key: 64, value: 256 },
+} as const
+
+const text = (max: number) =>
+  z
+    .string({ error: (issue) => (issue.input === undefined ? 'required' : undefined) })
+    .trim()
+    .min(1, 'must not be blank')
+    .max(max, `at most ${max} characters`)
+
+/** Names a character inside one story: `fox`, `old-sailor_2`. */
+export const CharacterId = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/, '1-32 letters, digits, - or _, beginning with a letter or digit')
+
+const Reference = z.union([z.url({ protocol: /^https$/ }).max(2048), DataUri()], {
+  error: `an https URL, or data:image/(png|jpeg|webp);base64,… of at most ${LIMITS.dataUri} characters`,
+})
+
+export const Character = z.strictObject({
+  id: CharacterId,
+  name: text(LIMITS.name).describe('How the prompts call the character; no other character may share it'),
+  description: text(LIMITS.description).describe('What the character looks like; put in where a prompt names it'),
+  references: z.array(Reference).max(LIMITS.references).optional().describe('Pictures of the character'),
+})
+
+export const FrameRequest = z.strictObject({
+  prompt: text(LIMITS.prompt),
+  characters: z
+    .array(CharacterId)
+    .max(LIMITS.characters)
+    .optional()
+    .describe('Ids of the characters in this frame; when left out, those whose name the prompt contains'),
+})
+
+const within = <T extends z.ZodNumber>(type: T, min: number, max: number) =>
+  type.min(min, `${min} to ${max}`).max(max, `${min} to ${max}`)
+
+const Side = within(z.int(), LIMITS.side.min, LIMITS.side.max)
+  .multipleOf(LIMITS.side.multiple, `a multiple of ${LIMITS.side.multiple}`)
+  .nullable()
+  .default(null)
+  .describe('Pixels; null for the size the model was trained at')
+
+const Strength = within(z.number(), 0, 1)
+
+export const Consistency = z.strictObject({
+  synchronizer: Strength.optional().describe('How much the frames attend to each other; 0 turns it off'),
+  injector: Strength.optional().describe('How much reference pictures weigh; 0 turns it off'),
+  regions: z.boolean().optional().describe('Whether face, upper and lower body are taken from references separately'),
+})
+
+/** Names that a webhook subscription can ask for; `completed` is every terminal state, whatever its outcome. */
+export const WebhookEvent = z.enum(['start', 'frame', 'progress', 'completed'])
+export type WebhookEvent = z.infer<typeof WebhookEvent>
+
+const { entries, key, value } = LIMITS.metadata
+const Metadata = z
+  .record(z.string().min(1).max(key), z.union([z.string().max(value), z.number(), z.boolean(), z.null()]))
+  .refine((data) => Object.keys(data).length <= entries, `at most ${entries} entries`)
+  .describe('Handed back unchanged in every view of the story')
+
+/** The body of `POST /stories`, and one line of `npm run generate`. Null means: the model decides. */
+export const StoryRequest = z
+  .strictObject({
+    title: text(LIMITS.title).nullable().default(null),
+    style: text(LIMITS.style).nullable().default(null).describe('Goes before every prompt'),
+    characters: z.array(Character).max(LIMITS.characters, `at most ${LIMITS.characters} characters`).default([]),
+    frames: z
+      .array(FrameRequest, { error: (issue) => (issue.input === undefined ? 'required' : undefined) })
+      .min(1, 'at least 1 frame')
+      .max(LIMITS.frames, `at most ${LIMITS.frames} frames`),
+    negative_prompt: text(LIMITS.prompt).nullable().default(null),
+    width: Side,
+    height: Side,
+    steps: within(z.int(), 1, LIMITS.steps).nullable().default(null),
+    guidance_scale: within(z.number(), 0, 30).nullable().default(null),
+    seed: z.int().min(0).nullable().default(null).describe('0 to 2^53 - 1; null for a seed drawn at acceptance'),
+    scheduler: z
+      .string()
+      .regex(/^[A-Za-z0-9_-]{1,64}$/, '1-64 letters, digits, - or _')
+      .nullable()
+      .default(null)
+      .describe("Name of a scheduler of the runner; null for the model's own"),
+    model: z
+      .string()
+      .regex(/^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}$/, 'the name of a model, such as story-mini')
+      .nullable()
+      .default(null),
+    consistency: Consistency.default({}),
+    webhook: z
+      .url({ protocol: /^https?$/, error: 'an absolute http(s) URL' })
+      .max(2048)
+      .nullable()
+      .default(null),
+    webhook_events_filter: z.array(WebhookEvent).min(1).default(['start', 'frame', 'completed']),
+    metadata: Metadata.default({}),
+  })
+  .superRefine(checkReferencesBetweenParts)
+export type StoryRequest = z.infer<typeof StoryRequest>
+export type StoryInput = z.input<typeof StoryRequest>
+
+export const StoryId = z
+  .string()
+  .regex(/^[a-z2-7]{26}$/, 'a story id has 26 characters of a-z and 2-7')
+  .meta({ example: 'ufawqhfynnddngldkgtslldrkq' })
+
+export const StoryStatus = z.enum(['queued', 'running', 'succeeded', 'failed', 'canceled'])
+export type StoryStatus = z.infer<typeof StoryStatus>
+export const isTerminal = (status: StoryStatus) => status !== 'queued' && status !== 'running'
+
+export const Stage = z.enum(['loading_model', 'encoding_text', 'sampling', 'decoding'])
+export const Progress = z.strictObject({
+  stage: Stage,
+  step: z.int().min(0).describe('Sampling steps done'),
+  steps: z.int().min(0).describe('Sampling steps in all; 0 while unknown'),
+  fraction: z.number().min(0).max(1).describe('Of the whole story, for a bar'),
+  frame: z.int().min(0).optional().describe('The frame being worked on, when it is a single one'),
+})
+export type Progress = z.infer<typeof Progress>
+
+const Time = z.iso.datetime().meta({ example: '2026-11-23T17:00:00.123Z' })
+
+export const FrameView = z.object({
+  index: z.int().min(0),
+  status: z.enum(['pending', 'succeeded']),
+  prompt: z.string(),
+  url: z.url().nullable(),
+  width: z.int().nullable(),
+  height: z.int().nullable(),
+  seed: z.int().nullable(),
+})
+
+export const StoryError = z.object({
+  code: z.string().describe('For programs: `invalid_story`, `runner_failed`, `attempts_exhausted`, …'),
+  message: z.string().describe('For people'),
+})
+export type StoryError = z.infer<typeof StoryError>
+
+/** A story as every route and every webhook shows it. Fields are always there; null until they are known. */
+export const Story = z.object({
+  id: StoryId,
+  status: StoryStatus,
+  title: z.string().nullable(),
+  model: z.string(),
+  seed: z.int(),
+  frames: z.array(FrameView),
+  progress: Progress.nullable().describe('Null before a runner has reported'),
+  error: StoryError.nullable(),
+  attempts: z.int().describe('How often a runner has taken the story up'),
+  cancel_requested: z.boolean(),
+  metadata: Metadata,
+  webhook: z.string().nullable(),
+  created_at: Time,
+  started_at: Time.nullable(),
+  completed_at: Time.nullable(),
+  urls: z.object({
+    self: z.url(),
+    cancel: z.url(),
+    events: z.url(),
+    storyboard: z.url().nullable().describe('A page of all frames with their captions; null until it is there'),
+  }),
+})
+export type Story = z.infer<typeof Story>
+
+export const StoryList = z.object({
+  results: z.array(Story),
+  next: z.url().nullable().describe('The next older page; null on the last'),
+})
+
+/** The body of each webhook that the edge sends to an app; signed per Standard Webhooks. */
+export const StoryWebhook = z.object({
+  type: z.enum([
+    'story.started',
+    'story.progress',
+    'story.frame.completed',
+    'story.completed',
+    'story.failed',
+    'story.canceled',
+  ]),
+  timestamp: Time,
+  data: Story,
+})
+export type StoryWebhook = z.infer<typeof StoryWebhook>
+
+function DataUri() {
+  return z
+    .string()
+    .max(LIMITS.dataUri)
+    .regex(/^data:image\/(png|jpeg|webp);base64,[A-Za-z0-9+/]+={0,2}$/)
+}
+
+/** What no single field can check: characters are unique, and frames name only those that are declared. */
+function checkReferencesBetweenParts(
+  story: { characters: { id: string; name: string }[]; frames: { characters?: string[] | undefined }[] },
+  ctx: z.RefinementCtx,
+) {
+  const reject = (message: string, ...path: (string | number)[]) => ctx.addIssue({ code: 'custom', message, path })
+  const ids = story.characters.map((character) => character.id)
+  const names = story.characters.map((character) => character.name.toLowerCase())
+  const declared = ids.length > 0 ? `declared are ${ids.join(', ')}` : 'no characters are declared'
+  for (const [i, character] of story.characters.entries()) {
+    if (ids.indexOf(character.id) < i) reject(`another character has the id ${character.id}`, 'characters', i, 'id')
+    if (names.indexOf(names[i] ?? '') < i)
+      reject(`another character is called ${character.name}`, 'characters', i, 'name')
+  }
+  for (const [f, frame] of story.frames.entries()) {
+    for (const [i, id] of (frame.characters ?? []).entries()) {
+      if (!ids.includes(id)) reject(`unknown character ${id}; ${declared}`, 'frames', f, 'characters', i)
+      else if (frame.characters?.indexOf(id) !== i) reject(`${id} is named twice`, 'frames', f, 'characters', i)
+    }
+  }
+}
