@@ -1,0 +1,81 @@
+/** The part of a diffusers UNet `config.json` that this engine understands, checked. */
+import { z } from 'zod'
+
+const perLevel = z.union([z.int(), z.array(z.int())])
+
+const UNetJson = z.object({
+  _class_name: z.literal('UNet2DConditionModel').default('UNet2DConditionModel'),
+  in_channels: z.int().default(4),
+  out_channels: z.int().default(4),
+  block_out_channels: z.array(z.int()).default([320, 640, 1280, 1280]),
+  down_block_types: z
+    .array(z.enum(['CrossAttnDownBlock2D', 'DownBlock2D']))
+    .default(['CrossAttnDownBlock2D', 'CrossAttnDownBlock2D', 'CrossAttnDownBlock2D', 'DownBlock2D']),
+  up_block_types: z
+    .array(z.enum(['CrossAttnUpBlock2D', 'UpBlock2D']))
+    .default(['UpBlock2D', 'CrossAttnUpBlock2D', 'CrossAttnUpBlock2D', 'CrossAttnUpBlock2D']),
+  mid_block_type: z.enum(['UNetMidBlock2DCrossAttn', 'UNetMidBlock2D']).default('UNetMidBlock2DCrossAttn'),
+  layers_per_block: z.int().default(2),
+  attention_head_dim: perLevel.default(8),
+  num_attention_heads: perLevel.nullish(),
+  transformer_layers_per_block: perLevel.default(1),
+  cross_attention_dim: z.int().default(1280),
+  norm_num_groups: z.int().default(32),
+  norm_eps: z.number().default(1e-5),
+  use_linear_projection: z.boolean().default(false),
+  flip_sin_to_cos: z.boolean().default(true),
+  freq_shift: z.number().default(0),
+  sample_size: z.union([z.int(), z.array(z.int())]).nullish(),
+  addition_embed_type: z.literal('text_time').nullish(),
+  addition_time_embed_dim: z.int().nullish(),
+  projection_class_embeddings_input_dim: z.int().nullish(),
+})
+
+export interface UNetConfig {
+  inChannels: number
+  outChannels: number
+  /** Channels of each level, finest first; so are heads and depths. */
+  channels: readonly number[]
+  heads: readonly number[]
+  depths: readonly number[]
+  downAttention: readonly boolean[]
+  /** Coarsest first, as the up blocks are numbered. */
+  upAttention: readonly boolean[]
+  midAttention: boolean
+  layersPerBlock: number
+  contextWidth: number
+  groups: number
+  epsilon: number
+  linearProjection: boolean
+  flipSinToCos: boolean
+  freqShift: number
+  additionTimeEmbedDim: number | null
+  /** Latent height and width the model was made for. */
+  sampleSize: number
+}
+
+export function parseUNetConfig(json: unknown): UNetConfig {
+  const c = UNetJson.parse(json)
+  const levels = c.block_out_channels.length
+  const spread = (value: number | number[]) => (Array.isArray(value) ? value : Array<number>(levels).fill(value))
+  return {
+    inChannels: c.in_channels,
+    outChannels: c.out_channels,
+    channels: c.block_out_channels,
+    // `attention_head_dim` is the number of heads, a misnomer that diffusers keeps for its published checkpoints.
+    heads: spread(c.num_attention_heads ?? c.attention_head_dim),
+    depths: spread(c.transformer_layers_per_block),
+    downAttention: c.down_block_types.map((type) => type === 'CrossAttnDownBlock2D'),
+    upAttention: c.up_block_types.map((type) => type === 'CrossAttnUpBlock2D'),
+    midAttention: c.mid_block_type === 'UNetMidBlock2DCrossAttn',
+    layersPerBlock: c.layers_per_block,
+    contextWidth: c.cross_attention_dim,
+    groups: c.norm_num_groups,
+    epsilon: c.norm_eps,
+    linearProjection: c.use_linear_projection,
+    flipSinToCos: c.flip_sin_to_cos,
+    freqShift: c.freq_shift,
+    additionTimeEmbedDim: c.addition_embed_type ? (c.addition_time_embed_dim ?? null) : null,
+    sampleSize: Array.isArray(c.sample_size) ? c.sample_size[0]! : (c.sample_size ?? 64),
+  }
+}

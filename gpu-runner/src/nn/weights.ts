@@ -1,0 +1,73 @@
+/** Named tensors of a checkpoint, seen from one place in it. */
+import { type DType, type Shape, type Value, weight } from '../graph/value.ts'
+
+/** How a tensor begins its life in training; a checkpoint ignores it. */
+export type Init = 'fan-in' | 'zeros' | 'ones' | 'embedding'
+
+/**
+ * A view into a checkpoint under its own tensor names: `w.at('conv1').get('weight', [64, 3, 3, 3])`. A layer states
+ * the shape it needs, so that a checkpoint which does not fit is refused by name, and training knows what to create.
+ */
+export interface Weights {
+  readonly prefix: string
+  at(name: string | number): Weights
+  has(name: string): boolean
+  get(name: string, shape: readonly number[], init?: Init): Value
+}
+
+/** What `checkpointWeights` needs to know of one stored tensor; `file` is relative to the weights folder. */
+export interface StoredTensor {
+  readonly dtype: DType
+  readonly shape: readonly number[]
+  readonly file: string
+  /** Bytes from the start of the file. */
+  readonly offset: number
+  readonly length: number
+}
+
+export class WeightError extends Error {
+  readonly tensor: string
+  constructor(tensor: string, message: string) {
+    super(`${tensor}: ${message}`)
+    this.name = 'WeightError'
+    this.tensor = tensor
+  }
+}
+
+/** Any source of tensors as a view: `has` and `get` take full names. */
+export function viewOf(source: {
+  has(name: string): boolean
+  get(name: string, shape: readonly number[], init: Init): Value
+}): Weights {
+  const view = (prefix: string): Weights => ({
+    prefix,
+    at: (name) => view(`${prefix}${name}.`),
+    has: (name) => source.has(prefix + name),
+    get: (name, shape, init = 'fan-in') => source.get(prefix + name, shape, init),
+  })
+  return view('')
+}
+
+/** The tensors of a checkpoint, left in their files. Half-precision ones become float32 where the graph reads them. */
+export function checkpointWeights(tensors: ReadonlyMap<string, StoredTensor>, cast: (value: Value) => Value): Weights {
+  const made = new Map<string, Value>()
+  return viewOf({
+    has: (name) => tensors.has(name),
+    get(name, shape) {
+      const stored = tensors.get(name)
+      if (!stored) throw new WeightError(name, 'the checkpoint has no such tensor')
+      if (!sameShape(stored.shape, shape))
+        throw new WeightError(name, `has shape [${stored.shape}], the model needs [${shape}]`)
+      const before = made.get(name)
+      if (before) return before
+      const { file, offset, length, dtype } = stored
+      const value = cast(weight(name, shape, dtype, { location: file, offset, length }))
+      made.set(name, value)
+      return value
+    },
+  })
+}
+
+function sameShape(a: Shape, b: Shape): boolean {
+  return a.length === b.length && a.every((dim, i) => dim === b[i])
+}
