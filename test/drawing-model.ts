@@ -2,8 +2,8 @@
  * A `StoryModel` that draws rather than samples, for tests of everything around the model: sharp paints every frame in
  * the colour of its prompt, over steps that block the thread as a session's `run()` does.
  *
- * The model folder is a real folder, and what it holds decides what goes wrong: `drawing.json` may set `stepMs` and
- * `steps`, and a file named `crash` or `fail` makes the next story do so once its first frame is out (the file is
+ * The model folder is a real folder, and what it holds decides what goes wrong: `drawing.json` may set `name`,
+ * `stepMs` and `steps`, and a file named `crash` or `fail` makes the next story do so once its first frame is out (the file is
  * removed first, so the story after it goes well).
  */
 import { createHash } from 'node:crypto'
@@ -14,16 +14,17 @@ import sharp from 'sharp'
 import { type StoryEvent, type StoryModel, StoryRejected } from '../gpu-runner/src/story/types.ts'
 
 interface Drawing {
+  name: string
   stepMs: number
   steps: number
 }
 
-const usual: Drawing = { stepMs: 5, steps: 4 }
+const usual: Drawing = { name: 'story-mini', stepMs: 5, steps: 4 }
 
 export async function openStoryModel({ folder }: { folder: string }): Promise<StoryModel> {
   const settings: Drawing = { ...usual, ...JSON.parse(await readFile(join(folder, 'drawing.json'), 'utf8')) }
   return {
-    name: 'drawing',
+    name: settings.name,
     defaultSize: { width: 64, height: 64 },
     tell: (request, { seed, signal, skip }) => draw(request, seed, signal, skip ?? new Set(), settings, folder),
     close: async () => {},

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import type { StoryRequest } from '../../../contract/story.ts'
+import { type StoryInput, StoryRequest } from '../../../contract/story.ts'
 import { type StoryEvent, StoryRejected } from '../story/types.ts'
 import { Sampler, SamplerFailed } from './thread.ts'
 
@@ -59,7 +59,7 @@ test('a step that outlasts the grace after an abort is cut off with its thread; 
     for await (const event of sampler.tell(story({}), { seed: 1, signal: abort.signal }))
       if (event.type === 'stage') abort.abort()
   }, /aborted/)
-  assert.equal((await sampler.open()).name, 'drawing')
+  assert.equal((await sampler.open()).name, 'story-mini')
 })
 
 test('a story that the model rejects is told apart from a model that fails', async (t) => {
@@ -98,8 +98,8 @@ test('memory above the limit replaces the thread between two stories', async (t)
   assert.notEqual(await sampler.open(), first)
 })
 
-function story(fields: Partial<StoryRequest>): StoryRequest {
-  return { characters: [], frames: [{ prompt: 'one' }, { prompt: 'two' }, { prompt: 'three' }], ...fields }
+function story(fields: Partial<StoryInput>): StoryRequest {
+  return StoryRequest.parse({ frames: [{ prompt: 'one' }, { prompt: 'two' }, { prompt: 'three' }], ...fields })
 }
 
 function frames(events: StoryEvent[]): number {
