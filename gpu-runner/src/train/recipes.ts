@@ -1,0 +1,115 @@
+/** The models this repository trains, and how. Configurations are the files that diffusers and transformers read. */
+import type { AutoencoderRecipe } from './autoencoder.ts'
+
+export interface Recipe {
+  vocabulary: { captions: number; size: number }
+  textEncoder: { config: Record<string, unknown>; batch: number; rate: number; steps: number }
+  autoencoder: { config: Record<string, unknown>; training: AutoencoderRecipe; rate: number; steps: number }
+  denoiser: {
+    config: Record<string, unknown>
+    batch: number
+    rate: number
+    steps: number
+    /** Exponent of the timestep distribution's shift towards noise. */
+    shift: number
+    /** Loss weight of pixels that a character covers. */
+    characterWeight: number
+    mapWeight: number
+    textDrop: number
+  }
+}
+
+/** Caption tokens, begin and end included: room for three characters told in full. */
+export const captionTokens = 80
+
+const textEncoder = (width: number, layers: number, vocabulary: number) => ({
+  architectures: ['CLIPTextModel'],
+  model_type: 'clip_text_model',
+  vocab_size: vocabulary,
+  hidden_size: width,
+  intermediate_size: 4 * width,
+  num_hidden_layers: layers,
+  num_attention_heads: width / 32,
+  max_position_embeddings: captionTokens,
+  hidden_act: 'quick_gelu',
+  layer_norm_eps: 1e-5,
+  projection_dim: width,
+})
+
+const autoencoder = (encoder: number, decoder: number, latent: number) => ({
+  _class_name: 'AutoencoderTiny',
+  in_channels: 3,
+  out_channels: 3,
+  encoder_block_out_channels: [encoder, encoder, encoder, encoder],
+  decoder_block_out_channels: [decoder, decoder, decoder, decoder],
+  num_encoder_blocks: [0, 1, 2, 2],
+  num_decoder_blocks: [2, 2, 2, 1],
+  act_fn: 'relu',
+  latent_channels: latent,
+  upsampling_scaling_factor: 2,
+  latent_magnitude: 3,
+  latent_shift: 0.5,
+  scaling_factor: 1,
+  shift_factor: 0,
+})
+
+const unet = (channels: number[], latent: number, context: number, groups: number) => ({
+  _class_name: 'UNet2DConditionModel',
+  sample_size: 16,
+  in_channels: latent,
+  out_channels: latent,
+  block_out_channels: channels,
+  down_block_types: channels.map(() => 'CrossAttnDownBlock2D'),
+  up_block_types: channels.map(() => 'CrossAttnUpBlock2D'),
+  mid_block_type: 'UNetMidBlock2DCrossAttn',
+  layers_per_block: 1,
+  attention_head_dim: channels.map((c) => Math.max(1, c / 32)),
+  cross_attention_dim: context,
+  norm_num_groups: groups,
+  use_linear_projection: true,
+})
+
+export const recipes: Record<string, Recipe> = {
+  /** The model that ships. */
+  'story-mini': {
+    vocabulary: { captions: 20_000, size: 1280 },
+    textEncoder: { config: textEncoder(192, 3, 1280), batch: 32, rate: 1e-3, steps: 600 },
+    autoencoder: {
+      config: autoencoder(32, 48, 8),
+      training: { levels: [1, 3], batch: 8, crop: 64, size: 128, latentNoise: 0.1, latentPenalty: 2e-3 },
+      rate: 1e-3,
+      steps: 12_000,
+    },
+    denoiser: {
+      config: unet([64, 128, 192], 8, 192, 16),
+      batch: 16,
+      rate: 5e-4,
+      steps: 60_000,
+      shift: 2.5,
+      characterWeight: 2.5,
+      mapWeight: 0.05,
+      textDrop: 0.1,
+    },
+  },
+  /** Small enough for tests: every stage in seconds, no picture worth a look. */
+  tiny: {
+    vocabulary: { captions: 200, size: 600 },
+    textEncoder: { config: textEncoder(32, 1, 600), batch: 8, rate: 2e-3, steps: 200 },
+    autoencoder: {
+      config: autoencoder(8, 8, 4),
+      training: { levels: [1], batch: 2, crop: 32, size: 128, latentNoise: 0.1, latentPenalty: 2e-3 },
+      rate: 2e-3,
+      steps: 200,
+    },
+    denoiser: {
+      config: unet([32, 64], 4, 32, 8),
+      batch: 2,
+      rate: 1e-3,
+      steps: 200,
+      shift: 2.5,
+      characterWeight: 2.5,
+      mapWeight: 0.05,
+      textDrop: 0.1,
+    },
+  },
+}
