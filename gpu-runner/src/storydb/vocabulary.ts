@@ -1,0 +1,143 @@
+/**
+ * Every attribute a StoryDB frame can have. The order is a contract: class indices of trained classifiers are positions
+ * in these lists, so values are only ever appended. A level uses the first values of each list (`counts`).
+ */
+import type { Level } from './types.ts'
+
+export const COLOURS = ['red', 'blue', 'green', 'yellow', 'purple', 'white', 'black', 'orange'] as const
+
+export const VOCABULARY = {
+  species: [
+    'fox',
+    'bear',
+    'rabbit',
+    'cat',
+    'pig',
+    'frog',
+    'robot',
+    'girl',
+    'boy',
+    'mouse',
+    'dog',
+    'panda',
+    'penguin',
+    'elephant',
+  ] as const,
+  /** Fur, metal or skin; `fair`, `tan` and `dark` are skin. */
+  fur: [
+    'orange',
+    'brown',
+    'gray',
+    'white',
+    'black',
+    'pink',
+    'green',
+    'purple',
+    'blue',
+    'yellow',
+    'fair',
+    'tan',
+    'dark',
+  ] as const,
+  hairStyle: ['none', 'long', 'pigtails', 'short', 'curly', 'bun', 'spiky'] as const,
+  hairColour: ['none', 'black', 'blond', 'red', 'brown', 'blue', 'pink'] as const,
+  topType: ['shirt', 'sweater', 'jacket', 'hoodie'] as const,
+  topColour: COLOURS,
+  topPattern: ['plain', 'striped', 'dotted'] as const,
+  bottomType: ['pants', 'shorts', 'skirt'] as const,
+  bottomColour: COLOURS,
+  accessory: ['none', 'crown', 'cap', 'scarf', 'party hat', 'glasses', 'bow', 'backpack', 'wizard hat'] as const,
+  accessoryColour: ['none', ...COLOURS] as const,
+  action: [
+    'standing',
+    'waving',
+    'cheering',
+    'sitting',
+    'jumping',
+    'running',
+    'reading',
+    'balloon',
+    'sleeping',
+    'pointing',
+    'eating',
+    'dancing',
+    'flower',
+    'kicking',
+  ] as const,
+  expression: ['happy', 'sad', 'surprised', 'angry'] as const,
+  facing: ['left', 'right'] as const,
+  place: [
+    'forest',
+    'beach',
+    'city',
+    'snow',
+    'desert',
+    'bedroom',
+    'castle',
+    'underwater',
+    'space',
+    'farm',
+    'kitchen',
+    'park',
+    'library',
+    'circus',
+  ] as const,
+  time: ['day', 'night', 'sunset'] as const,
+}
+
+export type Vocabulary = typeof VOCABULARY
+export type Attribute = keyof Vocabulary
+export type Value<A extends Attribute> = Vocabulary[A][number]
+export const ATTRIBUTES = Object.keys(VOCABULARY) as Attribute[]
+
+/** How many leading values of a list level 1 uses; what is not named here is used in full. */
+const levelOneCounts: Partial<Record<Attribute, number>> = {
+  species: 8,
+  hairStyle: 3,
+  hairColour: 4,
+  topType: 2,
+  topPattern: 2,
+  accessory: 5,
+  action: 8,
+  expression: 3,
+  place: 8,
+  time: 2,
+}
+
+/** The values of one attribute that frames of `level` may have. */
+export function valuesAt<A extends Attribute>(attribute: A, level: Level): readonly Value<A>[] {
+  const all: readonly Value<A>[] = VOCABULARY[attribute]
+  return level === 1 ? all.slice(0, levelOneCounts[attribute] ?? all.length) : all
+}
+
+/** Natural colours first; level 1 keeps to the leading `levelOne` of them. A repeated colour is drawn more often. */
+const furs: Record<Value<'species'>, { levelOne: number; colours: readonly Value<'fur'>[] }> = {
+  fox: { levelOne: 4, colours: ['orange', 'orange', 'orange', 'gray', 'white', 'blue'] },
+  bear: { levelOne: 2, colours: ['brown', 'white', 'black', 'purple'] },
+  rabbit: { levelOne: 3, colours: ['white', 'gray', 'pink', 'brown', 'blue'] },
+  cat: { levelOne: 3, colours: ['gray', 'black', 'yellow', 'white', 'orange', 'purple'] },
+  pig: { levelOne: 1, colours: ['pink', 'pink', 'brown', 'purple'] },
+  frog: { levelOne: 1, colours: ['green', 'green', 'blue', 'yellow'] },
+  robot: { levelOne: 2, colours: ['gray', 'blue', 'yellow', 'white', 'pink'] },
+  girl: { levelOne: 3, colours: ['fair', 'tan', 'dark'] },
+  boy: { levelOne: 3, colours: ['fair', 'tan', 'dark'] },
+  mouse: { levelOne: 2, colours: ['gray', 'white', 'brown', 'yellow'] },
+  dog: { levelOne: 2, colours: ['yellow', 'brown', 'white', 'gray', 'black'] },
+  panda: { levelOne: 1, colours: ['white', 'white', 'pink', 'blue'] },
+  penguin: { levelOne: 1, colours: ['black', 'black', 'blue', 'purple'] },
+  elephant: { levelOne: 2, colours: ['gray', 'blue', 'pink', 'purple'] },
+}
+
+/** Colours to draw a species' fur from, with repetition as weight. */
+export function fursOf(species: Value<'species'>, level: Level): readonly Value<'fur'>[] {
+  const { levelOne, colours } = furs[species]
+  return level === 1 ? colours.slice(0, levelOne) : colours
+}
+
+export const isHuman = (species: Value<'species'>): boolean => species === 'girl' || species === 'boy'
+
+/** Hair cuts a human type may have at a level; animals and robots have none. */
+export function hairStylesOf(species: Value<'species'>, level: Level): readonly Value<'hairStyle'>[] {
+  if (species === 'girl') return level === 1 ? ['long', 'pigtails'] : ['long', 'pigtails', 'curly', 'bun', 'short']
+  return species === 'boy' ? ['short', 'spiky', 'curly'] : []
+}
