@@ -1,5 +1,5 @@
 /** A whole character, drawn facing right with the feet at (0, 0) and a height of 1, hat or ears included. */
-import { type Brush, detail, limb, oval, type Path, shape } from './brush.ts'
+import { type Brush, detail, INK, limb, openLine, oval, type Path, shape, stroke } from './brush.ts'
 import { drawBackHair, drawHead, drawTail, footOf, skinOf } from './heads.ts'
 import { CLOTH, patternOn } from './palette.ts'
 import { POSES, type Pose } from './poses.ts'
@@ -15,8 +15,9 @@ export function drawCharacter(b: Brush, { identity, action, expression }: Actor)
   const pose = POSES[action]
   g.save()
   if (pose.lying) {
-    g.translate(-0.5 * pose.scale, -0.21 * pose.scale)
-    g.rotate(Math.PI / 2)
+    drawSnore(b)
+    g.translate(0.45 * pose.scale, -0.28 * pose.scale)
+    g.rotate(-Math.PI / 2)
   }
   g.scale(pose.scale, pose.scale)
   g.translate(0, -pose.lift)
@@ -24,8 +25,9 @@ export function drawCharacter(b: Brush, { identity, action, expression }: Actor)
   drawTail(b, identity)
   drawBehind(b, identity)
   tilted(b, pose, () => drawBackHair(b, identity))
-  drawLegs(b, identity, pose)
+  if (!pose.seated) drawLegs(b, identity, pose)
   drawTorso(b, identity)
+  if (pose.seated) drawLegs(b, identity, pose)
   drawStraps(b, identity)
   const raised = (limbPose: Pose['near']) => limbPose[3] < -0.45
   if (!raised(pose.far)) drawArm(b, identity, -1, pose.far)
@@ -42,6 +44,21 @@ export function drawCharacter(b: Brush, { identity, action, expression }: Actor)
   if (raised(pose.far)) drawArm(b, identity, -1, pose.far)
   if (raised(pose.near)) drawArm(b, identity, 1, pose.near)
   g.restore()
+}
+
+/** Two letters Z over the head of who lies asleep. */
+function drawSnore(b: Brush): void {
+  for (const [x, y, r] of [
+    [0.02, -0.55, 0.05],
+    [0.17, -0.68, 0.065],
+  ] as const) {
+    for (const [colour, width] of [
+      [INK, 0.062],
+      ['#ffffff', 0.034],
+    ] as const) {
+      stroke(b, colour, width, openLine(x - r, y - r, x + r, y - r, x - r, y + r, x + r, y + r))
+    }
+  }
 }
 
 /** Draw with the head's tilt about the neck. */
@@ -62,20 +79,28 @@ function drawFrogHat(b: Brush, identity: Identity): void {
   b.g.restore()
 }
 
-function drawLegs(b: Brush, identity: Identity, { nearLeg, farLeg }: Pose): void {
+function drawLegs(b: Brush, identity: Identity, pose: Pose): void {
+  const { nearLeg, farLeg } = pose
   b.part = 'lower'
   const { type, colour } = identity.bottom
   const cloth = CLOTH[colour]
   const skin = skinOf(identity)
+  if (pose.seated) drawHips(b, identity)
   for (const [side, [kneeX, kneeY, footX, footY]] of [
     [-1, farLeg],
     [1, nearLeg],
   ] as const) {
     const leg = (end: number): Path => bent(side * HIP.x, HIP.y, kneeX, kneeY, footX, footY, end)
-    shape(b, footOf(identity), oval(footX + 0.02, footY + 0.012, 0.075, 0.045))
+    if (!pose.seated) shape(b, footOf(identity), oval(footX + 0.02, footY + 0.012, 0.075, 0.045))
     limb(b, type === 'pants' ? cloth : skin, 0.1, leg(1))
     if (type === 'shorts') limb(b, cloth, 0.125, leg(0.5))
+    if (pose.seated) shape(b, footOf(identity), oval(footX, footY, 0.062, 0.072))
   }
+  if (!pose.seated) drawHips(b, identity)
+}
+
+function drawHips(b: Brush, { bottom: { type, colour } }: Identity): void {
+  const cloth = CLOTH[colour]
   if (type === 'skirt') {
     shape(b, cloth, (g) => {
       g.moveTo(-0.13, -0.24)

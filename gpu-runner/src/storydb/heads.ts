@@ -271,12 +271,15 @@ export function drawBackHair(b: Brush, { hair }: Identity): void {
 
 function drawFrontHair(b: Brush, style: HairStyle, colour: string): void {
   if (style === 'curly') {
-    shape(b, colour, (g) => {
+    const curls: Path = (g) => {
       for (const x of [-0.19, -0.065, 0.065, 0.19]) {
-        g.moveTo(x + 0.1, -0.78)
-        g.arc(x, -0.78 + Math.abs(x) * 0.25, 0.1, 0, 2 * Math.PI)
+        const y = -0.78 + Math.abs(x) * 0.25
+        g.moveTo(x + 0.1, y)
+        g.arc(x, y, 0.1, 0, 2 * Math.PI)
       }
-    })
+    }
+    shape(b, colour, curls)
+    detail(b, colour, curls)
     return
   }
   shape(b, colour, (g) => {

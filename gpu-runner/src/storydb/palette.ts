@@ -45,7 +45,7 @@ export const HAIR: Record<HairColour, string> = {
 const light: Record<Time, readonly [red: number, green: number, blue: number]> = {
   day: [1, 1, 1],
   sunset: [1, 0.82, 0.74],
-  night: [0.48, 0.5, 0.68],
+  night: [0.56, 0.6, 0.84],
 }
 
 const toned = new Map<string, string>()

@@ -16,7 +16,9 @@ export type Pose = {
   tilt: number
   scale: number
   eyesClosed: boolean
-  /** On its side: the body is turned by a right angle, head towards where it faces. */
+  /** On the ground, legs and soles towards the viewer. */
+  seated: boolean
+  /** On its side: the body is turned by a right angle, face up. */
   lying: boolean
 }
 
@@ -30,6 +32,7 @@ const standing: Pose = {
   tilt: 0,
   scale: 1,
   eyesClosed: false,
+  seated: false,
   lying: false,
 }
 
@@ -39,11 +42,12 @@ export const POSES: Record<Action, Pose> = {
   cheering: { ...standing, near: [0.3, -0.38, 0.34, -0.62], far: [-0.3, -0.38, -0.34, -0.62] },
   sitting: {
     ...standing,
-    near: [0.22, -0.28, 0.22, -0.17],
-    far: [-0.22, -0.28, -0.22, -0.17],
-    nearLeg: [0.15, -0.2, 0.2, -0.165],
-    farLeg: [-0.15, -0.2, -0.2, -0.165],
-    lift: -0.13,
+    near: [0.23, -0.27, 0.25, -0.19],
+    far: [-0.23, -0.27, -0.25, -0.19],
+    nearLeg: [0.14, -0.19, 0.17, -0.17],
+    farLeg: [-0.14, -0.19, -0.17, -0.17],
+    lift: -0.11,
+    seated: true,
   },
   jumping: {
     ...standing,
