@@ -3,9 +3,10 @@ import { parseArgs } from 'node:util'
 import { recipes } from '../train/recipes.ts'
 import type { Stage } from '../train/stage.ts'
 import { autoencoderStage } from '../train/stage-autoencoder.ts'
+import { denoiserStage } from '../train/stage-denoiser.ts'
 import { textEncoderStage } from '../train/stage-text-encoder.ts'
 
-const stages: Record<string, Stage> = { 'text-encoder': textEncoderStage, autoencoder: autoencoderStage }
+const stages: Record<string, Stage> = { 'text-encoder': textEncoderStage, autoencoder: autoencoderStage, denoiser: denoiserStage }
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -1,5 +1,5 @@
 /** Training of the autoencoder on crops of freshly rendered frames. */
-import { abs, add, scale, sub } from '../graph/arithmetic.ts'
+import { abs, add, mul, scale, sub } from '../graph/arithmetic.ts'
 import { mean, meanSquare } from '../graph/reduce.ts'
 import { slice } from '../graph/shape.ts'
 import { input, known, type Value } from '../graph/value.ts'
@@ -8,6 +8,7 @@ import type { HostTensor } from '../runtime/session.ts'
 import { randomFrames } from '../storydb/frames.ts'
 import { renderFrame } from '../storydb/render.ts'
 import type { Frame, Level } from '../storydb/types.ts'
+import type { Weights } from '../nn/weights.ts'
 import type { ParameterSet } from './parameters.ts'
 import type { Random } from './random.ts'
 
@@ -18,28 +19,30 @@ export interface AutoencoderRecipe {
   /** Side of the crops and of the frames they are cut from, in pixels. */
   crop: number
   size: number
-  /** Standard deviation of the noise put on latents, so that the decoder forgives a denoiser's small errors. */
+  /** Crops cut from one frame: drawing a frame costs as much as training on a few of them. */
+  cropsPerFrame: number
+  /** Latents get noise of a deviation drawn from 0 to this. */
   latentNoise: number
-  /** Weight of the mean square of the latents, which keeps them near unit size. */
-  latentPenalty: number
 }
 
-/** L1 + ½ L1 of the picture's slopes + ½ MSE, the mix that kept edges sharp. */
-export function autoencoderLoss(config: AutoencoderTinyConfig, recipe: AutoencoderRecipe, parameters: ParameterSet) {
+/**
+ * L1 + ½ L1 of the picture's slopes + ½ MSE, the mix that kept edges sharp. The encoder is given; latents are shaken a
+ * little, so that the decoder forgives a denoiser's small errors.
+ */
+export function decoderLoss(
+  config: AutoencoderTinyConfig,
+  recipe: AutoencoderRecipe,
+  encoder: Weights,
+  parameters: ParameterSet,
+) {
   const { batch, crop } = recipe
   const image = input('image', [batch, 3, crop, crop])
-  const w = parameters.weights('vae.')
-  const latent = encodeTiny(image, w, config)
-  const noisy = add(latent, scale(input('noise', latent.shape), recipe.latentNoise))
-  const error = sub(decodeTiny(noisy, w, config), image)
-  const pixels = add(mean(abs(error)), scale(meanSquare(error), 0.5))
+  const latent = encodeTiny(image, encoder, config)
+  const noisy = add(latent, mul(input('noise', latent.shape), input('noiseScale', [batch, 1, 1, 1])))
+  const error = sub(decodeTiny(noisy, parameters.weights(''), config), image)
   const slopes = add(mean(abs(difference(error, 2))), mean(abs(difference(error, 3))))
-  const reconstruction = add(pixels, scale(slopes, 0.5))
-  return {
-    loss: add(reconstruction, scale(meanSquare(latent), recipe.latentPenalty)),
-    mse: meanSquare(error),
-    latentShape: latent.shape as number[],
-  }
+  const loss = add(add(mean(abs(error)), scale(meanSquare(error), 0.5)), scale(slopes, 0.5))
+  return { loss, mse: meanSquare(error), latentShape: latent.shape as number[] }
 }
 
 /** Differences of neighbours along one axis. */
@@ -50,10 +53,12 @@ function difference(x: Value, axis: number): Value {
 
 /** Random crops of random frames, RGB in −1 … 1. */
 export function cropBatch(recipe: AutoencoderRecipe, seed: number, step: number, random: Random): HostTensor {
-  const { batch, crop, size, levels } = recipe
+  const { batch, crop, size, levels, cropsPerFrame } = recipe
   const data = new Float32Array(batch * 3 * crop * crop)
+  let rgb: Uint8Array = new Uint8Array()
   for (let i = 0; i < batch; i++) {
-    const { rgb } = renderFrame(oneFrame(seed, step * batch + i, levels), size)
+    if (i % cropsPerFrame === 0)
+      rgb = renderFrame(oneFrame(seed, (step * batch + i) / cropsPerFrame, levels), size).rgb
     const [top, left] = [random.below(size - crop + 1), random.below(size - crop + 1)]
     for (let channel = 0; channel < 3; channel++)
       for (let y = 0; y < crop; y++)

@@ -9,27 +9,30 @@ export const parts: readonly Part[] = ['face', 'upper', 'lower']
 export const maxCharacters = 3
 export const groups = maxCharacters * parts.length
 
+/** Caption tokens, begin and end included: room for three characters told in full. */
+export const captionTokens = 80
+
 export interface TokenisedCaption {
-  /** `length` ids, begin, end and padding included. */
+  /** `captionTokens` ids, begin, end and padding included. */
   ids: number[]
   /** For each of `groups` (character · 3 + part) the positions of its tokens in `ids`. */
   groups: number[][]
 }
 
 /** Segments are tokenised one by one, which equals tokenising the whole: they meet at spaces. */
-export function tokenise(segments: readonly Segment[], tokenizer: Tokenizer, length: number): TokenisedCaption {
+export function tokenise(segments: readonly Segment[], tokenizer: Tokenizer): TokenisedCaption {
   const ids: number[] = []
   const found: number[][] = Array.from({ length: groups }, () => [])
   for (const { text, character, part } of segments) {
     const own = tokenizer.encode(text)
-    const positions = own.map((_, i) => ids.length + i + 1).filter((position) => position < length - 1)
+    const positions = own.map((_, i) => ids.length + i + 1).filter((position) => position < captionTokens - 1)
     ids.push(...own)
     if (character === undefined || character >= maxCharacters) continue
     // A segment that names the character as a whole stands for all of its parts.
     for (const [i, name] of parts.entries())
       if (part === undefined || part === name) found[character * parts.length + i]!.push(...positions)
   }
-  return { ids: tokenizer.padded(ids, length), groups: found }
+  return { ids: tokenizer.padded(ids, captionTokens), groups: found }
 }
 
 /** Caption `variant` of one frame of set `index`. */

@@ -44,9 +44,22 @@ export function loadWeights(path: string, prefix: string, parameters: readonly P
   return missing
 }
 
-/** Write the parameters below `prefix` as a model's weights, half precision. */
-export function exportWeights(path: string, prefix: string, parameters: readonly Parameter[], flat: Float32Array): void {
+export const weightsFile = (folder: string, base: string): string => join(folder, `${base}.safetensors`)
+
+/** Write the parameters below `prefix` as a model's weights, half precision; tensors that `keep` names stay as they are. */
+export function exportWeights(
+  path: string,
+  prefix: string,
+  parameters: readonly Parameter[],
+  flat: Float32Array,
+  { keep = () => false }: { keep?: (name: string) => boolean } = {},
+): void {
   const tensors: Record<string, NewTensor> = {}
+  if (existsSync(path)) {
+    const before = openSafetensors(path)
+    for (const [name, { shape }] of before.tensors)
+      if (keep(name)) tensors[name] = { dtype: 'F16', shape, data: before.read(name) }
+  }
   for (const { name, shape, slice } of places(parameters))
     if (name.startsWith(prefix)) tensors[name.slice(prefix.length)] = { dtype: 'F16', shape, data: slice(flat) }
   writeSafetensors(path, tensors, { format: 'pt' })

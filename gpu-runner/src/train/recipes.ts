@@ -1,26 +1,15 @@
 /** The models this repository trains, and how. Configurations are the files that diffusers and transformers read. */
+import { captionTokens } from './captions.ts'
 import type { AutoencoderRecipe } from './autoencoder.ts'
+import type { DenoiserRecipe } from './denoiser.ts'
+import type { PoolRecipe } from './latent-pool.ts'
 
 export interface Recipe {
   vocabulary: { captions: number; size: number }
   textEncoder: { config: Record<string, unknown>; batch: number; rate: number; steps: number }
   autoencoder: { config: Record<string, unknown>; training: AutoencoderRecipe; rate: number; steps: number }
-  denoiser: {
-    config: Record<string, unknown>
-    batch: number
-    rate: number
-    steps: number
-    /** Exponent of the timestep distribution's shift towards noise. */
-    shift: number
-    /** Loss weight of pixels that a character covers. */
-    characterWeight: number
-    mapWeight: number
-    textDrop: number
-  }
+  denoiser: { config: Record<string, unknown>; training: DenoiserRecipe; pool: PoolRecipe; rate: number; steps: number }
 }
-
-/** Caption tokens, begin and end included: room for three characters told in full. */
-export const captionTokens = 80
 
 const textEncoder = (width: number, layers: number, vocabulary: number) => ({
   architectures: ['CLIPTextModel'],
@@ -42,7 +31,7 @@ const autoencoder = (encoder: number, decoder: number, latent: number) => ({
   out_channels: 3,
   encoder_block_out_channels: [encoder, encoder, encoder, encoder],
   decoder_block_out_channels: [decoder, decoder, decoder, decoder],
-  num_encoder_blocks: [0, 1, 2, 2],
+  num_encoder_blocks: [0, 0, 0, 0],
   num_decoder_blocks: [2, 2, 2, 1],
   act_fn: 'relu',
   latent_channels: latent,
@@ -75,20 +64,17 @@ export const recipes: Record<string, Recipe> = {
     vocabulary: { captions: 20_000, size: 1280 },
     textEncoder: { config: textEncoder(192, 3, 1280), batch: 32, rate: 1e-3, steps: 600 },
     autoencoder: {
-      config: autoencoder(32, 48, 8),
-      training: { levels: [1, 3], batch: 8, crop: 64, size: 128, latentNoise: 0.1, latentPenalty: 2e-3 },
-      rate: 1e-3,
+      config: autoencoder(48, 48, 16),
+      training: { levels: [1, 3], batch: 16, crop: 32, size: 128, cropsPerFrame: 4, latentNoise: 0.3 },
+      rate: 1.5e-3,
       steps: 12_000,
     },
     denoiser: {
-      config: unet([64, 128, 192], 8, 192, 16),
-      batch: 16,
+      config: unet([64, 128, 192], 16, 192, 16),
+      training: { batch: 16, shift: 2.5, characterWeight: 2.5, mapWeight: 0.05, textDrop: 0.1 },
+      pool: { levels: [1], size: 128, fresh: 4, capacity: 32_768 },
       rate: 5e-4,
       steps: 60_000,
-      shift: 2.5,
-      characterWeight: 2.5,
-      mapWeight: 0.05,
-      textDrop: 0.1,
     },
   },
   /** Small enough for tests: every stage in seconds, no picture worth a look. */
@@ -96,20 +82,17 @@ export const recipes: Record<string, Recipe> = {
     vocabulary: { captions: 200, size: 600 },
     textEncoder: { config: textEncoder(32, 1, 600), batch: 8, rate: 2e-3, steps: 200 },
     autoencoder: {
-      config: autoencoder(8, 8, 4),
-      training: { levels: [1], batch: 2, crop: 32, size: 128, latentNoise: 0.1, latentPenalty: 2e-3 },
+      config: autoencoder(48, 8, 4),
+      training: { levels: [1], batch: 2, crop: 32, size: 128, cropsPerFrame: 2, latentNoise: 0.3 },
       rate: 2e-3,
       steps: 200,
     },
     denoiser: {
       config: unet([32, 64], 4, 32, 8),
-      batch: 2,
+      training: { batch: 2, shift: 2.5, characterWeight: 2.5, mapWeight: 0.05, textDrop: 0.1 },
+      pool: { levels: [1], size: 64, fresh: 1, capacity: 64 },
       rate: 1e-3,
       steps: 200,
-      shift: 2.5,
-      characterWeight: 2.5,
-      mapWeight: 0.05,
-      textDrop: 0.1,
     },
   },
 }

@@ -12,7 +12,7 @@ export interface RunOptions {
   /** Stop after this many minutes, or `steps` in all. */
   minutes: number
   steps: number
-  feeds: (step: number, random: Random) => Record<string, HostTensor>
+  feeds: (step: number, random: Random) => Record<string, HostTensor> | Promise<Record<string, HostTensor>>
   /** Called with the averaged parameters every `sheetMinutes` and at the end. */
   sheet?: () => Promise<void>
   sheetMinutes?: number
@@ -40,7 +40,7 @@ export async function* runTraining(options: RunOptions): AsyncGenerator<RunRepor
   let [saved, drawn, smoothLoss, stepSeconds] = [start, start, 0, 0]
   while (trainer.step < steps && performance.now() - start < minutes * minute && !signal.aborted) {
     const from = performance.now()
-    const report = await trainer.train(options.feeds(trainer.step, randomAt(seed, trainer.step)))
+    const report = await trainer.train(await options.feeds(trainer.step, randomAt(seed, trainer.step)))
     if (!Number.isFinite(report.loss)) throw new RangeError(`the loss is ${report.loss} at step ${report.step}`)
     const now = performance.now()
     const done = trainer.step - firstStep

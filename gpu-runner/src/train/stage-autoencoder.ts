@@ -1,25 +1,35 @@
-/** Stage 'autoencoder': trains AutoencoderTiny and leaves it under `vae/` of the model folder. */
-import { mkdirSync, writeFileSync } from 'node:fs'
+/** Stage 'autoencoder': the encoder in closed form, the decoder trained on it; leaves `vae/`. */
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { input } from '../graph/value.ts'
 import { AutoencoderTinyConfig, decodeTiny, encodeTiny } from '../models/autoencoder-tiny.ts'
+import type { Weights } from '../nn/weights.ts'
+import { modelWeights } from '../runtime/model-weights.ts'
 import { type HostTensor, openSession } from '../runtime/session.ts'
-import { autoencoderLoss, cropBatch, psnr } from './autoencoder.ts'
-import { exportWeights } from './checkpoint.ts'
-import { ParameterSet } from './parameters.ts'
+import { cropBatch, decoderLoss, psnr } from './autoencoder.ts'
+import { exportWeights, weightsFile } from './checkpoint.ts'
+import { allocate, initialise, ParameterSet } from './parameters.ts'
+import { patchBasis, writePatchEncoder } from './patch-basis.ts'
 import { writeSheet } from './pictures.ts'
 import { randomAt } from './random.ts'
+import type { Recipe } from './recipes.ts'
 import { runTraining } from './run.ts'
 import type { Stage, StageOptions } from './stage.ts'
 import { cosineRate, Trainer } from './trainer.ts'
 
+const weightsName = 'diffusion_pytorch_model'
+
 export const autoencoderStage: Stage = async function* ({ recipe, folder, resume, begin, ...options }: StageOptions) {
   const { config: json, training, rate, steps } = recipe.autoencoder
   const config = AutoencoderTinyConfig.parse(json)
+  const target = join(folder, 'vae')
+  if (!existsSync(join(target, 'config.json'))) writeFirst(target, recipe.autoencoder, options.seed)
+  const encoder = modelWeights(target, weightsName)
   const parameters = new ParameterSet()
-  const { loss, mse, latentShape } = autoencoderLoss(config, training, parameters)
+  const { loss, mse, latentShape } = decoderLoss(config, training, encoder, parameters)
   const trainer = await Trainer.open({
     folder: join(folder, 'training', 'autoencoder'),
+    weights: target,
     parameters,
     loss,
     outputs: { mse },
@@ -29,8 +39,9 @@ export const autoencoderStage: Stage = async function* ({ recipe, folder, resume
     resume,
     ...(begin ? { begin } : {}),
   })
-  const evaluator = await openEvaluator(config, training.size)
-  const fixed = cropBatch({ ...training, batch: 8, crop: training.size }, options.seed ^ 0x5eed, 0, randomAt(1, 1))
+  const evaluator = await openEvaluator(config, training.size, encoder, target)
+  const fixed = cropBatch({ ...training, batch: 8, crop: training.size, cropsPerFrame: 1 }, options.seed ^ 0x5eed, 0, randomAt(1, 1))
+  const noiseSize = latentShape.reduce((a, b) => a * b, 1)
   try {
     const run = runTraining({
       ...options,
@@ -39,15 +50,17 @@ export const autoencoderStage: Stage = async function* ({ recipe, folder, resume
       steps,
       feeds: (step, random) => ({
         image: cropBatch(training, options.seed, step, random),
-        noise: { data: random.normals(latentShape.reduce((a, b) => a * b, 1)), shape: latentShape },
+        noise: { data: random.normals(noiseSize), shape: latentShape },
+        noiseScale: {
+          data: Float32Array.from({ length: training.batch }, () => training.latentNoise * random.uniform()),
+          shape: [training.batch, 1, 1, 1],
+        },
       }),
       sheet: async () => {
-        const { scalingFactor, pictures } = await evaluator.reconstruct(trainer, fixed)
-        await writeSheet(join(folder, 'training', 'autoencoder.png'), [fixed, pictures])
-        const target = join(folder, 'vae')
-        mkdirSync(target, { recursive: true })
-        writeFileSync(join(target, 'config.json'), `${JSON.stringify({ ...json, scaling_factor: scalingFactor }, null, 2)}\n`)
-        exportWeights(join(target, 'diffusion_pytorch_model.safetensors'), 'vae.', trainer.parameters, trainer.averaged)
+        await writeSheet(join(folder, 'training', 'autoencoder.png'), [fixed, await evaluator.reconstruct(trainer, fixed)])
+        exportWeights(weightsFile(target, weightsName), '', trainer.parameters, trainer.averaged, {
+          keep: (name) => name.startsWith('encoder.'),
+        })
       },
     })
     for await (const report of run) yield { ...report, note: `${psnr(Number(report.outputs.mse!.data[0])).toFixed(1)} dB` }
@@ -57,20 +70,29 @@ export const autoencoderStage: Stage = async function* ({ recipe, folder, resume
   }
 }
 
-/** Runs the averaged weights over whole pictures. */
-async function openEvaluator(config: AutoencoderTinyConfig, size: number) {
-  const weights = new ParameterSet().weights('vae.')
+/** `vae/` with the finished encoder and a decoder that knows nothing yet. */
+function writeFirst(target: string, { config: json, training }: Recipe['autoencoder'], seed: number): void {
+  const config = AutoencoderTinyConfig.parse(json)
+  const parameters = new ParameterSet()
+  const image = input('image', [1, 3, training.size, training.size])
+  decodeTiny(encodeTiny(image, parameters.weights(''), config), parameters.weights(''), config)
+  const data = allocate(parameters.list())
+  initialise(parameters.list(), data, randomAt(seed, -1).normal)
+  const basis = patchBasis(seed, 200, training.levels, training.size, config.latentChannels)
+  writePatchEncoder((name) => data.tensors[`encoder.${name}`]!.data, basis, config.encoderChannels[0]!)
+  mkdirSync(target, { recursive: true })
+  exportWeights(weightsFile(target, weightsName), '', parameters.list(), data.flat)
+  writeFileSync(join(target, 'config.json'), `${JSON.stringify(json, null, 2)}\n`)
+}
+
+/** Runs the averaged decoder over whole pictures. */
+async function openEvaluator(config: AutoencoderTinyConfig, size: number, encoder: Weights, weights: string) {
   const image = input('image', ['batch', 3, size, size])
-  const latent = encodeTiny(image, weights, config)
-  const session = await openSession({ latent, picture: decodeTiny(latent, weights, config) })
+  const picture = decodeTiny(encodeTiny(image, encoder, config), new ParameterSet().weights(''), config)
+  const session = await openSession({ picture }, { weights })
   return {
-    /** The pictures as the autoencoder gives them back, and the factor that brings its latents to unit variance. */
-    async reconstruct(trainer: Trainer, pictures: HostTensor) {
-      const result = await session.run({ ...trainer.averagedTensors(), image: pictures })
-      const values = result.latent!.data as Float32Array
-      const square = values.reduce((sum, x) => sum + x * x, 0) / values.length
-      const rounded = Number((1 / Math.sqrt(square)).toFixed(4))
-      return { scalingFactor: rounded, pictures: result.picture! }
+    async reconstruct(trainer: Trainer, pictures: HostTensor): Promise<HostTensor> {
+      return (await session.run({ ...trainer.averagedTensors(), image: pictures })).picture!
     },
     close: () => session.close(),
   }

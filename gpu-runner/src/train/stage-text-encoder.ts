@@ -4,10 +4,9 @@ import { join } from 'node:path'
 import { openTokenizer, type Tokenizer } from '../io/tokenizer.ts'
 import { ClipTextConfig } from '../models/clip-text.ts'
 import type { Level } from '../storydb/types.ts'
-import { captionTexts, drawCaption, tokenise } from './captions.ts'
+import { captionTexts, captionTokens, drawCaption, tokenise } from './captions.ts'
 import { exportWeights } from './checkpoint.ts'
 import { ParameterSet } from './parameters.ts'
-import { captionTokens } from './recipes.ts'
 import { runTraining } from './run.ts'
 import type { Stage, StageOptions } from './stage.ts'
 import { accuracy, queryLoss, queryTargets } from './text-queries.ts'
@@ -42,7 +41,7 @@ export const textEncoderStage: Stage = async function* ({ recipe, folder, resume
           drawCaption(options.seed, step * batch + i, ((i % 3) + 1) as Level),
         )
         targets = queryTargets(items)
-        return { ids: idBatch(items.map(({ caption }) => tokenise(caption.segments, tokenizer, captionTokens).ids)), ...targets }
+        return { ids: idBatch(items.map(({ caption }) => tokenise(caption.segments, tokenizer).ids)), ...targets }
       },
       sheet: async () => {
         const target = join(folder, 'text_encoder')

@@ -16,6 +16,8 @@ export interface TrainerOptions {
   loss: Value
   /** Further values to report of each step. */
   outputs?: Readonly<Record<string, Value>>
+  /** Folder of the files that frozen weights in the graph point into. */
+  weights?: string
   seed: number
   rate: (step: number) => number
   adam?: AdamOptions
@@ -43,6 +45,7 @@ export class Trainer {
   readonly #options: TrainerOptions
 
   static async open(options: TrainerOptions): Promise<Trainer> {
+    const { weights } = options
     const parameters = options.parameters.list()
     const grads = gradients(
       options.loss,
@@ -54,7 +57,7 @@ export class Trainer {
       if (!grad) throw new TypeError(`${name}: the loss does not depend on this parameter`)
       outputs[gradientName(name)] = grad
     }
-    return new Trainer(options, parameters, countFlops(Object.values(outputs)), await openSession(outputs))
+    return new Trainer(options, parameters, countFlops(Object.values(outputs)), await openSession(outputs, weights ? { weights } : {}))
   }
 
   private constructor(options: TrainerOptions, parameters: readonly Parameter[], flops: number, session: Session) {

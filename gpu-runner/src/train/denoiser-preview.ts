@@ -1,0 +1,89 @@
+/** Sheets of what the denoiser draws so far: frames of unseen combinations above, its own pictures of their captions below. */
+import { join } from 'node:path'
+import { gaussian } from '../diffusion/noise.ts'
+import { div } from '../graph/arithmetic.ts'
+import { input, scalar } from '../graph/value.ts'
+import type { Tokenizer } from '../io/tokenizer.ts'
+import { type AutoencoderTinyConfig, decodeTiny } from '../models/autoencoder-tiny.ts'
+import { type ClipTextConfig, clipText } from '../models/clip-text.ts'
+import { unet } from '../models/unet.ts'
+import type { UNetConfig } from '../models/unet-config.ts'
+import { modelWeights } from '../runtime/model-weights.ts'
+import { openSession } from '../runtime/session.ts'
+import { captionFrame } from '../storydb/caption.ts'
+import { randomFrames } from '../storydb/frames.ts'
+import { renderFrame } from '../storydb/render.ts'
+import { captionTokens, tokenise } from './captions.ts'
+import { type PoolRecipe, pictureBatch } from './latent-pool.ts'
+import { ParameterSet } from './parameters.ts'
+import { writeSheet } from './pictures.ts'
+import { idBatch } from './stage-text-encoder.ts'
+import type { Trainer } from './trainer.ts'
+
+export interface PreviewOptions extends PoolRecipe {
+  folder: string
+  unetConfig: UNetConfig
+  textConfig: ClipTextConfig
+  vaeConfig: AutoencoderTinyConfig
+  tokenizer: Tokenizer
+  seed: number
+}
+
+const count = 8
+const steps = 20
+const guidance = 3
+const shift = 2
+
+/** A function that draws the sheet with a trainer's averaged parameters: Euler steps with guidance. */
+export async function openPreview(options: PreviewOptions): Promise<(trainer: Trainer, path: string) => Promise<void>> {
+  const { folder, unetConfig, textConfig, vaeConfig, tokenizer, size, levels, seed } = options
+  const side = size / vaeConfig.factor
+  const parameters = new ParameterSet()
+  const ids = input('ids', ['batch', captionTokens], 'int64')
+  const sample = input('sample', ['batch', vaeConfig.latentChannels, side, side])
+  const context = input('context', ['batch', captionTokens, textConfig.width])
+  const text = await openSession({ context: clipText(ids, parameters.weights('text_encoder.'), textConfig).last })
+  const inputs = { sample, timestep: input('timestep', ['batch']), context }
+  const denoiser = await openSession({ velocity: unet(inputs, parameters.weights('unet.'), unetConfig) })
+  const frames = Array.from({ length: 2 * count }, (_, i) =>
+    randomFrames(seed ^ 0x5eed, i, 1, { level: levels[i % levels.length]!, split: 'held-out' })[0]!,
+  )
+  const captions = frames.map((frame, i) => tokenise(captionFrame(frame, { variant: i }).segments, tokenizer).ids)
+  const empty = tokenise([], tokenizer).ids
+  const truth = pictureBatch(frames.map((frame) => renderFrame(frame, size).rgb), size)
+
+  return async (trainer, path) => {
+    const feeds = trainer.averagedTensors()
+    const contexts = (await text.run({ ...feeds, ids: idBatch([...captions, ...captions.map(() => empty)]) })).context!
+    const n = captions.length
+    const shape = [n, vaeConfig.latentChannels, side, side]
+    const x = gaussian({ seed, story: 'preview', frame: '0', stream: 0 }, shape.reduce((a, b) => a * b, 1))
+    for (let i = 0; i < steps; i++) {
+      const [sigma, next] = [i, i + 1].map((k) => shifted(1 - k / steps)) as [number, number]
+      const both = { data: Float32Array.from([...x, ...x]), shape: [2 * n, ...shape.slice(1)] }
+      const timestep = { data: new Float32Array(2 * n).fill(1000 * sigma), shape: [2 * n] }
+      const velocity = (await denoiser.run({ ...feeds, sample: both, timestep, context: contexts })).velocity!.data as Float32Array
+      for (let j = 0; j < x.length; j++) {
+        const free = velocity[x.length + j]!
+        x[j]! += (next - sigma) * (free + guidance * (velocity[j]! - free))
+      }
+    }
+    // The decoder is opened anew each time: it may have been trained further meanwhile.
+    const vae = join(folder, 'vae')
+    const latent = div(input('latent', ['batch', ...shape.slice(1)]), scalar(vaeConfig.scalingFactor))
+    const picture = decodeTiny(latent, modelWeights(vae, 'diffusion_pytorch_model'), vaeConfig)
+    const decoder = await openSession({ picture }, { weights: vae })
+    const drawn = (await decoder.run({ latent: { data: x, shape } })).picture!
+    await decoder.close()
+    const half = (tensor: { data: unknown; shape: readonly number[] }, i: number) => {
+      const [, ...rest] = tensor.shape
+      const length = count * rest.reduce((a, b) => a * b, 1)
+      return { data: (tensor.data as Float32Array).subarray(i * length, (i + 1) * length), shape: [count, ...rest] }
+    }
+    await writeSheet(path, [half(truth, 0), half(drawn, 0), half(truth, 1), half(drawn, 1)])
+  }
+}
+
+function shifted(sigma: number): number {
+  return (shift * sigma) / (1 + (shift - 1) * sigma)
+}
