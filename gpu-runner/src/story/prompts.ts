@@ -1,0 +1,85 @@
+/** From a story's prompts to what the text encoder reads: names give way to what the characters look like. */
+import type { StoryRequest } from '../../../contract/story.ts'
+import type { Tokenizer } from '../io/tokenizer.ts'
+
+/** A stretch of a prompt; `character` is the place in the story's cast of whom it names or describes. */
+export interface PromptSegment {
+  text: string
+  character?: number
+}
+
+export interface TokenisedPrompt {
+  /** Exactly the tokenizer's `modelMaxLength` ids. */
+  ids: number[]
+  /** For each character of the cast the positions of its tokens in `ids`; none where it is not in the frame. */
+  tokens: number[][]
+}
+
+/**
+ * A frame's prompt with its style and cast put in. The first mention of a name becomes the character's description,
+ * later ones a short form of it ("the gray fox"); a character that the frame lists but the prompt does not name is
+ * described at the beginning.
+ */
+export function framePrompt(request: StoryRequest, index: number): PromptSegment[] {
+  const frame = request.frames[index]!
+  const cast = request.characters
+  const present = frame.characters ? cast.map(({ id }) => frame.characters!.includes(id)) : cast.map(() => true)
+  const segments = splitAtNames(frame.prompt, cast.map(({ name }, i) => (present[i] ? name : null)))
+  const seen = new Set<number>()
+  const written = segments.map((segment): PromptSegment => {
+    const { character } = segment
+    if (character === undefined) return segment
+    const description = lowerFirst(cast[character]!.description)
+    const text = seen.has(character) ? shortForm(description) : description
+    seen.add(character)
+    return { text, character }
+  })
+  const unnamed = cast.flatMap((member, character) =>
+    frame.characters && present[character] && !seen.has(character)
+      ? [{ text: lowerFirst(member.description), character }, { text: ',' }]
+      : [],
+  )
+  const style = request.style ? [{ text: `${request.style} ,` }] : []
+  return [...style, ...unnamed, ...written]
+}
+
+/** "A gray fox wearing …" → "the gray fox". */
+function shortForm(description: string): string {
+  const head = description.split(/\s*(?:,|\bwearing\b|\bdressed\b|\bwith\b|\bin\b|\bwho\b|\bthat\b)/i)[0]!.trim()
+  return `the ${head.replace(/^(?:an?|the)\s+/i, '')}`
+}
+
+function lowerFirst(text: string): string {
+  return text.slice(0, 1).toLowerCase() + text.slice(1)
+}
+
+/** Cut `prompt` at whole-word mentions of the names, longest name first; null names are not looked for. */
+function splitAtNames(prompt: string, names: readonly (string | null)[]): PromptSegment[] {
+  const sought = names.flatMap((name, character) => (name ? [{ name, character }] : []))
+  if (sought.length === 0) return [{ text: prompt }]
+  sought.sort((a, b) => b.name.length - a.name.length)
+  const pattern = sought.map(({ name }) => name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('|')
+  const mention = new RegExp(`(?<![\\p{L}\\p{N}])(${pattern})(?![\\p{L}\\p{N}])`, 'giu')
+  return prompt
+    .split(mention)
+    .map((text, i): PromptSegment => {
+      const named = i % 2 === 1 && sought.find(({ name }) => name.toLowerCase() === text.toLowerCase())
+      return named ? { text, character: named.character } : { text: text.trim() }
+    })
+    .filter(({ text }) => text !== '')
+}
+
+/** Segment by segment, which equals the whole: they meet at spaces. What does not fit into the encoder is cut off. */
+export function tokenisePrompt(segments: readonly PromptSegment[], tokenizer: Tokenizer, cast: number): TokenisedPrompt {
+  const length = tokenizer.modelMaxLength
+  const ids: number[] = []
+  const tokens: number[][] = Array.from({ length: cast }, () => [])
+  for (const { text, character } of segments) {
+    const own = tokenizer.encode(text)
+    // Positions count the begin token; the last place belongs to the end token.
+    const positions = own.map((_, i) => ids.length + 1 + i).filter((position) => position < length - 1)
+    ids.push(...own)
+    if (character !== undefined) tokens[character]!.push(...positions)
+  }
+  return { ids: tokenizer.padded(ids, length), tokens }
+}
