@@ -11,6 +11,7 @@ export const PROBLEMS = {
   'stale-lease': [409, 'Stale lease', 'The story is no longer lent under this token. Drop the work on it.'],
   'frames-missing': [409, 'Frames missing', 'A story completes only when every frame has been uploaded.'],
   'too-large': [413, 'Body too large', 'The body is over the limit of this path.'],
+  'unsupported-media-type': [415, 'Unsupported media type', 'Send the body with "Content-Type: application/json".'],
   validation: [422, 'Invalid input', 'Each entry of "errors" points at a value and says what would be right.'],
   internal: [500, 'Internal error', 'The fault is ours. Quote request_id when reporting it.'],
 } as const satisfies Record<string, readonly [number, string, string]>
@@ -22,7 +23,12 @@ export const Problem = z.object({
   status: z.int(),
   detail: z.string(),
   errors: z
-    .array(z.object({ pointer: z.string().describe('JSON pointer (RFC 6901) into the body'), message: z.string() }))
+    .array(
+      z.object({
+        pointer: z.string().describe('JSON pointer (RFC 6901) into the body, or ?name'),
+        message: z.string(),
+      }),
+    )
     .optional(),
   request_id: z.string(),
 })

@@ -1,0 +1,126 @@
+/** The edge on this machine: the same Worker in real workerd, with D1 and R2 kept in a folder. */
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Readable } from 'node:stream'
+import { fileURLToPath } from 'node:url'
+import type { D1Database, R2Bucket } from '@cloudflare/workers-types'
+import { build } from 'esbuild'
+import { Log, LogLevel, Miniflare } from 'miniflare'
+import { apiKeyRow } from '../src/api/keys.ts'
+import { insertApiKey } from '../src/db/api-keys.ts'
+import { openDb } from '../src/db/client.ts'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const migrationsFolder = join(root, 'src/db/migrations')
+/** Cron has a grain of a minute and does not fire here by itself; a machine of one's own need not wait that long. */
+const CRON_MS = 5_000
+
+export interface EdgeOptions {
+  /** 0 for any free one. */
+  port: number
+  /** Where D1 and R2 keep their files; null for memory. */
+  dataDir: string | null
+  /** Settings of the Worker, see `src/api/env.ts`. */
+  env: Record<string, string>
+  /** Made valid, unless it is already. */
+  apiKey?: string
+  /** Where the Worker's own log lines go. */
+  log?: (line: string) => void
+}
+
+export interface Edge {
+  url: string
+  /** The Worker's bindings, for those who look behind it. */
+  bindings: { DB: D1Database; IMAGES: R2Bucket }
+  /** What cron does once a minute. */
+  runCron: () => Promise<void>
+  dispose: () => Promise<void>
+}
+
+/** Start the edge; resolves once its database is migrated and it answers. */
+export async function startEdge({ port, dataDir, env, apiKey, log }: EdgeOptions): Promise<Edge> {
+  const wrangler = await readWranglerToml()
+  const miniflare = new Miniflare({
+    modules: true,
+    script: await bundleWorker(),
+    compatibilityDate: wrangler.compatibilityDate,
+    compatibilityFlags: wrangler.compatibilityFlags,
+    host: '127.0.0.1',
+    port,
+    log: new Log(LogLevel.ERROR),
+    ...(log && {
+      handleRuntimeStdio: (...streams: Readable[]) => {
+        for (const stream of streams) stream.setEncoding('utf8').on('data', log)
+      },
+    }),
+    d1Databases: ['DB'],
+    r2Buckets: ['IMAGES'],
+    d1Persist: dataDir !== null && join(dataDir, 'd1'),
+    r2Persist: dataDir !== null && join(dataDir, 'r2'),
+    bindings: env,
+  })
+  try {
+    const url = (await miniflare.ready).origin
+    const bindings = await miniflare.getBindings<{ DB: D1Database; IMAGES: R2Bucket }>()
+    await migrate(bindings.DB)
+    if (apiKey !== undefined) {
+      const randomBytes = (count: number) => crypto.getRandomValues(new Uint8Array(count))
+      await insertApiKey(openDb(bindings.DB), await apiKeyRow(apiKey, 'local', { now: Date.now, randomBytes }))
+    }
+    const worker = await miniflare.getWorker()
+    const runCron = async () => {
+      await worker.scheduled({ cron: '* * * * *' })
+    }
+    const cron = setInterval(() => runCron().catch((error) => log?.(`cron: ${error}\n`)), CRON_MS)
+    const dispose = async () => {
+      clearInterval(cron)
+      await miniflare.dispose()
+    }
+    return { url, bindings, runCron, dispose }
+  } catch (error) {
+    await miniflare.dispose()
+    throw error
+  }
+}
+
+async function bundleWorker(): Promise<string> {
+  const { outputFiles } = await build({
+    entryPoints: [join(root, 'src/index.ts')],
+    bundle: true,
+    write: false,
+    format: 'esm',
+    target: 'es2024',
+    conditions: ['workerd', 'worker'],
+    mainFields: ['module', 'main'],
+  })
+  const [file] = outputFiles
+  if (!file) throw new Error('esbuild wrote nothing for src/index.ts')
+  return file.text
+}
+
+/** Bring a database up to date; keeps the same record of what has been applied as `wrangler d1 migrations apply`. */
+export async function migrate(db: D1Database): Promise<void> {
+  await db
+    .prepare(
+      `CREATE TABLE IF NOT EXISTS d1_migrations (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE,
+       applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL)`,
+    )
+    .run()
+  const { results } = await db.prepare('SELECT name FROM d1_migrations').all<{ name: string }>()
+  const applied = new Set(results.map((row) => row.name))
+  const files = (await readdir(migrationsFolder)).filter((name) => name.endsWith('.sql')).sort()
+  for (const name of files.filter((name) => !applied.has(name))) {
+    const text = await readFile(join(migrationsFolder, name), 'utf8')
+    const statements = text.split('--> statement-breakpoint').map((statement) => db.prepare(statement))
+    await db.batch([...statements, db.prepare('INSERT INTO d1_migrations (name) VALUES (?)').bind(name)])
+  }
+}
+
+/** The few settings of `wrangler.toml` that change what a Worker does. */
+async function readWranglerToml() {
+  const text = await readFile(join(root, 'wrangler.toml'), 'utf8')
+  const compatibilityDate = /^compatibility_date = "(.+)"$/m.exec(text)?.[1]
+  const flags = /^compatibility_flags = (\[.*\])$/m.exec(text)?.[1] ?? '[]'
+  if (!compatibilityDate) throw new Error('wrangler.toml names no compatibility_date')
+  return { compatibilityDate, compatibilityFlags: JSON.parse(flags) as string[] }
+}

@@ -1,0 +1,100 @@
+/** The edge: all routes, what surrounds each request, and what happens once a minute. */
+import { createRoute } from '@hono/zod-openapi'
+import { requestId } from 'hono/request-id'
+import { z } from 'zod'
+import { PROBLEMS, type ProblemName } from '../../contract/problem.ts'
+import { openDb } from '../db/client.ts'
+import { forgetMessages, sweep } from '../db/leases.ts'
+import { requireApiKey } from './auth.ts'
+import { sendDue } from './delivery.ts'
+import { type Bindings, readSettings, systemTools, type Tools } from './env.ts'
+import { base32 } from './keys.ts'
+import { pictureRoutes } from './pictures.ts'
+import { onError, onNotFound, ProblemError } from './problems.ts'
+import { json, newRoutes, problems } from './routes.ts'
+import { runnerRoutes } from './runner.ts'
+import { runnerEventRoutes } from './runner-events.ts'
+import { storyRoutes } from './stories.ts'
+
+/** Copies of a runner's event older than this no longer pass the age check of its signature. */
+const REMEMBER_MS = 15 * 60_000
+
+const health = createRoute({
+  method: 'get',
+  path: '/healthz',
+  summary: 'Whether the edge reaches its database',
+  tags: ['Operations'],
+  responses: { 200: json(z.object({ status: z.literal('ok') }), 'It does'), ...problems('internal') },
+})
+
+const secret = createRoute({
+  method: 'get',
+  path: '/webhooks/secret',
+  summary: 'What signs the webhooks of this API key',
+  tags: ['Webhooks'],
+  security: [{ apiKey: [] }],
+  middleware: [requireApiKey] as const,
+  responses: {
+    200: json(z.object({ key: z.string().describe('`whsec_` and base64; see standardwebhooks.com') }), 'The secret'),
+    ...problems('unauthorized'),
+  },
+})
+
+export function createApp(tools: Tools = systemTools) {
+  const app = newRoutes()
+  app.use(requestId({ generator: () => `req_${base32(tools.randomBytes(10))}` }))
+  app.use(async (c, next) => {
+    c.set('db', openDb(c.env.DB))
+    c.set('settings', readSettings(c.env))
+    c.set('tools', tools)
+    await next()
+  })
+  app.onError(onError)
+  app.notFound(onNotFound)
+  app.openAPIRegistry.registerComponent('securitySchemes', 'apiKey', { type: 'http', scheme: 'bearer' })
+  app.openAPIRegistry.registerComponent('securitySchemes', 'runnerToken', { type: 'http', scheme: 'bearer' })
+  app.get('/problems/:name', (c) => {
+    const name = c.req.param('name')
+    if (!Object.hasOwn(PROBLEMS, name)) throw new ProblemError('not-found', `no such problem: ${name}`)
+    const [status, title, meaning] = PROBLEMS[name as ProblemName]
+    return c.text(`${title} (${status})\n\n${meaning}\n`)
+  })
+  app.doc31('/openapi.json', (c) => ({
+    openapi: '3.1.0',
+    info: { title: 'Fableframe', version: '1', description: 'Stories in, pictures with the same characters out.' },
+    servers: [{ url: new URL(c.req.url).origin }],
+  }))
+  const routes = app
+    .openapi(health, async (c) => {
+      await c.env.DB.prepare('SELECT 1').run()
+      return c.json({ status: 'ok' as const }, 200)
+    })
+    .openapi(secret, (c) => c.json({ key: c.var.apiKey.webhookSecret }, 200))
+    .route('/', storyRoutes)
+    .route('/', pictureRoutes)
+    .route('/', runnerRoutes)
+    .route('/', runnerEventRoutes)
+  refuseOtherMethods(app)
+  return routes
+}
+
+/** Once a minute: end what was given up, send webhooks that are due, forget what no copy can come of any more. */
+export async function everyMinute(env: Bindings, tools: Tools = systemTools): Promise<void> {
+  const db = openDb(env.DB)
+  await sweep(db, tools.now())
+  await forgetMessages(db, tools.now() - REMEMBER_MS)
+  await sendDue(db, readSettings(env), tools)
+}
+
+/** Known paths answer 405 to what they do not serve; to be called after all routes. */
+function refuseOtherMethods(app: ReturnType<typeof newRoutes>): void {
+  const served = app.routes.filter((route) => route.method !== 'ALL')
+  for (const [path, routes] of Map.groupBy(served, (route) => route.path)) {
+    const allow = [...new Set(routes.map((route) => route.method))].join(', ')
+    app.all(path, (c) => {
+      throw new ProblemError('method-not-allowed', `${c.req.method} ${c.req.path}; allowed: ${allow}`, undefined, {
+        allow,
+      })
+    })
+  }
+}

@@ -1,0 +1,73 @@
+/** API keys and ids: how they are drawn, spelt and hashed. */
+import type { ApiKeyRow } from '../db/api-keys.ts'
+import type { Tools } from './env.ts'
+
+const PREFIX = 'ff_live_'
+const ALPHABET = 'abcdefghijklmnopqrstuvwxyz234567'
+const KEY_FORMAT = /^ff_live_([a-z2-7]{32})([a-z2-7]{7})$/
+
+/**
+ * A new key: `ff_live_`, 160 random bits, and the CRC-32 of these, so that a mistyped or made-up key is refused without
+ * a look into the database. The key is returned beside its row, because the row does not hold it.
+ */
+export async function newApiKey(name: string, { now, randomBytes }: Pick<Tools, 'now' | 'randomBytes'>) {
+  const random = base32(randomBytes(20))
+  const key = `${PREFIX}${random}${checksum(random)}`
+  return { key, row: await apiKeyRow(key, name, { now, randomBytes }) }
+}
+
+/** The row of a key that exists already; throws when it is not spelt like one. */
+export async function apiKeyRow(
+  key: string,
+  name: string,
+  { now, randomBytes }: Pick<Tools, 'now' | 'randomBytes'>,
+): Promise<ApiKeyRow> {
+  if (!isWellFormed(key))
+    throw new Error(`not an API key: ${key.slice(0, 12)}… (${key.length} characters); a key is made by newApiKey()`)
+  return {
+    id: `key_${base32(randomBytes(10))}`,
+    name,
+    hash: await sha256(new TextEncoder().encode(key)),
+    prefix: key.slice(0, PREFIX.length + 4),
+    webhookSecret: `whsec_${btoa(String.fromCharCode(...randomBytes(32)))}`,
+    createdAt: now(),
+    revokedAt: null,
+  }
+}
+
+export function isWellFormed(key: string): boolean {
+  const [, random, sum] = KEY_FORMAT.exec(key) ?? []
+  return random !== undefined && checksum(random) === sum
+}
+
+/** 26 characters of a-z and 2-7: 130 bits, of which 128 are random. */
+export const newStoryId = (randomBytes: Tools['randomBytes']) => base32(randomBytes(16))
+
+/** Hex. */
+export async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('')
+}
+
+/** RFC 4648 base32 in lower case, without padding. */
+export function base32(bytes: Uint8Array): string {
+  let text = ''
+  let buffer = 0
+  let bits = 0
+  for (const byte of bytes) {
+    buffer = ((buffer << 8) | byte) & 0xfff
+    for (bits += 8; bits >= 5; bits -= 5) text += ALPHABET[(buffer >>> (bits - 5)) & 31]
+  }
+  return bits > 0 ? text + ALPHABET[(buffer << (5 - bits)) & 31] : text
+}
+
+/** CRC-32 (IEEE) of ASCII text, as 7 characters of base32. */
+function checksum(text: string): string {
+  let crc = -1
+  for (let i = 0; i < text.length; i++) {
+    crc ^= text.charCodeAt(i)
+    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0)
+  }
+  const sum = ~crc
+  return base32(Uint8Array.of(sum >>> 24, sum >>> 16, sum >>> 8, sum))
+}

@@ -1,0 +1,207 @@
+/** `/runner`: what a runner calls with its token and lease. See `contract/runner.ts` for the protocol. */
+import { createRoute } from '@hono/zod-openapi'
+import type { Context } from 'hono'
+import { z } from 'zod'
+import {
+  Claim,
+  ClaimRequest,
+  Heartbeat,
+  LEASE_HEADER,
+  LeaseToken,
+  MAX_IMAGE_BYTES,
+  Released,
+  SEED_HEADER,
+  StoredImage,
+} from '../../contract/runner.ts'
+import { StoryId } from '../../contract/story.ts'
+import { framesOf, insertFrame } from '../db/frames.ts'
+import { claim, heartbeat, keepStoryboard, leaseStateOf, release, sweep } from '../db/leases.ts'
+import type { StoredPicture, StoryRow } from '../db/schema.ts'
+import { requireRunner } from './auth.ts'
+import { sendDue } from './delivery.ts'
+import type { AppEnv } from './env.ts'
+import { base32, sha256 } from './keys.ts'
+import { inspectPng } from './png.ts'
+import { invalid, ProblemError } from './problems.ts'
+import { binary, json, limitBody, MAX_JSON_BYTES, newRoutes, problems } from './routes.ts'
+import { StoryParams } from './stories.ts'
+
+const POLL_MS = 1000
+
+const tags = ['Runner']
+const security = [{ runnerToken: [] }]
+const headers = z.object({ [LEASE_HEADER]: LeaseToken })
+const pngBody = { required: true, content: { 'image/png': { schema: binary() } } }
+const fenced = problems('unauthorized', 'not-found', 'stale-lease')
+const limitPicture = limitBody(MAX_IMAGE_BYTES)
+
+const claimRoute = createRoute({
+  method: 'post',
+  path: '/runner/claim',
+  summary: 'Borrow a story',
+  tags,
+  security,
+  middleware: [requireRunner, limitBody(MAX_JSON_BYTES)] as const,
+  request: { body: { required: true, content: { 'application/json': { schema: ClaimRequest } } } },
+  responses: {
+    200: json(Claim, 'Lent until `lease_until`'),
+    204: { description: 'Nothing came within `wait` seconds' },
+    ...problems('malformed-json', 'unauthorized', 'too-large', 'unsupported-media-type', 'validation'),
+  },
+})
+
+const heartbeatRoute = createRoute({
+  method: 'post',
+  path: '/runner/stories/{id}/heartbeat',
+  summary: 'Keep a lease',
+  tags,
+  security,
+  middleware: [requireRunner] as const,
+  request: { params: StoryParams, headers },
+  responses: { 200: json(Heartbeat, 'The new end of the lease'), ...fenced },
+})
+
+const releaseRoute = createRoute({
+  method: 'post',
+  path: '/runner/stories/{id}/release',
+  summary: 'Hand a story back',
+  tags,
+  security,
+  middleware: [requireRunner] as const,
+  request: { params: StoryParams, headers },
+  responses: { 200: json(Released, 'Where that left the story'), ...fenced },
+})
+
+const frameRoute = createRoute({
+  method: 'put',
+  path: '/runner/stories/{id}/frames/{index}',
+  summary: 'Upload a frame',
+  tags,
+  security,
+  middleware: [requireRunner, limitPicture] as const,
+  request: {
+    params: z.object({ id: StoryId, index: z.coerce.number().int().min(0) }),
+    headers: headers.extend({ [SEED_HEADER]: z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER) }),
+    body: pngBody,
+  },
+  responses: { 200: json(StoredImage, 'What is stored'), ...fenced, ...problems('too-large', 'validation') },
+})
+
+const storyboardRoute = createRoute({
+  method: 'put',
+  path: '/runner/stories/{id}/storyboard',
+  summary: 'Upload the page of all frames',
+  tags,
+  security,
+  middleware: [requireRunner, limitPicture] as const,
+  request: { params: StoryParams, headers, body: pngBody },
+  responses: { 200: json(StoredImage, 'What is stored'), ...fenced, ...problems('too-large', 'validation') },
+})
+
+export const runnerRoutes = newRoutes()
+  .openapi(claimRoute, async (c) => {
+    const { db, settings, tools } = c.var
+    const { runner, model, wait } = c.req.valid('json')
+    const leaseMs = settings.LEASE_SECONDS * 1000
+    const until = tools.now() + wait * 1000
+    await sweep(db, tools.now())
+    c.executionCtx.waitUntil(sendDue(db, settings, tools))
+    for (;;) {
+      const leaseToken = base32(tools.randomBytes(20))
+      const story = await claim(db, { model, runner, leaseToken, leaseMs }, tools.now())
+      if (story) return c.json(claimOf(story, leaseMs, await framesOf(db, [story.id])), 200)
+      const left = until - tools.now()
+      if (left <= 0 || c.req.raw.signal.aborted) return c.body(null, 204)
+      await new Promise((resolve) => setTimeout(resolve, Math.min(POLL_MS, left)))
+    }
+  })
+  .openapi(heartbeatRoute, async (c) => {
+    const { id, leaseToken, db } = leaseOf(c, c.req.valid('param').id)
+    const leaseMs = c.var.settings.LEASE_SECONDS * 1000
+    const now = c.var.tools.now()
+    const held = await heartbeat(db, id, leaseToken, leaseMs, now)
+    if (!held) throw await staleLease(c, id)
+    const lease_until = new Date(now + leaseMs).toISOString()
+    return c.json({ lease_until, lease_seconds: leaseMs / 1000, cancel: held.cancel }, 200)
+  })
+  .openapi(releaseRoute, async (c) => {
+    const { id, leaseToken, db } = leaseOf(c, c.req.valid('param').id)
+    const status = await release(db, id, leaseToken, c.var.tools.now())
+    if (!status) throw await staleLease(c, id)
+    c.executionCtx.waitUntil(sendDue(db, c.var.settings, c.var.tools))
+    return c.json({ status }, 200)
+  })
+  .openapi(frameRoute, async (c) => {
+    const { id, leaseToken, db } = leaseOf(c, c.req.valid('param').id)
+    const { index } = c.req.valid('param')
+    const { frameCount } = await requireLease(c, id)
+    if (index >= frameCount) throw new ProblemError('not-found', `story ${id} has frames 0 to ${frameCount - 1}`)
+    const seed = c.req.valid('header')[SEED_HEADER]
+    const stored = await storePicture(c, id, async (picture) => {
+      return insertFrame(db, id, leaseToken, { ...picture, index, seed }, c.var.tools.now())
+    })
+    c.executionCtx.waitUntil(sendDue(db, c.var.settings, c.var.tools))
+    return c.json(stored, 200)
+  })
+  .openapi(storyboardRoute, async (c) => {
+    const { id, leaseToken, db } = leaseOf(c, c.req.valid('param').id)
+    await requireLease(c, id)
+    return c.json(await storePicture(c, id, (picture) => keepStoryboard(db, id, leaseToken, picture)), 200)
+  })
+
+function claimOf(story: StoryRow, leaseMs: number, finished: { index: number }[]): Claim {
+  if (!story.leaseToken || !story.claimableAt) throw new Error(`story ${story.id} was claimed without a lease`)
+  return {
+    id: story.id,
+    story: story.request,
+    seed: story.seed,
+    model: story.model,
+    attempt: story.attempt,
+    lease_token: story.leaseToken,
+    lease_until: new Date(story.claimableAt).toISOString(),
+    lease_seconds: leaseMs / 1000,
+    finished_frames: finished.map((frame) => frame.index),
+  }
+}
+
+/**
+ * Put the body into R2, then `keep` it as a row under the fence. The name holds the hash of the content and something
+ * random, so that deleting what was not kept can never take away what another upload has stored.
+ */
+async function storePicture(
+  c: Context<AppEnv>,
+  storyId: string,
+  keep: (picture: StoredPicture) => Promise<StoredPicture | undefined>,
+): Promise<StoredImage> {
+  const bytes = new Uint8Array(await c.req.arrayBuffer())
+  const size = inspectPng(bytes)
+  if ('wrong' in size) throw invalid([{ pointer: '', message: `the picture ${size.wrong}` }])
+  const hash = await sha256(bytes)
+  const key = `stories/${storyId}/${hash}-${base32(c.var.tools.randomBytes(5))}.png`
+  await c.env.IMAGES.put(key, bytes, { sha256: hash, httpMetadata: { contentType: 'image/png' } })
+  const kept = await keep({ key, sha256: hash, ...size })
+  if (kept?.key !== key) await c.env.IMAGES.delete(key)
+  if (!kept) throw await staleLease(c, storyId)
+  return { sha256: kept.sha256, width: kept.width, height: kept.height }
+}
+
+function leaseOf(c: Context<AppEnv>, id: string) {
+  return { id, leaseToken: c.req.header(LEASE_HEADER) ?? '', db: c.var.db }
+}
+
+/** Throws unless the caller holds the story; spares R2 the uploads of those who do not. */
+async function requireLease(c: Context<AppEnv>, id: string) {
+  const state = await leaseStateOf(c.var.db, id, leaseOf(c, id).leaseToken)
+  if (!state?.held) throw staleLeaseOf(id, state)
+  return state
+}
+
+async function staleLease(c: Context<AppEnv>, id: string): Promise<ProblemError> {
+  return staleLeaseOf(id, await leaseStateOf(c.var.db, id, leaseOf(c, id).leaseToken))
+}
+
+export function staleLeaseOf(id: string, state: { status: string } | undefined): ProblemError {
+  return state
+    ? new ProblemError('stale-lease', `story ${id} is ${state.status} and not lent under this token`)
+    : new ProblemError('not-found', `no story ${id}`)
+}

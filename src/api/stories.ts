@@ -1,0 +1,124 @@
+/** `/stories`: post a story, read it back, list, cancel. */
+import { createRoute } from '@hono/zod-openapi'
+import type { Context } from 'hono'
+import { z } from 'zod'
+import { Story, StoryId, StoryList, StoryRequest } from '../../contract/story.ts'
+import { type Cursor, cancel, enqueue, findStory, listStories } from '../db/stories.ts'
+import { requireApiKey } from './auth.ts'
+import { sendDue } from './delivery.ts'
+import type { AppEnv } from './env.ts'
+import { newStoryId } from './keys.ts'
+import { invalid, ProblemError } from './problems.ts'
+import { json, limitBody, MAX_JSON_BYTES, newRoutes, problems } from './routes.ts'
+import { refuseWebhook } from './url-guard.ts'
+import { viewOf } from './view.ts'
+
+const tags = ['Stories']
+const security = [{ apiKey: [] }]
+export const StoryParams = z.object({ id: StoryId })
+
+const create = createRoute({
+  method: 'post',
+  path: '/stories',
+  summary: 'Post a story',
+  tags,
+  security,
+  middleware: [requireApiKey, limitBody(MAX_JSON_BYTES)] as const,
+  request: { body: { required: true, content: { 'application/json': { schema: StoryRequest } } } },
+  responses: {
+    202: json(Story, 'Accepted; the header Location names it'),
+    ...problems('malformed-json', 'unauthorized', 'too-large', 'unsupported-media-type', 'validation'),
+  },
+})
+
+const read = createRoute({
+  method: 'get',
+  path: '/stories/{id}',
+  summary: 'Read a story',
+  tags,
+  security,
+  middleware: [requireApiKey] as const,
+  request: { params: StoryParams },
+  responses: { 200: json(Story, 'The story'), ...problems('unauthorized', 'not-found') },
+})
+
+const list = createRoute({
+  method: 'get',
+  path: '/stories',
+  summary: 'List stories, newest first',
+  tags,
+  security,
+  middleware: [requireApiKey] as const,
+  request: {
+    query: z.object({
+      cursor: z.string().optional().describe('From `next`'),
+      limit: z.coerce.number().int().min(1, '1 to 50').max(50, '1 to 50').default(20),
+    }),
+  },
+  responses: { 200: json(StoryList, 'A page'), ...problems('unauthorized', 'validation') },
+})
+
+const stop = createRoute({
+  method: 'post',
+  path: '/stories/{id}/cancel',
+  summary: 'Cancel a story',
+  description: 'A queued story is canceled at once, a running one within a heartbeat. Frames that are done are kept.',
+  tags,
+  security,
+  middleware: [requireApiKey] as const,
+  request: { params: StoryParams },
+  responses: {
+    200: json(Story, 'The story; unchanged if it had ended or was canceled before'),
+    ...problems('unauthorized', 'not-found'),
+  },
+})
+
+export const storyRoutes = newRoutes()
+  .openapi(create, async (c) => {
+    const request = c.req.valid('json')
+    const { settings, tools, db, apiKey } = c.var
+    const model = request.model ?? settings.MODELS[0]
+    if (!settings.MODELS.includes(model))
+      throw invalid([
+        { pointer: '/model', message: `unknown model ${model}; served are ${settings.MODELS.join(', ')}` },
+      ])
+    const refusal = request.webhook && refuseWebhook(request.webhook, settings.ALLOW_INSECURE_WEBHOOKS === '1')
+    if (refusal) throw invalid([{ pointer: '/webhook', message: refusal }])
+    const seed = request.seed ?? new DataView(tools.randomBytes(4).buffer).getUint32(0)
+    const id = newStoryId(tools.randomBytes)
+    const story = await enqueue(db, { id, apiKeyId: apiKey.id, request, model, seed, origin: originOf(c) }, tools.now())
+    const view = viewOf({ story, frames: [] })
+    return c.json(view, 202, { location: view.urls.self })
+  })
+  .openapi(read, async (c) => {
+    const found = await findStory(c.var.db, c.req.valid('param').id, c.var.apiKey.id)
+    if (!found) throw noSuchStory(c.req.valid('param').id)
+    return c.json(viewOf(found), 200)
+  })
+  .openapi(list, async (c) => {
+    const { cursor, limit } = c.req.valid('query')
+    const page = await listStories(c.var.db, c.var.apiKey.id, cursor ? parseCursor(cursor) : undefined, limit + 1)
+    const last = page.length > limit ? page[limit - 1]?.story : undefined
+    const next = last && `${originOf(c)}/stories?limit=${limit}&cursor=${last.createdAt}.${last.id}`
+    return c.json({ results: page.slice(0, limit).map(viewOf), next: next ?? null }, 200)
+  })
+  .openapi(stop, async (c) => {
+    const { db, settings, tools, apiKey } = c.var
+    const found = await cancel(db, c.req.valid('param').id, apiKey.id, tools.now())
+    if (!found) throw noSuchStory(c.req.valid('param').id)
+    c.executionCtx.waitUntil(sendDue(db, settings, tools))
+    return c.json(viewOf(found), 200)
+  })
+
+export const noSuchStory = (id: string) => new ProblemError('not-found', `no story ${id} under this API key`)
+
+function originOf(c: Context<AppEnv>): string {
+  return new URL(c.var.settings.PUBLIC_URL ?? c.req.url).origin
+}
+
+/** `<created_at in ms>.<id>` of the last story on the page before. */
+function parseCursor(text: string): Cursor {
+  const [, createdAt, id] = /^(\d{1,15})\.([a-z2-7]{26})$/.exec(text) ?? []
+  if (!createdAt || !id) throw invalid([{ pointer: '?cursor', message: 'must be taken from next' }])
+  return { createdAt: Number(createdAt), id }
+}

@@ -1,0 +1,38 @@
+/** A story as every route and webhook shows it. */
+import type { Story } from '../../contract/story.ts'
+import type { StoryWithFrames } from '../db/stories.ts'
+
+export function viewOf({ story, frames }: StoryWithFrames): Story {
+  const self = `${story.origin}/stories/${story.id}`
+  const drawn = new Map(frames.map((frame) => [frame.index, frame]))
+  return {
+    id: story.id,
+    status: story.status,
+    title: story.request.title,
+    model: story.model,
+    seed: story.seed,
+    frames: story.request.frames.map(({ prompt }, index) => {
+      const frame = drawn.get(index)
+      const { width = null, height = null, seed = null } = frame ?? {}
+      const status = frame ? 'succeeded' : 'pending'
+      return { index, status, prompt, url: frame ? `${self}/frames/${index}.png` : null, width, height, seed }
+    }),
+    progress: story.progress,
+    error: story.status === 'failed' ? story.error : null,
+    attempts: story.attempt,
+    cancel_requested: story.cancelRequested,
+    metadata: story.request.metadata,
+    webhook: story.webhook,
+    created_at: new Date(story.createdAt).toISOString(),
+    started_at: time(story.startedAt),
+    completed_at: time(story.completedAt),
+    urls: {
+      self,
+      cancel: `${self}/cancel`,
+      events: `${self}/events`,
+      storyboard: story.storyboard ? `${self}/storyboard.png` : null,
+    },
+  }
+}
+
+const time = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString())

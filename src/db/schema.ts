@@ -1,0 +1,133 @@
+/** The tables of the edge. Times are milliseconds since 1970; one row of `stories` is one job of the queue. */
+import { sql } from 'drizzle-orm'
+import { index, integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+import type { Progress, StoryError, StoryRequest, StoryStatus, StoryWebhook } from '../../contract/story.ts'
+
+export const apiKeys = sqliteTable('api_keys', {
+  id: text('id').primaryKey(),
+  name: text('name').notNull(),
+  /** SHA-256 of the whole key in hex; the key itself is shown once and kept nowhere. */
+  hash: text('hash').notNull().unique(),
+  /** The first characters of the key, to tell keys apart in lists. */
+  prefix: text('prefix').notNull(),
+  /** `whsec_` and standard base64: signs the webhooks of this key's stories. */
+  webhookSecret: text('webhook_secret').notNull(),
+  createdAt: integer('created_at').notNull(),
+  revokedAt: integer('revoked_at'),
+})
+
+/** A picture in R2 that a story shows. */
+export interface StoredPicture {
+  key: string
+  sha256: string
+  width: number
+  height: number
+}
+
+export const stories = sqliteTable(
+  'stories',
+  {
+    id: text('id').primaryKey(),
+    apiKeyId: text('api_key_id')
+      .notNull()
+      .references(() => apiKeys.id),
+    request: text('request', { mode: 'json' }).notNull().$type<StoryRequest>(),
+    model: text('model').notNull(),
+    seed: integer('seed').notNull(),
+    /** Scheme and host that the story was posted to; the links of its views and webhooks begin with it. */
+    origin: text('origin').notNull(),
+    webhook: text('webhook'),
+    frameCount: integer('frame_count').notNull(),
+    status: text('status').notNull().$type<StoryStatus>(),
+    /** Lower goes first. */
+    priority: integer('priority').notNull().default(0),
+    /**
+     * When a runner may take the story: queued, not before this; running, when the lease ends. Null once it has ended.
+     * A lease is only this moment moved forward, so a story whose runner died comes back by itself.
+     */
+    claimableAt: integer('claimable_at'),
+    attempt: integer('attempt').notNull().default(0),
+    maxAttempts: integer('max_attempts').notNull().default(3),
+    /** Drawn anew by each claim; every write of a runner is fenced by it. Null unless running. */
+    leaseToken: text('lease_token'),
+    runner: text('runner'),
+    cancelRequested: integer('cancel_requested', { mode: 'boolean' }).notNull().default(false),
+    /** The highest `sequence` among the events of the present lease. */
+    eventSequence: integer('event_sequence').notNull().default(0),
+    /** Grows with every change that a view shows. */
+    version: integer('version').notNull().default(1),
+    progress: text('progress', { mode: 'json' }).$type<Progress>(),
+    /** Of the last failed attempt, also while another one is under way. */
+    error: text('error', { mode: 'json' }).$type<StoryError>(),
+    storyboard: text('storyboard', { mode: 'json' }).$type<StoredPicture>(),
+    createdAt: integer('created_at').notNull(),
+    startedAt: integer('started_at'),
+    completedAt: integer('completed_at'),
+  },
+  (table) => [
+    index('stories_claim').on(table.model, table.priority, table.claimableAt).where(sql`claimable_at IS NOT NULL`),
+    index('stories_leased').on(table.claimableAt).where(sql`status = 'running'`),
+    index('stories_list').on(table.apiKeyId, table.createdAt, table.id),
+  ],
+)
+export type StoryRow = typeof stories.$inferSelect
+
+export const frames = sqliteTable(
+  'frames',
+  {
+    storyId: text('story_id')
+      .notNull()
+      .references(() => stories.id),
+    index: integer('index').notNull(),
+    key: text('key').notNull(),
+    sha256: text('sha256').notNull(),
+    width: integer('width').notNull(),
+    height: integer('height').notNull(),
+    seed: integer('seed').notNull(),
+    /** The attempt that drew it: a finished frame outlives the lease it was drawn under. */
+    attempt: integer('attempt').notNull(),
+    createdAt: integer('created_at').notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.storyId, table.index] })],
+)
+export type FrameRow = typeof frames.$inferSelect
+
+/**
+ * Webhooks owed to apps. A row is written in the batch that changes the story, under an id that the event determines
+ * (`msg_<story>_completed`), so a change is announced once, whatever crashes in between.
+ */
+export const deliveries = sqliteTable(
+  'webhook_deliveries',
+  {
+    id: text('id').primaryKey(),
+    storyId: text('story_id')
+      .notNull()
+      .references(() => stories.id),
+    type: text('type').notNull().$type<StoryWebhook['type']>(),
+    /** Written at the first try, so that every later try sends the same bytes. */
+    body: text('body'),
+    attempts: integer('attempts').notNull().default(0),
+    /** Null once delivered or given up. While a try is under way: when it counts as lost. */
+    nextAttemptAt: integer('next_attempt_at'),
+    lastStatus: integer('last_status'),
+    lastError: text('last_error'),
+    createdAt: integer('created_at').notNull(),
+    deliveredAt: integer('delivered_at'),
+  },
+  (table) => [
+    index('webhook_deliveries_due').on(table.nextAttemptAt).where(sql`next_attempt_at IS NOT NULL`),
+    index('webhook_deliveries_story').on(table.storyId),
+  ],
+)
+export type DeliveryRow = typeof deliveries.$inferSelect
+
+/** `webhook-id`s of runner events that took effect, kept for as long as a copy of one would pass the age check. */
+export const runnerMessages = sqliteTable(
+  'runner_messages',
+  {
+    id: text('id').primaryKey(),
+    storyId: text('story_id').notNull(),
+    receivedAt: integer('received_at').notNull(),
+  },
+  (table) => [index('runner_messages_received').on(table.receivedAt)],
+)

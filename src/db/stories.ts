@@ -1,0 +1,85 @@
+/** What apps do to rows of `stories`. An app sees the stories of its own API key only. */
+import { and, desc, eq, lt, or, sql } from 'drizzle-orm'
+import type { StoryRequest } from '../../contract/story.ts'
+import type { Db } from './client.ts'
+import { owe } from './deliveries.ts'
+import { framesOf } from './frames.ts'
+import { type FrameRow, frames, type StoryRow, stories } from './schema.ts'
+
+export type StoryWithFrames = { story: StoryRow; frames: FrameRow[] }
+
+export interface NewStory {
+  id: string
+  apiKeyId: string
+  request: StoryRequest
+  model: string
+  seed: number
+  origin: string
+}
+
+export async function enqueue(db: Db, story: NewStory, now: number): Promise<StoryRow> {
+  const row = { webhook: story.request.webhook, frameCount: story.request.frames.length, status: 'queued' as const }
+  return db
+    .insert(stories)
+    .values({ ...story, ...row, claimableAt: now, createdAt: now })
+    .returning()
+    .get()
+}
+
+/** Both queries see one state, because a batch is one transaction. */
+export async function findStory(db: Db, id: string, apiKeyId?: string): Promise<StoryWithFrames | undefined> {
+  const [[story], drawn] = await db.batch([
+    db.select().from(stories).where(ownedBy(id, apiKeyId)),
+    db.select().from(frames).where(eq(frames.storyId, id)).orderBy(frames.index),
+  ])
+  return story && { story, frames: drawn }
+}
+
+/** Grows with every change; undefined when there is no such story. Cheaper than the story, for those who wait. */
+export async function versionOf(db: Db, id: string, apiKeyId: string): Promise<number | undefined> {
+  const row = await db.select({ version: stories.version }).from(stories).where(ownedBy(id, apiKeyId)).get()
+  return row?.version
+}
+
+export type Cursor = { createdAt: number; id: string }
+
+/** Newest first, from just after `cursor`. */
+export async function listStories(
+  db: Db,
+  apiKeyId: string,
+  cursor: Cursor | undefined,
+  limit: number,
+): Promise<StoryWithFrames[]> {
+  const older = cursor && or(lt(stories.createdAt, cursor.createdAt), and(at(cursor), lt(stories.id, cursor.id)))
+  const rows = await db
+    .select()
+    .from(stories)
+    .where(and(eq(stories.apiKeyId, apiKeyId), older))
+    .orderBy(desc(stories.createdAt), desc(stories.id))
+    .limit(limit)
+  const drawn = await framesOf(
+    db,
+    rows.map((story) => story.id),
+  )
+  return rows.map((story) => ({ story, frames: drawn.filter((frame) => frame.storyId === story.id) }))
+}
+
+/** End a queued story at once; ask the runner of a running one to stop; leave one that has ended as it is. */
+export async function cancel(db: Db, id: string, apiKeyId: string, now: number): Promise<StoryWithFrames | undefined> {
+  const queued = and(ownedBy(id, apiKeyId), eq(stories.status, 'queued'))
+  const running = and(ownedBy(id, apiKeyId), eq(stories.status, 'running'), eq(stories.cancelRequested, false))
+  const requested = { cancelRequested: true, version: sql`${stories.version} + 1` }
+  await db.batch([
+    owe(db, 'story.canceled', queued, now),
+    db.update(stories).set(requested).where(running),
+    db
+      .update(stories)
+      .set({ ...requested, status: 'canceled', claimableAt: null, completedAt: now })
+      .where(queued),
+  ])
+  return findStory(db, id, apiKeyId)
+}
+
+const ownedBy = (id: string, apiKeyId: string | undefined) =>
+  and(eq(stories.id, id), apiKeyId === undefined ? undefined : eq(stories.apiKeyId, apiKeyId))
+const at = (cursor: Cursor) => eq(stories.createdAt, cursor.createdAt)

@@ -1,0 +1,13 @@
+/** The Worker: `wrangler.toml` names its bindings. */
+import type { ExecutionContext, ScheduledController } from '@cloudflare/workers-types'
+import { createApp, everyMinute } from './api/app.ts'
+import type { Bindings } from './api/env.ts'
+
+const app = createApp()
+
+export default {
+  fetch: app.fetch,
+  scheduled: (_controller: ScheduledController, env: Bindings, ctx: ExecutionContext) => {
+    ctx.waitUntil(everyMinute(env))
+  },
+}
