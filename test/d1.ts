@@ -1,0 +1,34 @@
+/** A database of its own, in real workerd, with all migrations applied; closed after the tests of the file. */
+import { after } from 'node:test'
+import type { D1Database } from '@cloudflare/workers-types'
+import { Miniflare } from 'miniflare'
+import { StoryRequest } from '../contract/story.ts'
+import { migrate } from '../local/edge.ts'
+import { newApiKey } from '../src/api/keys.ts'
+import { insertApiKey } from '../src/db/api-keys.ts'
+import { openDb } from '../src/db/client.ts'
+import { enqueue } from '../src/db/stories.ts'
+
+export const randomBytes = (count: number) => crypto.getRandomValues(new Uint8Array(count))
+
+export async function testD1() {
+  const script = 'export default { fetch: () => new Response() }'
+  const miniflare = new Miniflare({ modules: true, script, d1Databases: ['DB'] })
+  after(() => miniflare.dispose())
+  const { DB } = await miniflare.getBindings<{ DB: D1Database }>()
+  await migrate(DB)
+  const db = openDb(DB)
+  const { row } = await newApiKey('tests', { now: () => 0, randomBytes })
+  await insertApiKey(db, row)
+  let count = 0
+
+  /** Queue a story at time `now`, for a model of its own unless told, so that tests do not claim each other's. */
+  async function queued(now = 0, request: Partial<StoryRequest> = {}, model = `model-${++count}`) {
+    const story = StoryRequest.parse({ frames: [{ prompt: 'one' }, { prompt: 'two' }], ...request })
+    const id = `story-${model}-${++count}`
+    await enqueue(db, { id, apiKeyId: row.id, request: story, model, seed: 7, origin: 'https://edge.example' }, now)
+    return { id, model }
+  }
+
+  return { DB, db, apiKeyId: row.id, queued }
+}
