@@ -6,7 +6,11 @@ import { autoencoderStage } from '../train/stage-autoencoder.ts'
 import { denoiserStage } from '../train/stage-denoiser.ts'
 import { textEncoderStage } from '../train/stage-text-encoder.ts'
 
-const stages: Record<string, Stage> = { 'text-encoder': textEncoderStage, autoencoder: autoencoderStage, denoiser: denoiserStage }
+const stages: Record<string, Stage> = {
+  'text-encoder': textEncoderStage,
+  autoencoder: autoencoderStage,
+  denoiser: denoiserStage,
+}
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

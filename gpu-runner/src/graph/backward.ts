@@ -12,7 +12,15 @@ export function gradients(loss: Value, wrt: readonly Value[]): (Value | null)[] 
   if (loss.shape.some((dim) => dim !== 1)) throw new RangeError(`gradients: the loss has shape [${loss.shape}]`)
   const targets = new Set(wrt)
   const order = pathsTo(targets, loss)
-  const grads = new Map<Value, Value>([[loss, constant(Float32Array.of(1), loss.shape.map(() => 1))]])
+  const grads = new Map<Value, Value>([
+    [
+      loss,
+      constant(
+        Float32Array.of(1),
+        loss.shape.map(() => 1),
+      ),
+    ],
+  ])
   for (const made of [...order].reverse()) {
     const [y] = made.outputs
     const dy = y && grads.get(y)
@@ -49,7 +57,6 @@ function pathsTo(targets: ReadonlySet<Value>, loss: Value): Set<Node> {
   visit(loss)
   return order
 }
-
 
 /** Sum `dy` over the axes along which `x` was broadcast. */
 function unbroadcast(dy: Value, x: Value): Value {

@@ -64,7 +64,9 @@ function gradOfInput(x: Value, w: Value, dy: Value, stride: 1 | 2, pads: readonl
 function turned(w: Value, k: number): Value {
   const [o, c] = dims4(w)
   if (k === 1) return transpose(w, [1, 0, 2, 3])
-  const flipped = node('Slice', [w, int64(-1, -1), int64(-k - 1, -k - 1), int64(2, 3), int64(-1, -1)], { shape: w.shape })
+  const flipped = node('Slice', [w, int64(-1, -1), int64(-k - 1, -k - 1), int64(2, 3), int64(-1, -1)], {
+    shape: w.shape,
+  })
   return node('Transpose', [flipped], { shape: [c, o, k, k], attrs: { perm: [1, 0, 2, 3] } })
 }
 

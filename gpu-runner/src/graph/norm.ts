@@ -1,8 +1,8 @@
 /** Layer and group normalisation. */
 import { add, mul, sub } from './arithmetic.ts'
+import { rows } from './matmul.ts'
 import { mean, sum } from './reduce.ts'
 import { reshape } from './shape.ts'
-import { rows } from './matmul.ts'
 import { constant, dims4, known, node, output, product, type Value } from './value.ts'
 
 /** Normalise the last axis of x[…,C], then gamma[C]·x̂ + beta[C]. */

@@ -16,7 +16,13 @@ const positive = { map: (x: number) => Math.abs(x) + 0.5 }
 const shape = [2, 3, 4]
 
 const elementwise: Record<string, [(...x: Value[]) => Value, number[][], { map?: (x: number) => number }?]> = {
-  'add broadcasts both ways': [a.add, [[2, 1, 4], [3, 1]]],
+  'add broadcasts both ways': [
+    a.add,
+    [
+      [2, 1, 4],
+      [3, 1],
+    ],
+  ],
   sub: [a.sub, [shape, [4]]],
   mul: [a.mul, [shape, [3, 1]]],
   div: [a.div, [shape, shape], positive],
@@ -49,28 +55,91 @@ const elementwise: Record<string, [(...x: Value[]) => Value, number[][], { map?:
   pad2d: [(x) => s.pad2d(x, [0, 1, 2, 3]), [[1, 2, 3, 4]]],
   upsample2x: [(x) => s.upsample2x(x), [[2, 3, 2, 4]]],
   'toTokens and toImage': [(x) => s.toImage(a.mul(s.toTokens(x), s.toTokens(x)), x), [[2, 3, 4, 5]]],
-  matmul: [(x, y) => matmul(x, y), [[2, 3, 4], [2, 4, 5]]],
-  'matmul, shared matrix': [(x, y) => matmul(x, y), [[2, 3, 4], [4, 5]]],
-  'matmul, transA': [(x, y) => matmul(x, y, { transA: true, alpha: 0.3 }), [[2, 4, 3], [2, 4, 5]]],
-  'matmul, transB': [(x, y) => matmul(x, y, { transB: true, alpha: 2 }), [[2, 3, 4], [2, 5, 4]]],
-  'matmul, both': [(x, y) => matmul(x, y, { transA: true, transB: true }), [[2, 4, 3], [2, 5, 4]]],
+  matmul: [
+    (x, y) => matmul(x, y),
+    [
+      [2, 3, 4],
+      [2, 4, 5],
+    ],
+  ],
+  'matmul, shared matrix': [
+    (x, y) => matmul(x, y),
+    [
+      [2, 3, 4],
+      [4, 5],
+    ],
+  ],
+  'matmul, transA': [
+    (x, y) => matmul(x, y, { transA: true, alpha: 0.3 }),
+    [
+      [2, 4, 3],
+      [2, 4, 5],
+    ],
+  ],
+  'matmul, transB': [
+    (x, y) => matmul(x, y, { transB: true, alpha: 2 }),
+    [
+      [2, 3, 4],
+      [2, 5, 4],
+    ],
+  ],
+  'matmul, both': [
+    (x, y) => matmul(x, y, { transA: true, transB: true }),
+    [
+      [2, 4, 3],
+      [2, 5, 4],
+    ],
+  ],
   linear: [(x, w, b) => linear(x, w, b), [[2, 3, 4], [5, 4], [5]]],
   layerNorm: [(x, g, b) => layerNorm(x, g, b), [[2, 3, 8], [8], [8]]],
   groupNorm: [(x, g, b) => groupNorm(x, g, b, 2, 1e-5), [[2, 4, 3, 3], [4], [4]]],
   'conv2d 3×3': [(x, w, b) => conv2d(x, w, b), [[2, 3, 5, 4], [4, 3, 3, 3], [4]]],
   'conv2d 1×1': [(x, w, b) => conv2d(x, w, b), [[2, 3, 5, 4], [4, 3, 1, 1], [4]]],
-  'conv2d strided, even': [(x, w) => conv2d(x, w, null, { stride: 2 }), [[2, 3, 6, 4], [4, 3, 3, 3]]],
-  'conv2d strided, odd': [(x, w) => conv2d(x, w, null, { stride: 2 }), [[2, 3, 5, 7], [4, 3, 3, 3]]],
+  'conv2d strided, even': [
+    (x, w) => conv2d(x, w, null, { stride: 2 }),
+    [
+      [2, 3, 6, 4],
+      [4, 3, 3, 3],
+    ],
+  ],
+  'conv2d strided, odd': [
+    (x, w) => conv2d(x, w, null, { stride: 2 }),
+    [
+      [2, 3, 5, 7],
+      [4, 3, 3, 3],
+    ],
+  ],
   'conv2d strided, padded below': [
     (x, w) => conv2d(x, w, null, { stride: 2, pads: [0, 0, 1, 1] }),
-    [[2, 3, 6, 4], [4, 3, 3, 3]],
+    [
+      [2, 3, 6, 4],
+      [4, 3, 3, 3],
+    ],
   ],
-  attention: [(q, k, v) => attention(q, k, v, 2), [[2, 5, 8], [2, 3, 8], [2, 3, 8]]],
+  attention: [
+    (q, k, v) => attention(q, k, v, 2),
+    [
+      [2, 5, 8],
+      [2, 3, 8],
+      [2, 3, 8],
+    ],
+  ],
   'attention with bias': [
     (q, k, v, bias) => attention(q, k, v, 2, bias),
-    [[2, 5, 8], [2, 3, 8], [2, 3, 8], [2, 2, 5, 3]],
+    [
+      [2, 5, 8],
+      [2, 3, 8],
+      [2, 3, 8],
+      [2, 2, 5, 3],
+    ],
   ],
-  attentionProbabilities: [(q, k) => attentionProbabilities(q, k, 2), [[2, 5, 8], [2, 3, 8]]],
+  attentionProbabilities: [
+    (q, k) => attentionProbabilities(q, k, 2),
+    [
+      [2, 5, 8],
+      [2, 3, 8],
+    ],
+  ],
 }
 
 for (const [name, [f, shapes, options]] of Object.entries(elementwise))
@@ -101,14 +170,23 @@ test('a value used twice gets the sum of both gradients, and an unused one none'
 test('one graph runs at several batch sizes and picture sizes', async () => {
   const x = input('x', ['batch', 2, 'height', 'width'])
   const down = conv2d(x, input('w', [4, 2, 3, 3]), null, { stride: 2 })
-  const y = conv2d(s.upsample2x(s.toImage(s.toTokens(groupNorm(down, input('g', [4]), input('b', [4]), 2, 1e-5)), down), x), input('w2', [3, 4, 3, 3]))
+  const y = conv2d(
+    s.upsample2x(s.toImage(s.toTokens(groupNorm(down, input('g', [4]), input('b', [4]), 2, 1e-5)), down), x),
+    input('w2', [3, 4, 3, 3]),
+  )
   assert.deepEqual(y.shape, ['batch', 3, 'height', 'width'])
   for (const size of [
     [1, 4, 6],
     [3, 5, 7],
   ]) {
     const [n, h, w] = size as [number, number, number]
-    const feeds = { x: randn([n, 2, h, w]), w: randn([4, 2, 3, 3]), w2: randn([3, 4, 3, 3]), g: randn([4]), b: randn([4]) }
+    const feeds = {
+      x: randn([n, 2, h, w]),
+      w: randn([4, 2, 3, 3]),
+      w2: randn([3, 4, 3, 3]),
+      g: randn([4]),
+      b: randn([4]),
+    }
     assert.deepEqual((await evaluate({ y }, feeds)).y!.shape, [n, 3, h, w])
   }
 })

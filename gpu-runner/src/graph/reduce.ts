@@ -1,7 +1,7 @@
 /** Sums and means over axes; reduced dimensions stay, with size 1. */
 import { add, mul, scale, square } from './arithmetic.ts'
-import { int64, known, node, type Shape, type Value } from './value.ts'
 import { shapeOf } from './shape.ts'
+import { int64, known, node, type Shape, type Value } from './value.ts'
 
 export function sum(x: Value, axes: readonly number[] = allAxes(x)): Value {
   return node('ReduceSum', [x, int64(...axes)], {

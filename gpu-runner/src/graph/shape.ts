@@ -89,14 +89,7 @@ export function pad2d(x: Value, pads: readonly [number, number, number, number])
   const [n, c, h, w] = dims4(x)
   return node('Pad', [x, int64(top, left, bottom, right), null, int64(2, 3)], {
     shape: [n, c, grown(h, top + bottom), grown(w, left + right)],
-    grad: (dy) => [
-      slice(
-        slice(dy, 2, top, known(h, 'pad2d: height') + top),
-        3,
-        left,
-        known(w, 'pad2d: width') + left,
-      ),
-    ],
+    grad: (dy) => [slice(slice(dy, 2, top, known(h, 'pad2d: height') + top), 3, left, known(w, 'pad2d: width') + left)],
   })
 }
 

@@ -73,7 +73,9 @@ export function unet(inputs: UNetInputs, w: Weights, config: UNetConfig, hooks: 
 
 /** Twice the size, or the size of the skip connection it is to meet: an odd size was rounded up on the way down. */
 function enlarged(h: Value, skip: Value): Value {
-  const exact = [2, 3].every((axis) => typeof skip.shape[axis] === 'number' && skip.shape[axis] === 2 * Number(h.shape[axis]))
+  const exact = [2, 3].every(
+    (axis) => typeof skip.shape[axis] === 'number' && skip.shape[axis] === 2 * Number(h.shape[axis]),
+  )
   return upsample2x(h, exact ? undefined : skip)
 }
 
@@ -85,7 +87,11 @@ function timeEmbedding({ timestep, textEmbeds, timeIds }: UNetInputs, w: Weights
   if (!config.additionTimeEmbedDim) return temb
   if (!textEmbeds || !timeIds) throw new TypeError('unet: this model needs textEmbeds and timeIds')
   const [n, count] = [timeIds.shape[0]!, known(timeIds.shape[1], 'unet: time ids')]
-  const sizes = sinusoidal(reshape(timeIds, [typeof n === 'number' ? n * count : `${n}*${count}`]), config.additionTimeEmbedDim, sine)
+  const sizes = sinusoidal(
+    reshape(timeIds, [typeof n === 'number' ? n * count : `${n}*${count}`]),
+    config.additionTimeEmbedDim,
+    sine,
+  )
   const flat = reshape(sizes, [n, count * config.additionTimeEmbedDim])
   return add(temb, timestepEmbedding(concat([textEmbeds, flat], 1), w.at('add_embedding'), size))
 }

@@ -1,5 +1,5 @@
 /** Layers under torch's parameter names: `weight` and `bias` below the given view. */
-import { conv2d, type ConvOptions } from '../graph/conv.ts'
+import { type ConvOptions, conv2d } from '../graph/conv.ts'
 import * as matrix from '../graph/matmul.ts'
 import * as normal from '../graph/norm.ts'
 import { known, type Value } from '../graph/value.ts'

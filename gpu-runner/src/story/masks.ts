@@ -41,7 +41,9 @@ function threshold(map: Float32Array): Uint8Array {
   const mask = Uint8Array.from(map, (value) => Number(value > level))
   const area = mask.reduce((sum, bit) => sum + bit, 0) / mask.length
   if (explained >= separable && area >= plausible.least && area <= plausible.most) return mask
-  const cut = Float32Array.from(map).sort().at(-Math.ceil(fallback * map.length))!
+  const cut = Float32Array.from(map)
+    .sort()
+    .at(-Math.ceil(fallback * map.length))!
   return Uint8Array.from(map, (value) => Number(value >= cut))
 }
 

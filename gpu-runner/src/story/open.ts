@@ -50,7 +50,8 @@ async function* tell(pipeline: Pipeline, request: StoryRequest, options: TellOpt
   const shape = [2 * frames, pipeline.latentChannels, latentGrid.height, latentGrid.width]
   const noise = (stream: number) => {
     const all = new Float32Array(frames * perFrame)
-    for (let i = 0; i < frames; i++) all.set(gaussian({ seed, story: '', frame: String(i), stream }, perFrame), i * perFrame)
+    for (let i = 0; i < frames; i++)
+      all.set(gaussian({ seed, story: '', frame: String(i), stream }, perFrame), i * perFrame)
     return all
   }
   const scale = request.guidance_scale ?? defaults.guidance
@@ -75,7 +76,8 @@ async function* tell(pipeline: Pipeline, request: StoryRequest, options: TellOpt
     if (skip.has(index)) continue
     signal.throwIfAborted()
     const latent = latents.slice(index * perFrame, (index + 1) * perFrame)
-    if (!latent.every(Number.isFinite)) throw new StoryRejected(`frame ${index} came out as no numbers; try other steps`)
+    if (!latent.every(Number.isFinite))
+      throw new StoryRejected(`frame ${index} came out as no numbers; try other steps`)
     const rgb = await pipeline.decode(latent, size.height, size.width)
     yield { type: 'frame', frame: { index, rgb, ...size, seed } }
   }
@@ -86,8 +88,7 @@ function tokenSelector(rows: readonly TokenisedPrompt[], length: number, charact
   const data = new Float32Array(rows.length * length * characters)
   for (const [row, { tokens }] of rows.entries())
     for (const [character, positions] of tokens.entries())
-      for (const position of positions)
-        data[(row * length + position) * characters + character] = 1 / positions.length
+      for (const position of positions) data[(row * length + position) * characters + character] = 1 / positions.length
   return { data, shape: [rows.length, length, characters] }
 }
 
@@ -118,9 +119,16 @@ class Sharing {
   /** The first step has no maps yet: every frame is on its own. */
   at(step: number): { index: HostTensor; length: HostTensor }[] {
     return sharedLevels.map((level) => {
-      const grid = { width: Math.ceil(this.#grid.width / 2 ** level), height: Math.ceil(this.#grid.height / 2 ** level) }
+      const grid = {
+        width: Math.ceil(this.#grid.width / 2 ** level),
+        height: Math.ceil(this.#grid.height / 2 ** level),
+      }
       const pixels = grid.width * grid.height
-      if (this.#history.length === 0 || this.#strength === 0) return gatherIndices(this.#prompts.map(() => []), pixels)
+      if (this.#history.length === 0 || this.#strength === 0)
+        return gatherIndices(
+          this.#prompts.map(() => []),
+          pixels,
+        )
       const masks = this.#prompts.map((_, frame) => this.#masks(frame, grid))
       const drop = 1 - this.#strength * (1 - fullStrengthDrop)
       return gatherIndices(foreignPixels(masks, this.#anchors, pixels, { drop, seed: this.#seed, step }), pixels)

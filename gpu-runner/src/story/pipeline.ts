@@ -104,7 +104,8 @@ async function openText(folder: string, tokens: number, options: SessionOptions)
 async function openDenoiser(folder: string, tokens: number, options: SessionOptions) {
   const part = join(folder, 'unet')
   const config = parse(z.unknown().transform(parseUNetConfig), join(part, 'config.json'))
-  const height = (level: number) => Array.from({ length: level }).reduce<string | number>((dim) => halved(dim), 'height')
+  const height = (level: number) =>
+    Array.from({ length: level }).reduce<string | number>((dim) => halved(dim), 'height')
   const places = sharedLevels.map((level) => ({
     height: height(level),
     index: input(`index${level}`, ['batch', `keys${level}`], 'int64'),
@@ -133,7 +134,10 @@ async function openDenoiser(folder: string, tokens: number, options: SessionOpti
     context: input('context', ['batch', tokens, config.contextWidth]),
   }
   const output = unet(inputs, modelWeights(part, 'diffusion_pytorch_model'), config, hooks)
-  const session = await openSession({ output, maps: scale(total(maps), 1 / maps.length) }, { ...options, weights: part })
+  const session = await openSession(
+    { output, maps: scale(total(maps), 1 / maps.length) },
+    { ...options, weights: part },
+  )
   return { session, sampleSize: config.sampleSize }
 }
 

@@ -24,7 +24,10 @@ export function framePrompt(request: StoryRequest, index: number): PromptSegment
   const frame = request.frames[index]!
   const cast = request.characters
   const present = frame.characters ? cast.map(({ id }) => frame.characters!.includes(id)) : cast.map(() => true)
-  const segments = splitAtNames(frame.prompt, cast.map(({ name }, i) => (present[i] ? name : null)))
+  const segments = splitAtNames(
+    frame.prompt,
+    cast.map(({ name }, i) => (present[i] ? name : null)),
+  )
   const seen = new Set<number>()
   const written = segments.map((segment): PromptSegment => {
     const { character } = segment
@@ -70,7 +73,11 @@ function splitAtNames(prompt: string, names: readonly (string | null)[]): Prompt
 }
 
 /** Segment by segment, which equals the whole: they meet at spaces. What does not fit into the encoder is cut off. */
-export function tokenisePrompt(segments: readonly PromptSegment[], tokenizer: Tokenizer, cast: number): TokenisedPrompt {
+export function tokenisePrompt(
+  segments: readonly PromptSegment[],
+  tokenizer: Tokenizer,
+  cast: number,
+): TokenisedPrompt {
   const length = tokenizer.modelMaxLength
   const ids: number[] = []
   const tokens: number[][] = Array.from({ length: cast }, () => [])

@@ -7,6 +7,7 @@ import { StoryRejected } from './types.ts'
 const FlowConfig = FlowMatchEulerConfig.extend({ _class_name: z.literal('FlowMatchEulerDiscreteScheduler') })
 
 export function scheduleFor(config: unknown, wanted: string | null, steps: number): Schedule {
-  if (wanted && wanted !== 'flow-match-euler') throw new StoryRejected(`unknown scheduler '${wanted}'; this model has flow-match-euler`)
+  if (wanted && wanted !== 'flow-match-euler')
+    throw new StoryRejected(`unknown scheduler '${wanted}'; this model has flow-match-euler`)
   return flowMatchEuler(FlowConfig.parse(config), steps)
 }

@@ -4,11 +4,11 @@ import { mean, meanSquare } from '../graph/reduce.ts'
 import { slice } from '../graph/shape.ts'
 import { input, known, type Value } from '../graph/value.ts'
 import { type AutoencoderTinyConfig, decodeTiny, encodeTiny } from '../models/autoencoder-tiny.ts'
+import type { Weights } from '../nn/weights.ts'
 import type { HostTensor } from '../runtime/session.ts'
 import { randomFrames } from '../storydb/frames.ts'
 import { renderFrame } from '../storydb/render.ts'
 import type { Frame, Level } from '../storydb/types.ts'
-import type { Weights } from '../nn/weights.ts'
 import type { ParameterSet } from './parameters.ts'
 import type { Random } from './random.ts'
 
@@ -57,13 +57,13 @@ export function cropBatch(recipe: AutoencoderRecipe, seed: number, step: number,
   const data = new Float32Array(batch * 3 * crop * crop)
   let rgb: Uint8Array = new Uint8Array()
   for (let i = 0; i < batch; i++) {
-    if (i % cropsPerFrame === 0)
-      rgb = renderFrame(oneFrame(seed, (step * batch + i) / cropsPerFrame, levels), size).rgb
+    if (i % cropsPerFrame === 0) rgb = renderFrame(oneFrame(seed, (step * batch + i) / cropsPerFrame, levels), size).rgb
     const [top, left] = [random.below(size - crop + 1), random.below(size - crop + 1)]
     for (let channel = 0; channel < 3; channel++)
       for (let y = 0; y < crop; y++)
         for (let x = 0; x < crop; x++)
-          data[((i * 3 + channel) * crop + y) * crop + x] = rgb[((top + y) * size + left + x) * 3 + channel]! / 127.5 - 1
+          data[((i * 3 + channel) * crop + y) * crop + x] =
+            rgb[((top + y) * size + left + x) * 3 + channel]! / 127.5 - 1
   }
   return { data, shape: [batch, 3, crop, crop] }
 }

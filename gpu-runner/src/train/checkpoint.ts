@@ -11,7 +11,12 @@ export function hasState(folder: string): boolean {
   return existsSync(fileOf(folder))
 }
 
-export function saveState(folder: string, parameters: readonly Parameter[], data: ParameterData, state: AdamState): void {
+export function saveState(
+  folder: string,
+  parameters: readonly Parameter[],
+  data: ParameterData,
+  state: AdamState,
+): void {
   mkdirSync(folder, { recursive: true })
   const buffers = { p: data.flat, m: state.m, v: state.v, ema: state.ema }
   const tensors: Record<string, NewTensor> = {}
@@ -22,16 +27,27 @@ export function saveState(folder: string, parameters: readonly Parameter[], data
 }
 
 /** Read a state into `data` and `state`; every parameter must be there with its shape. */
-export function loadState(folder: string, parameters: readonly Parameter[], data: ParameterData, state: AdamState): void {
+export function loadState(
+  folder: string,
+  parameters: readonly Parameter[],
+  data: ParameterData,
+  state: AdamState,
+): void {
   const checkpoint = openSafetensors(fileOf(folder))
   const buffers = { p: data.flat, m: state.m, v: state.v, ema: state.ema }
   for (const [kind, buffer] of Object.entries(buffers))
-    for (const { name, shape, slice } of places(parameters)) slice(buffer).set(fitting(checkpoint, `${kind}.${name}`, shape))
+    for (const { name, shape, slice } of places(parameters))
+      slice(buffer).set(fitting(checkpoint, `${kind}.${name}`, shape))
   state.step = Number(checkpoint.metadata.step)
 }
 
 /** Take first values from a model's weights, as far as names and shapes agree; returns the names that were not found. */
-export function loadWeights(path: string, prefix: string, parameters: readonly Parameter[], data: ParameterData): string[] {
+export function loadWeights(
+  path: string,
+  prefix: string,
+  parameters: readonly Parameter[],
+  data: ParameterData,
+): string[] {
   const checkpoint = openSafetensors(path)
   const missing: string[] = []
   for (const { name, shape, slice } of places(parameters)) {

@@ -45,24 +45,32 @@ export async function openPreview(options: PreviewOptions): Promise<(trainer: Tr
   const text = await openSession({ context: clipText(ids, parameters.weights('text_encoder.'), textConfig).last })
   const inputs = { sample, timestep: input('timestep', ['batch']), context }
   const denoiser = await openSession({ velocity: unet(inputs, parameters.weights('unet.'), unetConfig) })
-  const frames = Array.from({ length: 2 * count }, (_, i) =>
-    randomFrames(seed ^ 0x5eed, i, 1, { level: levels[i % levels.length]!, split: 'held-out' })[0]!,
+  const frames = Array.from(
+    { length: 2 * count },
+    (_, i) => randomFrames(seed ^ 0x5eed, i, 1, { level: levels[i % levels.length]!, split: 'held-out' })[0]!,
   )
   const captions = frames.map((frame, i) => tokenise(captionFrame(frame, { variant: i }).segments, tokenizer).ids)
   const empty = tokenise([], tokenizer).ids
-  const truth = pictureBatch(frames.map((frame) => renderFrame(frame, size).rgb), size)
+  const truth = pictureBatch(
+    frames.map((frame) => renderFrame(frame, size).rgb),
+    size,
+  )
 
   return async (trainer, path) => {
     const feeds = trainer.averagedTensors()
     const contexts = (await text.run({ ...feeds, ids: idBatch([...captions, ...captions.map(() => empty)]) })).context!
     const n = captions.length
     const shape = [n, vaeConfig.latentChannels, side, side]
-    const x = gaussian({ seed, story: 'preview', frame: '0', stream: 0 }, shape.reduce((a, b) => a * b, 1))
+    const x = gaussian(
+      { seed, story: 'preview', frame: '0', stream: 0 },
+      shape.reduce((a, b) => a * b, 1),
+    )
     for (let i = 0; i < steps; i++) {
       const [sigma, next] = [i, i + 1].map((k) => shifted(1 - k / steps)) as [number, number]
       const both = { data: Float32Array.from([...x, ...x]), shape: [2 * n, ...shape.slice(1)] }
       const timestep = { data: new Float32Array(2 * n).fill(1000 * sigma), shape: [2 * n] }
-      const velocity = (await denoiser.run({ ...feeds, sample: both, timestep, context: contexts })).velocity!.data as Float32Array
+      const velocity = (await denoiser.run({ ...feeds, sample: both, timestep, context: contexts })).velocity!
+        .data as Float32Array
       for (let j = 0; j < x.length; j++) {
         const free = velocity[x.length + j]!
         x[j]! += (next - sigma) * (free + guidance * (velocity[j]! - free))

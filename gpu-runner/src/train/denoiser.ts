@@ -47,7 +47,11 @@ export function denoiserLoss(
   const sigma = input('sigma', [batch, 1, 1, 1])
   const masks = input('masks', [batch, groups, latentShape[1], latentShape[2]])
   const selector = input('selector', [batch, captionTokens, groups])
-  const context = clipText(input('ids', [batch, captionTokens], 'int64'), parameters.weights('text_encoder.'), textConfig).last
+  const context = clipText(
+    input('ids', [batch, captionTokens], 'int64'),
+    parameters.weights('text_encoder.'),
+    textConfig,
+  ).last
   const sample = add(z, mul(sigma, sub(noise, z)))
   const mapLosses: Value[] = []
   const cross = (call: AttentionCall) => {
@@ -110,7 +114,8 @@ export function denoiserFeeds(
       // A part that the caption is silent about has no words to be held to; its mask still weighs the flow loss.
       for (let p = 0; p < side * side; p++) masks[(i * groups + g) * side * side + p] = pooled.masks[at + p]! / 255
       for (const position of positions) selector[(i * captionTokens + position) * groups + g] = 1
-      if (positions.length === 0) for (let t = 0; t < captionTokens; t++) selector[(i * captionTokens + t) * groups + g] = 1
+      if (positions.length === 0)
+        for (let t = 0; t < captionTokens; t++) selector[(i * captionTokens + t) * groups + g] = 1
     }
     const plain = 1 / (1 + Math.exp(-random.normal()))
     sigma[i] = (shift * plain) / (1 + (shift - 1) * plain)

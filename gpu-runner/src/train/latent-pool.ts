@@ -3,12 +3,12 @@ import { join } from 'node:path'
 import { input } from '../graph/value.ts'
 import type { AutoencoderTinyConfig } from '../models/autoencoder-tiny.ts'
 import { encodeTiny } from '../models/autoencoder-tiny.ts'
+import { modelWeights } from '../runtime/model-weights.ts'
 import { type HostTensor, openSession, type Session } from '../runtime/session.ts'
 import { randomFrames } from '../storydb/frames.ts'
 import { renderFrame } from '../storydb/render.ts'
 import type { Frame, Level, RenderedFrame } from '../storydb/types.ts'
 import { groups, maxCharacters, parts } from './captions.ts'
-import { modelWeights } from '../runtime/model-weights.ts'
 import type { Random } from './random.ts'
 
 export interface PoolRecipe {
@@ -84,14 +84,25 @@ export class LatentPool {
   async #encode(indices: readonly number[]): Promise<void> {
     if (indices.length === 0) return
     const { size, seed, levels, config } = this.#options
-    const frames = indices.map((index) => randomFrames(seed, index, 1, { level: levels[index % levels.length]!, split: 'train' })[0]!)
+    const frames = indices.map(
+      (index) => randomFrames(seed, index, 1, { level: levels[index % levels.length]!, split: 'train' })[0]!,
+    )
     const rendered = frames.map((frame) => renderFrame(frame, size))
-    const { latent } = await this.#session.run({ image: pictureBatch(rendered.map(({ rgb }) => rgb), size) })
+    const { latent } = await this.#session.run({
+      image: pictureBatch(
+        rendered.map(({ rgb }) => rgb),
+        size,
+      ),
+    })
     const values = latent!.data as Float32Array
     const length = values.length / indices.length
     for (const [i, index] of indices.entries()) {
       const own = values.slice(i * length, (i + 1) * length).map((x) => x * config.scalingFactor)
-      this.#kept.set(index, { frame: frames[i]!, latent: own, masks: areaMasks(rendered[i]!, size, this.latentShape[1]) })
+      this.#kept.set(index, {
+        frame: frames[i]!,
+        latent: own,
+        masks: areaMasks(rendered[i]!, size, this.latentShape[1]),
+      })
     }
   }
 }

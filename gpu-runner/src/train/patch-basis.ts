@@ -22,7 +22,13 @@ export interface PatchBasis {
 }
 
 /** Principal components of the patches of `frames` random frames of each level. */
-export function patchBasis(seed: number, frames: number, levels: readonly Level[], size: number, count: number): PatchBasis {
+export function patchBasis(
+  seed: number,
+  frames: number,
+  levels: readonly Level[],
+  size: number,
+  count: number,
+): PatchBasis {
   const mean = new Float64Array(width)
   const covariance = new Float64Array(width * width)
   let n = 0
@@ -60,10 +66,14 @@ function* patches(rgb: Uint8Array, size: number): Generator<Float64Array> {
 
 /** Orthogonal iteration; a few spare directions make the wanted ones settle sooner. */
 function leadingComponents(matrix: Float64Array, count: number): { components: Float64Array[]; variances: number[] } {
-  let basis = Array.from({ length: count + 16 }, (_, k) => Float64Array.from({ length: width }, (_, i) => Math.sin(1 + i * (k + 1))))
+  let basis = Array.from({ length: count + 16 }, (_, k) =>
+    Float64Array.from({ length: width }, (_, i) => Math.sin(1 + i * (k + 1))),
+  )
   let variances: number[] = []
   for (let round = 0; round < 100; round++) {
-    basis = basis.map((q) => Float64Array.from({ length: width }, (_, i) => dot(matrix.subarray(i * width, (i + 1) * width), q)))
+    basis = basis.map((q) =>
+      Float64Array.from({ length: width }, (_, i) => dot(matrix.subarray(i * width, (i + 1) * width), q)),
+    )
     variances = []
     for (const [k, q] of basis.entries()) {
       for (const before of basis.slice(0, k)) {
@@ -100,7 +110,8 @@ export function writePatchEncoder(
   { mean, components, variances }: PatchBasis,
   channels: number,
 ): void {
-  if (channels < width / 4) throw new RangeError(`writePatchEncoder: ${channels} channels, a 4×4 patch takes ${width / 4}`)
+  if (channels < width / 4)
+    throw new RangeError(`writePatchEncoder: ${channels} channels, a 4×4 patch takes ${width / 4}`)
   const scales = channelScales(variances)
   const kernel = (name: string, inputs: number) => {
     const data = tensor(name).fill(0)
@@ -113,7 +124,10 @@ export function writePatchEncoder(
   for (let c = 0; c < 3; c++) first(c, c, 1, 1, 2)
   tensor('layers.0.bias').fill(0).fill(-1, 0, 3)
   // A stride of 2 from taps 1 and 2 of each axis: the pixel itself and the one after it.
-  for (const [layer, planes] of [[1, 3], [2, 12]] as const) {
+  for (const [layer, planes] of [
+    [1, 3],
+    [2, 12],
+  ] as const) {
     const gather = kernel(`layers.${layer}.weight`, channels)
     for (let c = 0; c < planes; c++)
       for (let y = 0; y < 2; y++) for (let x = 0; x < 2; x++) gather((y * 2 + x) * planes + c, c, y + 1, x + 1, 1)

@@ -1,6 +1,7 @@
 /** The models this repository trains, and how. Configurations are the files that diffusers and transformers read. */
-import { captionTokens } from './captions.ts'
+
 import type { AutoencoderRecipe } from './autoencoder.ts'
+import { captionTokens } from './captions.ts'
 import type { DenoiserRecipe } from './denoiser.ts'
 import type { PoolRecipe } from './latent-pool.ts'
 
@@ -71,8 +72,8 @@ export const recipes: Record<string, Recipe> = {
     },
     denoiser: {
       config: unet([64, 128, 192], 16, 192, 16),
-      training: { batch: 16, shift: 2.5, characterWeight: 2.5, mapWeight: 0.05, textDrop: 0.1 },
-      pool: { levels: [1], size: 128, fresh: 4, capacity: 32_768 },
+      training: { batch: 8, shift: 2.5, characterWeight: 2.5, mapWeight: 0.05, textDrop: 0.1 },
+      pool: { levels: [1], size: 128, fresh: 3, capacity: 32_768 },
       rate: 5e-4,
       steps: 60_000,
     },
@@ -80,7 +81,7 @@ export const recipes: Record<string, Recipe> = {
   /** Small enough for tests: every stage in seconds, no picture worth a look. */
   tiny: {
     vocabulary: { captions: 200, size: 600 },
-    textEncoder: { config: textEncoder(32, 1, 600), batch: 8, rate: 2e-3, steps: 200 },
+    textEncoder: { config: textEncoder(32, 1, 600), batch: 8, rate: 5e-3, steps: 200 },
     autoencoder: {
       config: autoencoder(48, 8, 4),
       training: { levels: [1], batch: 2, crop: 32, size: 128, cropsPerFrame: 2, latentNoise: 0.3 },
@@ -91,7 +92,7 @@ export const recipes: Record<string, Recipe> = {
       config: unet([32, 64], 4, 32, 8),
       training: { batch: 2, shift: 2.5, characterWeight: 2.5, mapWeight: 0.05, textDrop: 0.1 },
       pool: { levels: [1], size: 64, fresh: 1, capacity: 64 },
-      rate: 1e-3,
+      rate: 4e-3,
       steps: 200,
     },
   },

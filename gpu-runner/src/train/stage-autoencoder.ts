@@ -40,7 +40,12 @@ export const autoencoderStage: Stage = async function* ({ recipe, folder, resume
     ...(begin ? { begin } : {}),
   })
   const evaluator = await openEvaluator(config, training.size, encoder, target)
-  const fixed = cropBatch({ ...training, batch: 8, crop: training.size, cropsPerFrame: 1 }, options.seed ^ 0x5eed, 0, randomAt(1, 1))
+  const fixed = cropBatch(
+    { ...training, batch: 8, crop: training.size, cropsPerFrame: 1 },
+    options.seed ^ 0x5eed,
+    0,
+    randomAt(1, 1),
+  )
   const noiseSize = latentShape.reduce((a, b) => a * b, 1)
   try {
     const run = runTraining({
@@ -57,13 +62,17 @@ export const autoencoderStage: Stage = async function* ({ recipe, folder, resume
         },
       }),
       sheet: async () => {
-        await writeSheet(join(folder, 'training', 'autoencoder.png'), [fixed, await evaluator.reconstruct(trainer, fixed)])
+        await writeSheet(join(folder, 'training', 'autoencoder.png'), [
+          fixed,
+          await evaluator.reconstruct(trainer, fixed),
+        ])
         exportWeights(weightsFile(target, weightsName), '', trainer.parameters, trainer.averaged, {
           keep: (name) => name.startsWith('encoder.'),
         })
       },
     })
-    for await (const report of run) yield { ...report, note: `${psnr(Number(report.outputs.mse!.data[0])).toFixed(1)} dB` }
+    for await (const report of run)
+      yield { ...report, note: `${psnr(Number(report.outputs.mse!.data[0])).toFixed(1)} dB` }
   } finally {
     await trainer.close()
     await evaluator.close()

@@ -41,7 +41,15 @@ export const denoiserStage: Stage = async function* ({ recipe, folder, resume, b
       begin?.(list, data)
     },
   })
-  const preview = await openPreview({ folder, unetConfig, textConfig, vaeConfig: config, tokenizer, ...poolRecipe, seed })
+  const preview = await openPreview({
+    folder,
+    unetConfig,
+    textConfig,
+    vaeConfig: config,
+    tokenizer,
+    ...poolRecipe,
+    seed,
+  })
   try {
     const run = runTraining({
       ...options,

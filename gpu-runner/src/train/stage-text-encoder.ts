@@ -65,7 +65,11 @@ export function idBatch(rows: readonly (readonly number[])[]) {
 }
 
 /** The vocabulary in `folder`, learned from captions if it is not there yet. */
-function learnVocabulary(folder: string, { captions, size }: { captions: number; size: number }, seed: number): Tokenizer {
+function learnVocabulary(
+  folder: string,
+  { captions, size }: { captions: number; size: number },
+  seed: number,
+): Tokenizer {
   const target = join(folder, 'tokenizer')
   if (!existsSync(join(target, 'vocab.json')))
     writeVocabulary(target, trainVocabulary(captionTexts(seed, captions), size, captionTokens))

@@ -57,7 +57,12 @@ export class Trainer {
       if (!grad) throw new TypeError(`${name}: the loss does not depend on this parameter`)
       outputs[gradientName(name)] = grad
     }
-    return new Trainer(options, parameters, countFlops(Object.values(outputs)), await openSession(outputs, weights ? { weights } : {}))
+    return new Trainer(
+      options,
+      parameters,
+      countFlops(Object.values(outputs)),
+      await openSession(outputs, weights ? { weights } : {}),
+    )
   }
 
   private constructor(options: TrainerOptions, parameters: readonly Parameter[], flops: number, session: Session) {

@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { StoryRequest } from '../../../contract/story.ts'
+import { openSafetensors } from '../io/safetensors.ts'
+import { openStoryModel } from '../story/open.ts'
+import { exportModel } from './export.ts'
+import { recipes } from './recipes.ts'
+import type { Stage, StageOptions, StageReport } from './stage.ts'
+import { autoencoderStage } from './stage-autoencoder.ts'
+import { denoiserStage } from './stage-denoiser.ts'
+import { textEncoderStage } from './stage-text-encoder.ts'
+
+const recipe = recipes.tiny!
+
+/** Run `stage` until `steps` steps are done in all, and return what it reported. */
+async function run(
+  stage: Stage,
+  folder: string,
+  steps: number,
+  more: Partial<StageOptions> = {},
+): Promise<StageReport[]> {
+  const stop = new AbortController()
+  const reports: StageReport[] = []
+  const options = {
+    recipe,
+    folder,
+    seed: 1,
+    minutes: 10,
+    resume: false,
+    sheetMinutes: 10,
+    signal: stop.signal,
+    ...more,
+  }
+  for await (const report of stage(options)) {
+    reports.push(report)
+    if (report.step >= steps) stop.abort()
+  }
+  return reports
+}
+
+const mean = (reports: StageReport[]) => reports.reduce((sum, { loss }) => sum + loss, 0) / reports.length
+const falls = (reports: StageReport[]) => {
+  const [first, last] = [mean(reports.slice(0, 10)), mean(reports.slice(-10))]
+  assert.ok(last < 0.95 * first, `the loss went from ${first} to ${last}`)
+}
+
+test('from an empty folder: every stage lowers its loss, resumes to the same numbers, and the model tells a story', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'fableframe-train-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+
+  await t.test('text encoder', async () => {
+    falls(await run(textEncoderStage, folder, 80))
+    assert.ok(existsSync(join(folder, 'tokenizer', 'vocab.json')))
+  })
+  await t.test('autoencoder', async () => {
+    falls(await run(autoencoderStage, folder, 60))
+    assert.ok(existsSync(join(folder, 'training', 'autoencoder.png')))
+  })
+  await t.test('denoiser', async () => falls(await run(denoiserStage, folder, 60)))
+
+  await t.test('a run that was stopped and resumed ends where an uninterrupted one does', async () => {
+    const state = () => openSafetensors(join(folder, 'training', 'denoiser', 'state.safetensors'))
+    const text = readFileSync(join(folder, 'text_encoder', 'model.safetensors'))
+    const restore = () => writeFileSync(join(folder, 'text_encoder', 'model.safetensors'), text)
+    const whole = await run(denoiserStage, folder, 6)
+    const wanted = new Map([...state().tensors.keys()].map((name) => [name, state().read(name)]))
+    restore()
+    await run(denoiserStage, folder, 3)
+    restore()
+    const rest = await run(denoiserStage, folder, 6, { resume: true })
+    assert.deepEqual(
+      rest.map(({ step }) => step),
+      [4, 5, 6],
+    )
+    assert.deepEqual(
+      rest.map(({ loss }) => loss),
+      whole.slice(3).map(({ loss }) => loss),
+    )
+    for (const [name, values] of wanted) assert.deepEqual(state().read(name), values, name)
+  })
+
+  await t.test('the exported folder opens and tells a story', async () => {
+    const target = join(folder, 'exported')
+    exportModel(folder, target)
+    const model = await openStoryModel({ folder: target, device: 'cpu' })
+    const request = StoryRequest.parse({
+      characters: [{ id: 'a', name: 'Ann', description: 'a gray cat' }],
+      frames: [{ prompt: 'Ann waves' }, { prompt: 'Ann sleeps' }, { prompt: 'a forest' }],
+      steps: 3,
+      width: 96,
+      height: 64,
+    })
+    const tell = async (skip?: ReadonlySet<number>) => {
+      const frames = new Map<number, Uint8Array>()
+      const signal = new AbortController().signal
+      for await (const event of model.tell(request, { seed: 5, signal, ...(skip ? { skip } : {}) }))
+        if (event.type === 'frame') frames.set(event.frame.index, event.frame.rgb)
+      return frames
+    }
+    const all = await tell()
+    assert.deepEqual([...all.keys()], [0, 1, 2])
+    assert.ok([...all.values()].every((rgb) => rgb.length === 96 * 64 * 3))
+    assert.deepEqual(
+      await tell(new Set([0, 2])),
+      new Map([[1, all.get(1)]]),
+      'finished frames are skipped, the rest is the same',
+    )
+    const aborted = AbortSignal.abort(new Error('enough'))
+    await assert.rejects(async () => {
+      for await (const _ of model.tell(request, { seed: 5, signal: aborted }));
+    }, /enough/)
+    await model.close()
+  })
+})
+
+test('a denoiser without an autoencoder says which file it misses', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'fableframe-train-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  await assert.rejects(run(denoiserStage, folder, 1), /vae.config\.json/)
+})
