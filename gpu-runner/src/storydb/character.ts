@@ -10,19 +10,19 @@ const SHOULDER = { x: 0.135, y: -0.345 }
 const HIP = { x: 0.07, y: -0.17 }
 const HEAD_PIVOT_Y = -0.4
 
-export function drawCharacter(b: Brush, { identity, action, expression }: Actor): void {
+export function drawCharacter(b: Brush, { identity, action, expression, facing }: Actor): void {
   const { g } = b
   const pose = POSES[action]
   g.save()
   if (pose.lying) {
-    drawSnore(b)
+    drawSnore(b, facing === 'left' ? -1 : 1)
     g.translate(0.45 * pose.scale, -0.28 * pose.scale)
     g.rotate(-Math.PI / 2)
   }
   g.scale(pose.scale, pose.scale)
   g.translate(0, -pose.lift)
   g.rotate(pose.lean)
-  drawTail(b, identity)
+  if (!pose.lying) drawTail(b, identity)
   drawBehind(b, identity)
   tilted(b, pose, () => drawBackHair(b, identity))
   if (!pose.seated) drawLegs(b, identity, pose)
@@ -46,17 +46,18 @@ export function drawCharacter(b: Brush, { identity, action, expression }: Actor)
   g.restore()
 }
 
-/** Two letters Z over the head of who lies asleep. */
-function drawSnore(b: Brush): void {
+/** Two letters Z over the head of who lies asleep; `mirror` keeps them readable in a mirrored character. */
+function drawSnore(b: Brush, mirror: 1 | -1): void {
   for (const [x, y, r] of [
-    [0.02, -0.55, 0.05],
-    [0.17, -0.68, 0.065],
+    [-0.08, -0.56, 0.05],
+    [0.07, -0.69, 0.065],
   ] as const) {
+    const dx = r * mirror
     for (const [colour, width] of [
       [INK, 0.062],
       ['#ffffff', 0.034],
     ] as const) {
-      stroke(b, colour, width, openLine(x - r, y - r, x + r, y - r, x - r, y + r, x + r, y + r))
+      stroke(b, colour, width, openLine(x - dx, y - r, x + dx, y - r, x - dx, y + r, x + dx, y + r))
     }
   }
 }
