@@ -36,9 +36,12 @@ export const Claim = z.object({
   attempt: z.int().min(1),
   lease_token: LeaseToken,
   lease_until: Time,
-  /** The lease as a duration, for runners whose clock is off: a heartbeat is due well before it has passed. */
+  /**
+   * The lease as a duration, for runners whose clock is off: a heartbeat is due well before it has passed. The first
+   * lease may be shorter than those that heartbeats give.
+   */
   lease_seconds: z.number().positive(),
-  /** Indexes of frames that an earlier attempt finished; they need not be drawn again. */
+  /** Frames that an earlier attempt finished; they need not be drawn again: `GET /runner/stories/{id}/frames/{index}`. */
   finished_frames: z.array(z.int().min(0)),
 })
 export type Claim = z.infer<typeof Claim>

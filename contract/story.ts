@@ -184,6 +184,8 @@ export const StoryList = z.object({
   next: z.url().nullable().describe('The next older page; null on the last'),
 })
 
+export type StoryList = z.infer<typeof StoryList>
+
 /** The body of each webhook that the edge sends to an app; signed per Standard Webhooks. */
 export const StoryWebhook = z.object({
   type: z.enum([

@@ -45,8 +45,8 @@ export async function startEdge({ port, dataDir, env, apiKey, log }: EdgeOptions
     script: await bundleWorker(),
     compatibilityDate: wrangler.compatibilityDate,
     compatibilityFlags: wrangler.compatibilityFlags,
-    host: '127.0.0.1',
-    port,
+    // A socket of the Worker's own: behind miniflare's usual one, it would not learn that a client has gone.
+    unsafeDirectSockets: [{ host: '127.0.0.1', port }],
     log: new Log(LogLevel.ERROR),
     ...(log && {
       handleRuntimeStdio: (...streams: Readable[]) => {
@@ -60,7 +60,7 @@ export async function startEdge({ port, dataDir, env, apiKey, log }: EdgeOptions
     bindings: env,
   })
   try {
-    const url = (await miniflare.ready).origin
+    const url = (await miniflare.unsafeGetDirectURL()).origin
     const bindings = await miniflare.getBindings<{ DB: D1Database; IMAGES: R2Bucket }>()
     await migrate(bindings.DB)
     if (apiKey !== undefined) {

@@ -11,7 +11,7 @@ import { type Bindings, readSettings, systemTools, type Tools } from './env.ts'
 import { base32 } from './keys.ts'
 import { pictureRoutes } from './pictures.ts'
 import { onError, onNotFound, ProblemError } from './problems.ts'
-import { json, newRoutes, problems } from './routes.ts'
+import { drainBody, json, newRoutes, problems } from './routes.ts'
 import { runnerRoutes } from './runner.ts'
 import { runnerEventRoutes } from './runner-events.ts'
 import { storyRoutes } from './stories.ts'
@@ -43,6 +43,7 @@ const secret = createRoute({
 export function createApp(tools: Tools = systemTools) {
   const app = newRoutes()
   app.use(requestId({ generator: () => `req_${base32(tools.randomBytes(10))}` }))
+  app.use(drainBody)
   app.use(async (c, next) => {
     c.set('db', openDb(c.env.DB))
     c.set('settings', readSettings(c.env))

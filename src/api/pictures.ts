@@ -104,7 +104,7 @@ export const pictureRoutes = newRoutes()
   })
 
 /** A stored picture never changes, so its hash is its entity tag for good. */
-async function sendPicture(c: Context<AppEnv>, { key, sha256 }: { key: string; sha256: string }) {
+export async function sendPicture(c: Context<AppEnv>, { key, sha256 }: { key: string; sha256: string }) {
   const headers = { etag: `"${sha256}"`, 'cache-control': 'private, max-age=31536000, immutable' }
   if (c.req.header('if-none-match') === headers.etag) return c.body(null, 304, headers)
   const object = await c.env.IMAGES.get(key)

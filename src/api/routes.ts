@@ -1,6 +1,6 @@
 /** What the routes of the edge share: their app, their documented problems, their limits on bodies. */
 import { OpenAPIHono } from '@hono/zod-openapi'
-import { bodyLimit } from 'hono/body-limit'
+import { createMiddleware } from 'hono/factory'
 import type { z } from 'zod'
 import { PROBLEMS, Problem, type ProblemName } from '../../contract/problem.ts'
 import type { AppEnv } from './env.ts'
@@ -9,16 +9,46 @@ import { ProblemError, rejectInvalid } from './problems.ts'
 /** Bytes of a JSON body. */
 export const MAX_JSON_BYTES = 1024 * 1024
 
+/** A client that sends more than this is cut off. */
+const MAX_DRAINED_BYTES = 32 * 1024 * 1024
+
 export const newRoutes = () => new OpenAPIHono<AppEnv>({ defaultHook: rejectInvalid })
 
-/** Refuses a larger body by its Content-Length, or while reading when it has none. */
+/**
+ * Refuses a larger body, by its Content-Length or while reading. What is left of it is read and thrown away: a client
+ * whose sending is cut off would see a broken connection instead of the answer. (Hono's own `bodyLimit` cuts it off.)
+ */
 export const limitBody = (maxSize: number) =>
-  bodyLimit({
-    maxSize,
-    onError: () => {
-      throw new ProblemError('too-large', `the body may have ${maxSize} bytes`)
-    },
+  createMiddleware(async (c, next) => {
+    const tooLarge = new ProblemError('too-large', `the body may have ${maxSize} bytes`)
+    if (Number(c.req.header('content-length') ?? 0) > maxSize) throw tooLarge
+    const { body } = c.req.raw
+    if (body) {
+      const chunks = await readUpTo(body, maxSize)
+      if (!chunks) throw tooLarge
+      c.req.raw = new Request(c.req.raw, { body: new Blob(chunks) })
+    }
+    await next()
   })
+
+/** Reads away a body that no handler wanted, for the same reason. */
+export const drainBody = createMiddleware(async (c, next) => {
+  const { body } = c.req.raw
+  await next()
+  if (body && !body.locked) await readUpTo(body, 0)
+})
+
+/** The chunks of a body; undefined when it has more than `maxSize` bytes, and then read to its end within reason. */
+async function readUpTo(body: ReadableStream<Uint8Array<ArrayBuffer>>, maxSize: number) {
+  const chunks: Uint8Array<ArrayBuffer>[] = []
+  let size = 0
+  for await (const chunk of body) {
+    size += chunk.length
+    if (size > MAX_DRAINED_BYTES) break
+    if (size <= maxSize) chunks.push(chunk)
+  }
+  return size <= maxSize ? chunks : undefined
+}
 
 export const json = <Schema extends z.ZodType>(schema: Schema, description: string) => ({
   description,

@@ -21,16 +21,20 @@ import { requireRunner } from './auth.ts'
 import { sendDue } from './delivery.ts'
 import type { AppEnv } from './env.ts'
 import { base32, sha256 } from './keys.ts'
+import { sendPicture } from './pictures.ts'
 import { inspectPng } from './png.ts'
 import { invalid, ProblemError } from './problems.ts'
-import { binary, json, limitBody, MAX_JSON_BYTES, newRoutes, problems } from './routes.ts'
+import { binary, json, limitBody, MAX_JSON_BYTES, newRoutes, png, problems } from './routes.ts'
 import { StoryParams } from './stories.ts'
 
 const POLL_MS = 1000
+/** The lease that comes with a claim: short, because a runner may have gone while its claim waited. */
+const FIRST_LEASE_MS = 10_000
 
 const tags = ['Runner']
 const security = [{ runnerToken: [] }]
 const headers = z.object({ [LEASE_HEADER]: LeaseToken })
+const FrameParams = z.object({ id: StoryId, index: z.coerce.number().int().min(0) })
 const pngBody = { required: true, content: { 'image/png': { schema: binary() } } }
 const fenced = problems('unauthorized', 'not-found', 'stale-lease')
 const limitPicture = limitBody(MAX_IMAGE_BYTES)
@@ -80,11 +84,22 @@ const frameRoute = createRoute({
   security,
   middleware: [requireRunner, limitPicture] as const,
   request: {
-    params: z.object({ id: StoryId, index: z.coerce.number().int().min(0) }),
+    params: FrameParams,
     headers: headers.extend({ [SEED_HEADER]: z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER) }),
     body: pngBody,
   },
   responses: { 200: json(StoredImage, 'What is stored'), ...fenced, ...problems('too-large', 'validation') },
+})
+
+const readFrameRoute = createRoute({
+  method: 'get',
+  path: '/runner/stories/{id}/frames/{index}',
+  summary: 'Read a frame that an earlier attempt finished',
+  tags,
+  security,
+  middleware: [requireRunner] as const,
+  request: { params: FrameParams, headers },
+  responses: { 200: png, ...fenced },
 })
 
 const storyboardRoute = createRoute({
@@ -102,7 +117,7 @@ export const runnerRoutes = newRoutes()
   .openapi(claimRoute, async (c) => {
     const { db, settings, tools } = c.var
     const { runner, model, wait } = c.req.valid('json')
-    const leaseMs = settings.LEASE_SECONDS * 1000
+    const leaseMs = Math.min(settings.LEASE_SECONDS * 1000, FIRST_LEASE_MS)
     const until = tools.now() + wait * 1000
     await sweep(db, tools.now())
     c.executionCtx.waitUntil(sendDue(db, settings, tools))
@@ -142,6 +157,13 @@ export const runnerRoutes = newRoutes()
     })
     c.executionCtx.waitUntil(sendDue(db, c.var.settings, c.var.tools))
     return c.json(stored, 200)
+  })
+  .openapi(readFrameRoute, async (c) => {
+    const { id, index } = c.req.valid('param')
+    await requireLease(c, id)
+    const frame = (await framesOf(c.var.db, [id])).find((row) => row.index === index)
+    if (!frame) throw new ProblemError('not-found', `frame ${index} of story ${id} is not there (yet)`)
+    return sendPicture(c, frame)
   })
   .openapi(storyboardRoute, async (c) => {
     const { id, leaseToken, db } = leaseOf(c, c.req.valid('param').id)
