@@ -1,0 +1,85 @@
+/**
+ * The runner: claims stories at the edge, tells them with the model in a thread of its own, hands the pictures over.
+ * Settings come from the environment, read here and nowhere else; logs are JSON lines on stderr.
+ */
+import { totalmem } from 'node:os'
+import { resolve } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { z } from 'zod'
+import { type Log, serve } from './queue/client.ts'
+import { connectEdge } from './queue/edge.ts'
+import { openTeller } from './teller.ts'
+import { Sampler } from './worker/thread.ts'
+
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
+
+const Settings = z.object({
+  FABLEFRAME_EDGE_URL: z.url({ protocol: /^https?$/, error: 'the URL of the edge, such as http://127.0.0.1:8787' }),
+  RUNNER_TOKEN: z.string('the bearer token that the edge expects of runners').min(16),
+  RUNNER_WEBHOOK_SECRET: z
+    .string('the secret that events are signed with')
+    .regex(/^whsec_[A-Za-z0-9+/]{32,}={0,2}$/, 'whsec_ and at least 24 bytes in standard base64'),
+  FABLEFRAME_MODEL: z.string().default(here('../models/story-mini')),
+  FABLEFRAME_DEVICE: z.enum(['cpu', 'webgpu', 'cuda'], 'cpu, webgpu or cuda').default('cpu'),
+  FABLEFRAME_RUNNER: z.string().min(1).max(100).optional(),
+  /** Resident memory, in megabytes, above which the model is unloaded and loaded afresh between two stories. */
+  FABLEFRAME_MEMORY_MB: z.coerce
+    .number()
+    .positive()
+    .default(Math.round((totalmem() / 2 ** 20) * 0.75)),
+  /** The module whose `openStoryModel` opens the model folder. */
+  FABLEFRAME_MODEL_MODULE: z.string().default(here('./story/open.ts')),
+})
+
+/** SIGTERM to exit; a platform gives 15 seconds before it kills. */
+const STOP_MS = 12_000
+
+const parsed = Settings.safeParse(process.env)
+if (!parsed.success) {
+  log('runner.misconfigured', { errors: parsed.error.issues.map(({ path, message }) => `${path.join()}: ${message}`) })
+  process.exit(2)
+}
+const settings = parsed.data
+const stopping = new AbortController()
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop(signal))
+// Started by a parent with a channel: the parent's end is ours, however it ended.
+process.on('disconnect', () => stop('disconnect'))
+
+const sampler = new Sampler(
+  {
+    module: pathToFileURL(resolve(settings.FABLEFRAME_MODEL_MODULE)).href,
+    folder: resolve(settings.FABLEFRAME_MODEL),
+    device: settings.FABLEFRAME_DEVICE,
+  },
+  { memoryLimit: settings.FABLEFRAME_MEMORY_MB * 2 ** 20 },
+)
+const edge = connectEdge({
+  url: settings.FABLEFRAME_EDGE_URL,
+  token: settings.RUNNER_TOKEN,
+  secret: settings.RUNNER_WEBHOOK_SECRET,
+  onRetry: (problem) => log('edge.unavailable', problem),
+})
+
+try {
+  const { name } = await sampler.open()
+  log('runner.ready', { model: name, device: settings.FABLEFRAME_DEVICE, edge: settings.FABLEFRAME_EDGE_URL })
+  await serve(edge, openTeller(sampler), { signal: stopping.signal, log, runner: settings.FABLEFRAME_RUNNER })
+} catch (error) {
+  log('runner.failed', { error: error instanceof Error ? error.message : String(error) })
+  process.exitCode = 1
+}
+await sampler.close()
+log('runner.stopped')
+process.disconnect?.()
+
+function stop(why: string): void {
+  if (stopping.signal.aborted) return
+  log('runner.stopping', { why })
+  stopping.abort(new Error(`the runner is stopping: ${why}`))
+  // A step in native code can be neither interrupted nor outwaited by exit(); the lease is back by then.
+  setTimeout(() => process.kill(process.pid, 'SIGKILL'), STOP_MS).unref()
+}
+
+function log(...[event, fields]: Parameters<Log>): void {
+  process.stderr.write(`${JSON.stringify({ time: new Date().toISOString(), event, ...fields })}\n`)
+}

@@ -1,0 +1,62 @@
+/** Keeps one child process running: started again whenever it ends, until it is told to stop. */
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+export interface SuperviseOptions {
+  env: Record<string, string | undefined>
+  /** Lines that the child writes to stderr. */
+  onLine: (line: string) => void
+  /** The child ended by itself, and is started again in `retryInMs`. */
+  onExit?: (how: string, retryInMs: number) => void
+  delayMs?: { first: number; longest: number }
+  /** How long the child may take to stop before it is killed. */
+  stopMs?: number
+}
+
+/** A child that lived this long was well: the delay before its next start is the first one again. */
+const WELL_MS = 60_000
+
+export function supervise(
+  script: URL,
+  { env, onLine, onExit = () => {}, delayMs = { first: 500, longest: 30_000 }, stopMs = 15_000 }: SuperviseOptions,
+): { stop(): Promise<void>; child(): ChildProcess } {
+  const stopping = new AbortController()
+  let child = start()
+  const kept = keep()
+  return { stop, child: () => child }
+
+  function start(): ChildProcess {
+    // The channel tells the child when this process is gone, even if it was killed.
+    const started = fork(script, { env: { ...process.env, ...env }, stdio: ['ignore', 'inherit', 'pipe', 'ipc'] })
+    let rest = ''
+    started.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      const lines = (rest + text).split('\n')
+      rest = lines.pop() ?? ''
+      for (const line of lines) onLine(line)
+    })
+    return started
+  }
+
+  async function keep(): Promise<void> {
+    for (let inARow = 0; ; inARow++) {
+      const started = performance.now()
+      const [code, signal] = await once(child, 'exit')
+      if (stopping.signal.aborted) return
+      if (performance.now() - started > WELL_MS) inARow = 0
+      const retryInMs = Math.min(delayMs.longest, delayMs.first * 2 ** inARow)
+      onExit(signal ? `killed by ${signal}` : `exit code ${code}`, retryInMs)
+      await sleep(retryInMs, undefined, { signal: stopping.signal }).catch(() => {})
+      if (stopping.signal.aborted) return
+      child = start()
+    }
+  }
+
+  async function stop(): Promise<void> {
+    stopping.abort()
+    child.kill('SIGTERM')
+    const kill = setTimeout(() => child.kill('SIGKILL'), stopMs)
+    await kept
+    clearTimeout(kill)
+  }
+}
