@@ -1,10 +1,14 @@
-/** `npm run train -- <stage> [--minutes N] [--resume] [--recipe NAME] [--out FOLDER] [--seed N]` */
+/** `npm run train -- <stage>`: train one part of a model, or put the parts together. */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { copyParts, exportModel } from '../train/export.ts'
 import { recipes } from '../train/recipes.ts'
 import type { Stage } from '../train/stage.ts'
 import { autoencoderStage } from '../train/stage-autoencoder.ts'
 import { denoiserStage } from '../train/stage-denoiser.ts'
 import { textEncoderStage } from '../train/stage-text-encoder.ts'
+import { progressBar } from './progress.ts'
 
 const stages: Record<string, Stage> = {
   'text-encoder': textEncoderStage,
@@ -12,42 +16,83 @@ const stages: Record<string, Stage> = {
   denoiser: denoiserStage,
 }
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    minutes: { type: 'string', default: '10' },
-    resume: { type: 'boolean', default: false },
-    recipe: { type: 'string', default: 'story-mini' },
-    out: { type: 'string', default: 'runs/story-mini' },
-    seed: { type: 'string', default: '1' },
-    'sheet-minutes': { type: 'string', default: '5' },
-  },
-})
-const stage = stages[positionals[0] ?? '']
-const recipe = recipes[values.recipe]
-if (!stage || !recipe) {
-  const usage = `usage: npm run train -- <${Object.keys(stages).join('|')}> [--minutes N] [--resume] [--out FOLDER]`
-  console.error(`${usage}\nrecipes: ${Object.keys(recipes).join(', ')}`)
-  process.exit(2)
+const usage = `usage: npm run train -- <${Object.keys(stages).join('|')}> [--minutes N] [--resume] [--out <folder>]
+         [--init <model folder>] [--recipe ${Object.keys(recipes).join('|')}] [--seed N] [--sheet-minutes N]
+       npm run train -- export --to <model folder> [--out <folder>]
+
+--out keeps the model in training (runs/story-mini), with its state and sample sheets under training/.
+--resume goes on from that state. --init begins with the weights of a finished model instead of random ones.`
+
+const flags = readFlags()
+const name = flags.positionals[0] ?? ''
+const folder = flags.values.out
+
+if (name === 'export') {
+  const { to } = flags.values
+  if (!to) fail('export needs --to <model folder>')
+  if (!existsSync(join(folder, 'unet'))) fail(`${folder} holds no trained denoiser yet`, 1)
+  exportModel(folder, to)
+  process.stderr.write(`${to} is complete\n`)
+} else await train(stages[name] ?? fail(name ? `there is no stage '${name}'` : 'a stage is missing'))
+
+async function train(stage: Stage): Promise<void> {
+  const { values } = flags
+  const recipe = recipes[values.recipe] ?? fail(`there is no recipe '${values.recipe}'`)
+  const { init } = values
+  if (init && !existsSync(join(init, 'model_index.json'))) fail(`--init: ${init} is no model folder`)
+  if (init) copyParts(init, folder)
+  const stop = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
+  const minutes = positive('minutes', values.minutes)
+  const options = {
+    recipe,
+    folder,
+    seed: positive('seed', values.seed),
+    minutes,
+    resume: values.resume,
+    sheetMinutes: positive('sheet-minutes', values['sheet-minutes']),
+    signal: stop.signal,
+    ...(init ? { init } : {}),
+  }
+  const show = progressBar(name, 1000)
+  try {
+    for await (const { step, smoothLoss, samplesPerSecond, gflops, peakShare, fraction, note } of stage(options)) {
+      const speed = `${samplesPerSecond.toFixed(1)}/s ${gflops.toFixed(0)} GFLOP/s (${(100 * peakShare).toFixed(0)} % of peak)`
+      show(Math.min(999, Math.floor(1000 * fraction)), `step ${step} loss ${smoothLoss.toFixed(4)} ${note} ${speed}`)
+    }
+  } catch (error) {
+    fail(error instanceof Error ? error.message : String(error), 1)
+  }
+  show(1000)
 }
 
-const stop = new AbortController()
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
-const options = {
-  recipe,
-  folder: values.out,
-  seed: Number(values.seed),
-  minutes: Number(values.minutes),
-  resume: values.resume,
-  sheetMinutes: Number(values['sheet-minutes']),
-  signal: stop.signal,
+function readFlags() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        minutes: { type: 'string', default: '10' },
+        resume: { type: 'boolean', default: false },
+        recipe: { type: 'string', default: 'story-mini' },
+        out: { type: 'string', default: 'runs/story-mini' },
+        init: { type: 'string' },
+        to: { type: 'string' },
+        seed: { type: 'string', default: '1' },
+        'sheet-minutes': { type: 'string', default: '5' },
+      },
+    })
+  } catch (error) {
+    return fail(error instanceof Error ? error.message : String(error))
+  }
 }
-let shown = 0
-for await (const report of stage(options)) {
-  if (performance.now() - shown < 10_000) continue
-  shown = performance.now()
-  const { step, smoothLoss, samplesPerSecond, gflops, peakShare, note } = report
-  console.log(
-    `step ${step} loss ${smoothLoss.toFixed(4)} ${note} ${samplesPerSecond.toFixed(1)}/s ${gflops.toFixed(0)} GFLOP/s ${(100 * peakShare).toFixed(0)}%`,
-  )
+
+function positive(flag: string, value: string): number {
+  const number = Number(value)
+  if (!(number > 0)) fail(`--${flag} must be a number above 0, not '${value}'`)
+  return number
+}
+
+function fail(message: string, code: 1 | 2 = 2): never {
+  process.stderr.write(`train: ${message}\n${code === 2 ? `${usage}\n` : ''}`)
+  process.exit(code)
 }

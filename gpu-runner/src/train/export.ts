@@ -24,6 +24,11 @@ const modelIndex = {
   vae: ['diffusers', 'AutoencoderTiny'],
 }
 
+/** Take over the parts of a finished model that are not in `to` yet. */
+export function copyParts(from: string, to: string): void {
+  for (const part of parts) cpSync(join(from, part), join(to, part), { recursive: true, force: false })
+}
+
 /** Copy the trained parts of `from` to `to`, without the training state. */
 export function exportModel(from: string, to: string): void {
   for (const part of parts) cpSync(join(from, part), join(to, part), { recursive: true })

@@ -7,7 +7,7 @@ import type { Weights } from '../nn/weights.ts'
 import { modelWeights } from '../runtime/model-weights.ts'
 import { type HostTensor, openSession } from '../runtime/session.ts'
 import { cropBatch, decoderLoss, psnr } from './autoencoder.ts'
-import { exportWeights, weightsFile } from './checkpoint.ts'
+import { exportWeights, loadWeights, weightsFile } from './checkpoint.ts'
 import { allocate, initialise, ParameterSet } from './parameters.ts'
 import { patchBasis, writePatchEncoder } from './patch-basis.ts'
 import { writeSheet } from './pictures.ts'
@@ -19,7 +19,7 @@ import { cosineRate, Trainer } from './trainer.ts'
 
 const weightsName = 'diffusion_pytorch_model'
 
-export const autoencoderStage: Stage = async function* ({ recipe, folder, resume, begin, ...options }: StageOptions) {
+export const autoencoderStage: Stage = async function* ({ recipe, folder, resume, init, ...options }: StageOptions) {
   const { config: json, training, rate, steps } = recipe.autoencoder
   const config = AutoencoderTinyConfig.parse(json)
   const target = join(folder, 'vae')
@@ -37,7 +37,9 @@ export const autoencoderStage: Stage = async function* ({ recipe, folder, resume
     rate: cosineRate(rate, 100, steps),
     adam: { emaDecay: 0.998, weightDecay: 0 },
     resume,
-    ...(begin ? { begin } : {}),
+    begin: (list, data) => {
+      if (init) loadWeights(weightsFile(join(init, 'vae'), weightsName), '', list, data)
+    },
   })
   const evaluator = await openEvaluator(config, training.size, encoder, target)
   const fixed = cropBatch(

@@ -16,7 +16,7 @@ import { runTraining } from './run.ts'
 import type { Stage, StageOptions } from './stage.ts'
 import { cosineRate, Trainer } from './trainer.ts'
 
-export const denoiserStage: Stage = async function* ({ recipe, folder, resume, begin, ...options }: StageOptions) {
+export const denoiserStage: Stage = async function* ({ recipe, folder, resume, init, ...options }: StageOptions) {
   const { config: json, training, pool: poolRecipe, rate, steps } = recipe.denoiser
   const { seed } = options
   const unetConfig = parseUNetConfig(json)
@@ -38,7 +38,7 @@ export const denoiserStage: Stage = async function* ({ recipe, folder, resume, b
     resume,
     begin: (list, data) => {
       loadWeights(textFile, 'text_encoder.', list, data)
-      begin?.(list, data)
+      if (init) loadWeights(weightsFile(join(init, 'unet'), 'diffusion_pytorch_model'), 'unet.', list, data)
     },
   })
   const preview = await openPreview({

@@ -5,7 +5,7 @@ import { openTokenizer, type Tokenizer } from '../io/tokenizer.ts'
 import { ClipTextConfig } from '../models/clip-text.ts'
 import type { Level } from '../storydb/types.ts'
 import { captionTexts, captionTokens, drawCaption, tokenise } from './captions.ts'
-import { exportWeights } from './checkpoint.ts'
+import { exportWeights, loadWeights, weightsFile } from './checkpoint.ts'
 import { ParameterSet } from './parameters.ts'
 import { runTraining } from './run.ts'
 import type { Stage, StageOptions } from './stage.ts'
@@ -13,7 +13,7 @@ import { accuracy, queryLoss, queryTargets } from './text-queries.ts'
 import { cosineRate, Trainer } from './trainer.ts'
 import { trainVocabulary, writeVocabulary } from './vocabulary.ts'
 
-export const textEncoderStage: Stage = async function* ({ recipe, folder, resume, begin, ...options }: StageOptions) {
+export const textEncoderStage: Stage = async function* ({ recipe, folder, resume, init, ...options }: StageOptions) {
   const { config: json, batch, rate, steps } = recipe.textEncoder
   const tokenizer = learnVocabulary(folder, recipe.vocabulary, options.seed)
   const config = ClipTextConfig.parse(json)
@@ -27,7 +27,9 @@ export const textEncoderStage: Stage = async function* ({ recipe, folder, resume
     seed: options.seed,
     rate: cosineRate(rate, 50, steps),
     resume,
-    ...(begin ? { begin } : {}),
+    begin: (list, data) => {
+      if (init) loadWeights(weightsFile(join(init, 'text_encoder'), 'model'), 'text_encoder.', list, data)
+    },
   })
   let targets: ReturnType<typeof queryTargets> = {}
   try {
@@ -47,7 +49,7 @@ export const textEncoderStage: Stage = async function* ({ recipe, folder, resume
         const target = join(folder, 'text_encoder')
         mkdirSync(target, { recursive: true })
         writeFileSync(join(target, 'config.json'), `${JSON.stringify(json, null, 2)}\n`)
-        exportWeights(join(target, 'model.safetensors'), 'text_encoder.', trainer.parameters, trainer.averaged)
+        exportWeights(weightsFile(target, 'model'), 'text_encoder.', trainer.parameters, trainer.averaged)
       },
     })
     for await (const report of run) {

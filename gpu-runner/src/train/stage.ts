@@ -1,5 +1,4 @@
 /** What every training stage takes and gives. */
-import type { Parameter, ParameterData } from './parameters.ts'
 import type { Recipe } from './recipes.ts'
 import type { RunReport } from './run.ts'
 
@@ -12,8 +11,8 @@ export interface StageOptions {
   resume: boolean
   sheetMinutes: number
   signal: AbortSignal
-  /** Other first values than random ones. */
-  begin?: (parameters: readonly Parameter[], data: ParameterData) => void
+  /** A finished model to begin with instead of random weights. */
+  init?: string
 }
 
 export interface StageReport extends RunReport {
