@@ -1,6 +1,9 @@
 /** The edge on this machine: the same Worker in real workerd, with D1 and R2 kept in a folder. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChannelListener, subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { readdir, readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { createServer } from 'node:net'
+import { basename, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import type { D1Database, R2Bucket } from '@cloudflare/workers-types'
@@ -39,7 +42,11 @@ export interface Edge {
 
 /** Start the edge; resolves once its database is migrated and it answers. */
 export async function startEdge({ port, dataDir, env, apiKey, log }: EdgeOptions): Promise<Edge> {
+  await requireFree(port)
   const wrangler = await readWranglerToml()
+  const guards = new Set<ChildProcess>()
+  const guard: ChannelListener = (message) => guardAgainstOrphans(message, guards)
+  subscribe('child_process', guard)
   const miniflare = new Miniflare({
     modules: true,
     script: await bundleWorker(),
@@ -61,6 +68,7 @@ export async function startEdge({ port, dataDir, env, apiKey, log }: EdgeOptions
   })
   try {
     const url = (await miniflare.unsafeGetDirectURL()).origin
+    unsubscribe('child_process', guard)
     const bindings = await miniflare.getBindings<{ DB: D1Database; IMAGES: R2Bucket }>()
     await migrate(bindings.DB)
     if (apiKey !== undefined) {
@@ -74,13 +82,44 @@ export async function startEdge({ port, dataDir, env, apiKey, log }: EdgeOptions
     const cron = setInterval(() => runCron().catch((error) => log?.(`cron: ${error}\n`)), CRON_MS)
     const dispose = async () => {
       clearInterval(cron)
-      await miniflare.dispose()
+      await stop()
     }
     return { url, bindings, runCron, dispose }
   } catch (error) {
-    await miniflare.dispose()
+    await stop()
     throw error
   }
+
+  async function stop() {
+    unsubscribe('child_process', guard)
+    for (const process of guards) process.kill()
+    await miniflare.dispose()
+  }
+}
+
+/**
+ * workerd outlives a parent that was killed outright, and keeps its port. So each one gets a companion that ends it
+ * once the pipe to us breaks, for whatever reason.
+ */
+function guardAgainstOrphans(message: unknown, guards: Set<ChildProcess>): void {
+  const { process: child } = message as { process: ChildProcess }
+  child.once('spawn', () => {
+    if (!basename(child.spawnfile).startsWith('workerd')) return
+    const script = `process.stdin.resume().on('close', () => { try { process.kill(${child.pid}, 'SIGKILL') } catch {} })`
+    const companion = spawn(process.execPath, ['-e', script], { stdio: ['pipe', 'ignore', 'ignore'], detached: true })
+    companion.unref()
+    guards.add(companion)
+    child.once('exit', () => companion.kill())
+  })
+}
+
+async function requireFree(port: number): Promise<void> {
+  const probe = createServer()
+  const taken = await new Promise<boolean>((resolve) => {
+    probe.once('error', () => resolve(true))
+    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(false)))
+  })
+  if (taken) throw new Error(`port ${port} cannot be used: something else listens there, or it needs more rights`)
 }
 
 async function bundleWorker(): Promise<string> {
