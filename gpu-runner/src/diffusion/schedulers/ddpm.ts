@@ -1,0 +1,45 @@
+/** DDPM (arXiv:2006.11239) on all training timesteps or a subset of them. */
+
+import { z } from 'zod'
+import { Betas, cumulatedAlphas, Off, roundHalfEven, Spacing, spaced } from './noise-levels.ts'
+import { clamp, combine, required, type Schedule, split } from './schedule.ts'
+
+export const DdpmConfig = Betas.extend({
+  variance_type: z.enum(['fixed_small', 'fixed_small_log', 'fixed_large', 'fixed_large_log']).default('fixed_small'),
+  clip_sample: z.boolean().default(true),
+  clip_sample_range: z.number().positive().default(1),
+  timestep_spacing: Spacing.default('leading'),
+  thresholding: Off,
+})
+
+export function ddpm(config: z.infer<typeof DdpmConfig>, n: number): Schedule {
+  const count = config.num_train_timesteps
+  const alphas = cumulatedAlphas(config)
+  const timesteps = spaced(config.timestep_spacing, count, n, config.steps_offset).map(roundHalfEven)
+  return {
+    timesteps,
+    initNoiseSigma: 1,
+    drawsNoise: true,
+    scaleInput: (x) => x,
+    step(x, modelOutput, i, state, noise) {
+      const t = timesteps[i]!
+      const now = alphas[t]!
+      const next = alphas[t - Math.floor(count / n)] ?? 1
+      const { clean } = split(config.prediction_type, x, modelOutput, Math.sqrt(now), Math.sqrt(1 - now))
+      const denoised = config.clip_sample ? clamp(clean, config.clip_sample_range) : clean
+      const beta = 1 - now / next
+      const mean = [
+        [(Math.sqrt(next) * beta) / (1 - now), denoised],
+        [(Math.sqrt(1 - beta) * (1 - next)) / (1 - now), x],
+      ] as const
+      if (t <= 0) return { x: combine(...mean), denoised, state }
+      const small = Math.max(((1 - next) / (1 - now)) * beta, 1e-20)
+      const deviation = Math.sqrt(config.variance_type.startsWith('fixed_small') ? small : beta)
+      return { x: combine(...mean, [deviation, required(noise, i)]), denoised, state }
+    },
+    addNoise(clean, noise, i) {
+      const alpha = alphas[timesteps[i]!]!
+      return combine([Math.sqrt(alpha), clean], [Math.sqrt(1 - alpha), noise])
+    },
+  }
+}

@@ -1,0 +1,76 @@
+/** Samplers by the class names and configuration files of diffusers. */
+
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { DdimConfig, ddim } from './ddim.ts'
+import { DdpmConfig, ddpm } from './ddpm.ts'
+import { DpmSolverMultistepConfig, dpmSolverMultistep } from './dpm-solver-multistep.ts'
+import { EulerAncestralConfig, EulerConfig, euler, eulerAncestral, HeunConfig, heun } from './euler.ts'
+import { FlowMatchEulerConfig, flowMatchEuler } from './flow-match-euler.ts'
+import { LcmConfig, lcm } from './lcm.ts'
+import { PndmConfig, pndm } from './pndm.ts'
+import { type Schedule, ScheduleError } from './schedule.ts'
+import { UniPcMultistepConfig, uniPcMultistep } from './unipc-multistep.ts'
+
+export { initialState, type Schedule, ScheduleError, type State, type Step } from './schedule.ts'
+
+export interface ScheduleOptions {
+  readonly steps: number
+  /** Another class than the configuration names; it takes the keys that it knows, and its own defaults for the rest. */
+  readonly className?: string
+  /** DDIM only: how much of DDPM's noise to draw. */
+  readonly eta?: number
+  /** Flow matching with `use_dynamic_shifting` only: logarithm of the shift. */
+  readonly mu?: number
+}
+
+const classes: Readonly<Record<string, (config: object, options: ScheduleOptions) => Schedule>> = {
+  FlowMatchEulerDiscreteScheduler: (config, { steps, mu }) =>
+    flowMatchEuler(read(FlowMatchEulerConfig, config), steps, mu),
+  DDIMScheduler: (config, { steps, eta }) => ddim(read(DdimConfig, config), steps, eta),
+  EulerDiscreteScheduler: (config, { steps }) => euler(read(EulerConfig, config), steps),
+  EulerAncestralDiscreteScheduler: (config, { steps }) => eulerAncestral(read(EulerAncestralConfig, config), steps),
+  HeunDiscreteScheduler: (config, { steps }) => heun(read(HeunConfig, config), steps),
+  DPMSolverMultistepScheduler: (config, { steps }) => dpmSolverMultistep(read(DpmSolverMultistepConfig, config), steps),
+  UniPCMultistepScheduler: (config, { steps }) => uniPcMultistep(read(UniPcMultistepConfig, config), steps),
+  LCMScheduler: (config, { steps }) => lcm(read(LcmConfig, config), steps),
+  DDPMScheduler: (config, { steps }) => ddpm(read(DdpmConfig, config), steps),
+  PNDMScheduler: (config, { steps }) => pndm(read(PndmConfig, config), steps),
+}
+
+export const schedulerClasses: readonly string[] = Object.keys(classes)
+
+/** The schedule that `config`, a parsed `scheduler_config.json`, describes. */
+export function createSchedule(config: object, options: ScheduleOptions): Schedule {
+  const className = options.className ?? ('_class_name' in config ? config._class_name : undefined)
+  const create = typeof className === 'string' && Object.hasOwn(classes, className) ? classes[className] : undefined
+  if (!create) {
+    throw new ScheduleError(`no scheduler ${JSON.stringify(className)}; there are ${schedulerClasses.join(', ')}`)
+  }
+  const most = 'num_train_timesteps' in config ? Number(config.num_train_timesteps) : 1000
+  if (!Number.isInteger(options.steps) || options.steps < 1 || options.steps > most) {
+    throw new ScheduleError(`${options.steps} steps: 1 to ${most} are possible`)
+  }
+  return create(config, options)
+}
+
+/** Read `scheduler_config.json` of a model's scheduler folder. */
+export function readSchedulerConfig(folder: string): object {
+  const path = join(folder, 'scheduler_config.json')
+  // Python writes infinities, which JSON has not; they stand for "no limit".
+  const text = readFileSync(path, 'utf8').replace(/:\s*-?Infinity\b/g, ': null')
+  try {
+    return z.record(z.string(), z.unknown()).parse(JSON.parse(text))
+  } catch (error) {
+    throw new ScheduleError(`${path}: ${(error as Error).message}`, { cause: error })
+  }
+}
+
+function read<T>(schema: z.ZodType<T>, config: object): T {
+  const result = schema.safeParse(config)
+  if (result.success) return result.data
+  const [{ path, message }] = result.error.issues as [z.core.$ZodIssue]
+  const value = (config as Record<PropertyKey, unknown>)[path[0] ?? '']
+  throw new ScheduleError(`scheduler_config.json: ${path.join('.')} is ${JSON.stringify(value)}: ${message}`)
+}

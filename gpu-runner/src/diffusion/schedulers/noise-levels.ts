@@ -1,0 +1,154 @@
+/**
+ * Noise levels of the samplers: betas, cumulated alphas, sigmas, and the timesteps picked from them.
+ *
+ * Levels are rounded to float32 after each operation, as diffusers does: rounded timesteps and the last levels of
+ * rescaled betas depend on it.
+ */
+
+import { z } from 'zod'
+
+const round = Math.fround
+
+/** Keys that all samplers with trained betas share. Samplers differ in defaults. */
+export const Betas = z.object({
+  num_train_timesteps: z.int().min(1).default(1000),
+  beta_start: z.number().default(0.0001),
+  beta_end: z.number().default(0.02),
+  beta_schedule: z.enum(['linear', 'scaled_linear', 'squaredcos_cap_v2']).default('linear'),
+  trained_betas: z.array(z.number()).nullish(),
+  rescale_betas_zero_snr: z.boolean().default(false),
+  steps_offset: z.int().default(0),
+  prediction_type: z.enum(['epsilon', 'sample', 'v_prediction']).default('epsilon'),
+})
+
+export const Spacing = z.enum(['linspace', 'leading', 'trailing'])
+
+/** A feature that is not supported must be off. */
+export const Off = z.union([z.literal(false), z.null()], { error: 'is not supported, so it must be false' }).optional()
+
+/** alpha² for each training timestep: the share of the clean latent's variance. */
+export function cumulatedAlphas(config: z.infer<typeof Betas>): Float32Array {
+  let alphas: Float32Array = trainedBetas(config).map((beta) => 1 - beta)
+  if (config.rescale_betas_zero_snr) alphas = rescaleToZeroSnr(alphas)
+  return cumulativeProduct(alphas)
+}
+
+/** Noise per unit of clean latent for each training timestep; the last level of rescaled betas stays finite. */
+export function trainingSigmas(config: z.infer<typeof Betas>): Float32Array {
+  const alphas = cumulatedAlphas(config)
+  // The smallest subnormal half, as diffusers has it.
+  if (config.rescale_betas_zero_snr) alphas[alphas.length - 1] = 2 ** -24
+  return alphas.map((alpha) => round(Math.sqrt(round(round(1 - alpha) / alpha))))
+}
+
+/** `n` of `count` training timesteps, descending; 'linspace' gives fractions. See table 2 of arXiv:2305.08891. */
+export function spaced(spacing: z.infer<typeof Spacing>, count: number, n: number, offset: number): Float64Array {
+  switch (spacing) {
+    case 'linspace':
+      return linspace(0, count - 1, n).reverse()
+    case 'leading':
+      return Float64Array.from({ length: n }, (_, i) => (n - 1 - i) * Math.floor(count / n) + offset)
+    case 'trailing':
+      return Float64Array.from({ length: n }, (_, i) => roundHalfEven(count - (i * count) / n) - 1)
+  }
+}
+
+/** As `spaced`, for solvers that reckon with `n` + 1 levels, the last of them the end. Whole timesteps. */
+export function spacedBeforeEnd(
+  spacing: z.infer<typeof Spacing>,
+  count: number,
+  n: number,
+  offset: number,
+): Float64Array {
+  const timesteps = spacing === 'trailing' ? spaced(spacing, count, n, 0) : spaced(spacing, count, n + 1, offset)
+  return timesteps.slice(0, n).map(roundHalfEven)
+}
+
+/** `sigmas`, one for each training timestep, at fractional timesteps. */
+export function sigmasAt(timesteps: Float64Array, sigmas: Float32Array): Float64Array {
+  return timesteps.map((t) => {
+    const below = Math.max(0, Math.min(sigmas.length - 1, Math.floor(t)))
+    const [low, high] = [sigmas[below]!, sigmas[Math.min(sigmas.length - 1, below + 1)]!]
+    return low + (high - low) * Math.max(0, Math.min(1, t - below))
+  })
+}
+
+/** The fractional training timestep whose sigma this is, by interpolation in log sigma. */
+export function timestepOf(sigma: number, sigmas: Float32Array): number {
+  const logSigma = Math.log(Math.max(sigma, 1e-10))
+  let low = 0
+  while (low < sigmas.length - 2 && Math.log(sigmas[low + 1]!) <= logSigma) low++
+  const [from, to] = [Math.log(sigmas[low]!), Math.log(sigmas[low + 1]!)]
+  return low + Math.max(0, Math.min(1, (logSigma - from) / (to - from)))
+}
+
+/** Levels of T. Karras et al. 2022 (arXiv:2206.00364), equation 5 with rho 7. */
+export function karras(max: number, min: number, n: number): Float64Array {
+  return linspace(max ** (1 / 7), min ** (1 / 7), n).map((root) => root ** 7)
+}
+
+export function exponential(max: number, min: number, n: number): Float64Array {
+  return linspace(Math.log(max), Math.log(min), n).map(Math.exp)
+}
+
+/** Both ends included; a single value is the first. */
+export function linspace(from: number, to: number, n: number): Float64Array {
+  return Float64Array.from({ length: n }, (_, i) =>
+    i === 0 ? from : i === n - 1 ? to : from + (i * (to - from)) / (n - 1),
+  )
+}
+
+export function roundHalfEven(value: number): number {
+  const floor = Math.floor(value)
+  return value - floor === 0.5 ? floor + (floor % 2) : Math.round(value)
+}
+
+/** `sigmas` and the level after the last, in float32. */
+export function withEnd(sigmas: Float64Array, end: number): Float64Array {
+  return Float64Array.from([...sigmas, end], round)
+}
+
+function trainedBetas(config: z.infer<typeof Betas>): Float32Array {
+  const { num_train_timesteps: count, beta_start: start, beta_end: end } = config
+  if (config.trained_betas) return Float32Array.from(config.trained_betas)
+  switch (config.beta_schedule) {
+    case 'linear':
+      return float32Linspace(start, end, count)
+    case 'scaled_linear':
+      return float32Linspace(Math.sqrt(start), Math.sqrt(end), count).map((root) => root * root)
+    case 'squaredcos_cap_v2': {
+      const alpha = (t: number) => Math.cos((((t + 0.008) / 1.008) * Math.PI) / 2) ** 2
+      return Float32Array.from({ length: count }, (_, i) =>
+        Math.min(1 - alpha((i + 1) / count) / alpha(i / count), 0.999),
+      )
+    }
+  }
+}
+
+/** As torch counts: up from the start in the first half, down from the end in the second. */
+function float32Linspace(start: number, end: number, n: number): Float32Array {
+  const [from, to] = [round(start), round(end)]
+  const step = n > 1 ? round(round(to - from) / (n - 1)) : 0
+  return Float32Array.from({ length: n }, (_, i) =>
+    i < n / 2 ? from + round(step * i) : to - round(step * (n - 1 - i)),
+  )
+}
+
+/** Shift and scale alpha so that the last timestep is noise alone. Algorithm 1 of arXiv:2305.08891. */
+function rescaleToZeroSnr(alphas: Float32Array): Float32Array {
+  const roots = cumulativeProduct(alphas).map(Math.sqrt)
+  const [first, last] = [roots[0]!, roots.at(-1)!]
+  const scale = round(first / round(first - last))
+  const squares = roots.map((root) => round(round(root - last) * scale)).map((root) => root * root)
+  return squares.map((square, i) => {
+    const alpha = i === 0 ? square : round(square / squares[i - 1]!)
+    // The way back through beta = 1 - alpha rounds as it does in diffusers.
+    return 1 - round(1 - alpha)
+  })
+}
+
+/** Multiplied in double precision and stored as float32. */
+function cumulativeProduct(values: Float32Array): Float32Array {
+  let product = 1
+  return values.map((value) => (product *= value))
+}
