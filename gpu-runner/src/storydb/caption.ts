@@ -119,7 +119,8 @@ function writeIdentity(d: Draft, identity: Identity, character: number, r: Rando
   const { species, fur, hair, top, bottom, accessory } = identity
   const skin = SKIN_WORDS[fur]
   const coloured = detail !== 'short' || r.chance(0.5)
-  const noun = [mood, coloured && !skin ? fur : '', r.pick(SPECIES_WORDS[species])].filter(Boolean).join(' ')
+  const [, size = '', kind = ''] = /^(?:(little|small) )?(.*)$/.exec(r.pick(SPECIES_WORDS[species])) ?? []
+  const noun = [mood, size, coloured && !skin ? fur : '', kind].filter(Boolean).join(' ')
   const face = (text: string): Segment => ({ text, character, part: 'face' })
   d.segments.push(say(detail === 'short' && r.chance(0.6) ? 'the' : articleOf(noun)), face(noun))
   d.mentions.add('species')
