@@ -94,11 +94,6 @@ export const curve =
     g.quadraticCurveTo(cx, cy, x1, y1)
   }
 
-export const roundedBox =
-  (x: number, y: number, width: number, height: number, radius: number): Path =>
-  (g) =>
-    g.roundRect(x, y, width, height, radius)
-
 /** The same path on the left and on the right. */
 export const bothSides =
   (path: (side: -1 | 1) => Path): Path =>

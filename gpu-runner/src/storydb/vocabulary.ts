@@ -1,6 +1,6 @@
 /**
  * Every attribute a StoryDB frame can have. The order is a contract: class indices of trained classifiers are positions
- * in these lists, so values are only ever appended. A level uses the first values of each list (`counts`).
+ * in these lists, so values are only ever appended. Level 1 uses the first values of each list.
  */
 import type { Level } from './types.ts'
 
