@@ -5,7 +5,6 @@ import { readdir, readFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { basename, join } from 'node:path'
 import type { Readable } from 'node:stream'
-import { fileURLToPath } from 'node:url'
 import type { D1Database, R2Bucket } from '@cloudflare/workers-types'
 import { build } from 'esbuild'
 import { Log, LogLevel, Miniflare } from 'miniflare'
@@ -13,7 +12,7 @@ import { apiKeyRow } from '../src/api/keys.ts'
 import { insertApiKey } from '../src/db/api-keys.ts'
 import { openDb } from '../src/db/client.ts'
 
-const root = fileURLToPath(new URL('..', import.meta.url))
+const root = join(import.meta.dirname, '..')
 const migrationsFolder = join(root, 'src/db/migrations')
 /** Cron has a grain of a minute and does not fire here by itself; a machine of one's own need not wait that long. */
 const CRON_MS = 5_000

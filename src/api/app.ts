@@ -7,7 +7,7 @@ import { openDb } from '../db/client.ts'
 import { forgetMessages, sweep } from '../db/leases.ts'
 import { requireApiKey } from './auth.ts'
 import { sendDue } from './delivery.ts'
-import { type Bindings, readSettings, systemTools, type Tools } from './env.ts'
+import { type Bindings, readSettings, type Settings, systemTools, type Tools } from './env.ts'
 import { base32 } from './keys.ts'
 import { pictureRoutes } from './pictures.ts'
 import { onError, onNotFound, ProblemError } from './problems.ts'
@@ -42,11 +42,13 @@ const secret = createRoute({
 
 export function createApp(tools: Tools = systemTools) {
   const app = newRoutes()
+  // The same for every request of an isolate, so they are read once.
+  let settings: Settings | undefined
   app.use(requestId({ generator: () => `req_${base32(tools.randomBytes(10))}` }))
   app.use(drainBody)
   app.use(async (c, next) => {
     c.set('db', openDb(c.env.DB))
-    c.set('settings', readSettings(c.env))
+    c.set('settings', (settings ??= readSettings(c.env)))
     c.set('tools', tools)
     await next()
   })

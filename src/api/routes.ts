@@ -1,7 +1,7 @@
 /** What the routes of the edge share: their app, their documented problems, their limits on bodies. */
 import { OpenAPIHono } from '@hono/zod-openapi'
 import { createMiddleware } from 'hono/factory'
-import type { z } from 'zod'
+import { z } from 'zod'
 import { PROBLEMS, Problem, type ProblemName } from '../../contract/problem.ts'
 import type { AppEnv } from './env.ts'
 import { ProblemError, rejectInvalid } from './problems.ts'
@@ -70,6 +70,9 @@ export function problems(...names: ProblemName[]) {
     ]),
   )
 }
+
+/** A schema for the document alone, by which nothing is validated. */
+export const documented = (schema: z.ZodType) => z.toJSONSchema(schema) as object
 
 export function binary() {
   return { type: 'string', format: 'binary' } as const

@@ -16,7 +16,7 @@ import {
 import { findStory } from '../db/stories.ts'
 import { sendDue } from './delivery.ts'
 import { ProblemError, rejectInvalid } from './problems.ts'
-import { json, limitBody, MAX_JSON_BYTES, newRoutes, problems } from './routes.ts'
+import { documented, json, limitBody, MAX_JSON_BYTES, newRoutes, problems } from './routes.ts'
 import { staleLeaseOf } from './runner.ts'
 
 const receive = createRoute({
@@ -27,13 +27,14 @@ const receive = createRoute({
     'Signed per Standard Webhooks: webhook-id, webhook-timestamp (at most 5 minutes off), webhook-signature.',
   tags: ['Runner'],
   middleware: [limitBody(MAX_JSON_BYTES)] as const,
+  // A plain schema only documents: the body must be verified as text before anything in it is looked at.
+  request: { body: { required: true, content: { 'application/json': { schema: documented(RunnerEvent) } } } },
   responses: {
     200: json(EventReceipt, 'Where that left the story'),
     ...problems('bad-signature', 'not-found', 'stale-lease', 'frames-missing', 'too-large', 'validation'),
   },
 })
 
-// The body is documented by hand: it must be verified as text before anything in it is looked at.
 export const runnerEventRoutes = newRoutes().openapi(receive, async (c) => {
   const { db, settings, tools } = c.var
   const text = await c.req.text()

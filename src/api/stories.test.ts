@@ -150,4 +150,5 @@ test('problems, health and the interface describe themselves', async () => {
   assert.equal(body.openapi, '3.1.0')
   assert.deepEqual(Object.keys(body.paths['/stories'] ?? {}).toSorted(), ['get', 'post'])
   assert.match(JSON.stringify(body), /"maxItems":12/)
+  assert.match(JSON.stringify(body.paths['/runner/webhooks']), /"const":"story\.frame\.completed"/)
 })
