@@ -41,7 +41,7 @@ export function supervise(
   async function keep(): Promise<void> {
     for (let inARow = 0; ; inARow++) {
       const started = performance.now()
-      const [code, signal] = await once(child, 'exit')
+      const [code, signal] = await once(child, 'close')
       if (stopping.signal.aborted) return
       if (performance.now() - started > WELL_MS) inARow = 0
       const retryInMs = Math.min(delayMs.longest, delayMs.first * 2 ** inARow)

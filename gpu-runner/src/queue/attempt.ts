@@ -63,17 +63,25 @@ export async function attempt(
   let posting: Promise<unknown> = Promise.resolve()
 
   const alongside = AbortSignal.any([work.signal, over.signal])
-  const heartbeatMs = Math.min((claim.lease_seconds * 1000) / 3, LONGEST_HEARTBEAT_MS)
+  let leaseSeconds = claim.lease_seconds
   const loops = [
-    every(heartbeatMs, async () => {
-      if ((await lease.heartbeat(alongside)).cancel) work.abort(CANCELED)
-    }),
-    every(PROGRESS_MS, async () => {
-      if (!unsaid) return
-      const said = { type: 'story.progress', progress: unsaid } as const
-      unsaid = undefined
-      await post(said, alongside)
-    }),
+    every(
+      () => Math.min((leaseSeconds * 1000) / 3, LONGEST_HEARTBEAT_MS),
+      async () => {
+        const { cancel, lease_seconds } = await lease.heartbeat(alongside)
+        leaseSeconds = lease_seconds
+        if (cancel) work.abort(CANCELED)
+      },
+    ),
+    every(
+      () => PROGRESS_MS,
+      async () => {
+        if (!unsaid) return
+        const said = { type: 'story.progress', progress: unsaid } as const
+        unsaid = undefined
+        await post(said, alongside)
+      },
+    ),
   ]
   try {
     return { outcome: await tellAll() }
@@ -166,10 +174,10 @@ export async function attempt(
   }
 
   /** Run `task` at this pace until the attempt is over; losing the lease in it ends the attempt. */
-  async function every(milliseconds: number, task: () => Promise<void>): Promise<void> {
+  async function every(milliseconds: () => number, task: () => Promise<void>): Promise<void> {
     try {
       for (;;) {
-        await sleep(milliseconds, alongside)
+        await sleep(milliseconds(), alongside)
         await task()
       }
     } catch (error) {

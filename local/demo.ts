@@ -1,0 +1,151 @@
+/**
+ * `npm run demo`: an app's whole day in one command. Starts the servers, posts a story over HTTP with an API key,
+ * follows it, receives and verifies its webhook, and keeps the pictures. Exits 0 only if all of that happened.
+ */
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join, resolve } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Webhook } from 'standardwebhooks'
+import { isTerminal, Story, type StoryInput, StoryWebhook } from '../contract/story.ts'
+import { progressBar } from '../gpu-runner/src/cli/progress.ts'
+import { newApiKey } from '../src/api/keys.ts'
+import { startServers } from './servers.ts'
+
+const story: StoryInput = {
+  title: 'A day with Fern',
+  characters: [{ id: 'fern', name: 'Fern', description: 'an orange fox wearing a blue shirt and a red scarf' }],
+  frames: [
+    { prompt: 'Fern waves in the forest' },
+    { prompt: 'Fern jumps at the beach' },
+    { prompt: 'Fern reads a book in the bedroom' },
+    { prompt: 'Fern sits in the snow at night' },
+  ],
+  seed: 7,
+}
+
+const { FABLEFRAME_DATA = '.fableframe', FABLEFRAME_DEMO_OUT = 'out/demo' } = process.env
+const out = resolve(FABLEFRAME_DEMO_OUT)
+/** From the start to the last picture. */
+const LIMIT_MS = 5 * 60_000
+const POLL_MS = 300
+
+const started = performance.now()
+const over = new AbortController()
+const limit = setTimeout(() => over.abort(new Error(`not finished after ${LIMIT_MS / 1000} s`)), LIMIT_MS)
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => over.abort(new Error(signal)))
+
+const tools = { now: Date.now, randomBytes: (count: number) => new Uint8Array(randomBytes(count)) }
+const { key: apiKey } = await newApiKey('demo', tools)
+const runnerLines: string[] = []
+const servers = await startServers({
+  port: 0,
+  dataDir: resolve(FABLEFRAME_DATA),
+  apiKey,
+  onRunnerLine: (line) => runnerLines.push(line),
+  onRunnerExit: (how) => over.abort(new Error(`the runner ended: ${how}`)),
+})
+const receiver = await openReceiver()
+try {
+  await demo()
+  console.log(`Done in ${((performance.now() - started) / 1000).toFixed(1)} s: ${join(out, 'storyboard.png')}`)
+} catch (error) {
+  const why = over.signal.aborted ? over.signal.reason : error
+  console.error(`\nThe demo failed: ${why instanceof Error ? why.message : why}`)
+  console.error(['The last words of the runner:', ...runnerLines.slice(-5)].join('\n  '))
+  process.exitCode = 1
+} finally {
+  clearTimeout(limit)
+  receiver.close()
+  await servers.stop()
+}
+
+async function demo(): Promise<void> {
+  console.log(`The edge listens on ${servers.url}; posting "${story.title}", ${story.frames.length} frames.`)
+  const { key: secret }: { key: string } = await (await call('/webhooks/secret')).json()
+  const body = JSON.stringify({ ...story, webhook: receiver.url, webhook_events_filter: ['completed'] })
+  const posted = Story.parse(await (await call('/stories', { method: 'POST', body })).json())
+
+  const finished = await follow(posted)
+  if (finished.status !== 'succeeded')
+    throw new Error(`the story ended as ${finished.status}: ${finished.error?.message ?? 'without an error'}`)
+
+  const announced = await receiver.verified(secret)
+  if (announced.type !== 'story.completed' || announced.data.id !== finished.id)
+    throw new Error(
+      `expected the webhook story.completed of ${finished.id}, got ${announced.type} of ${announced.data.id}`,
+    )
+  console.log(`The webhook ${announced.type} came, and its signature is right.`)
+
+  await mkdir(out, { recursive: true })
+  const { storyboard } = finished.urls
+  if (!storyboard) throw new Error('the story succeeded without a storyboard')
+  await download(storyboard, 'storyboard.png')
+  for (const { index, url } of finished.frames) {
+    if (!url) throw new Error(`the story succeeded without frame ${index}`)
+    await download(url, `frame-${index}.png`)
+  }
+  await writeFile(join(out, 'story.json'), `${JSON.stringify(finished, null, 2)}\n`)
+}
+
+/** Read the story until it has ended, as a bar of its steps and frames. */
+async function follow({ urls }: Story): Promise<Story> {
+  const bar = progressBar(story.title ?? 'story', 100)
+  for (;;) {
+    const now = Story.parse(await (await call(urls.self)).json())
+    const frames = now.frames.filter(({ status }) => status === 'succeeded').length
+    const { stage, step, steps } = now.progress ?? { stage: now.status, step: 0, steps: 0 }
+    const ended = isTerminal(now.status)
+    // The bar ends at 100, and the story only when it says so itself.
+    const percent = ended ? 100 : Math.min(99, Math.round(100 * (now.progress?.fraction ?? 0)))
+    bar(percent, `% · ${ended ? now.status : stage} · step ${step}/${steps} · frame ${frames}/${now.frames.length}`)
+    if (ended) return now
+    await sleep(POLL_MS, undefined, { signal: over.signal })
+  }
+}
+
+async function download(url: string, name: string): Promise<void> {
+  const bytes = await (await call(url)).bytes()
+  if (Buffer.from(bytes.subarray(1, 4)).toString() !== 'PNG') throw new Error(`${url} is not a PNG`)
+  await writeFile(join(out, name), bytes)
+}
+
+async function call(path: string, init: RequestInit = {}): Promise<Response> {
+  const headers = { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' }
+  const response = await fetch(new URL(path, servers.url), { ...init, headers, signal: over.signal })
+  if (!response.ok) throw new Error(`${init.method ?? 'GET'} ${path}: ${response.status} ${await response.text()}`)
+  return response
+}
+
+/** The app's webhook endpoint. */
+async function openReceiver() {
+  const { promise: first, resolve: receive } = Promise.withResolvers<{
+    body: string
+    headers: Record<string, string>
+  }>()
+  const server = createServer(async (request, response) => {
+    receive({ body: await text(request), headers: request.headers as Record<string, string> })
+    response.writeHead(204).end()
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const gone = once(over.signal, 'abort').then(() => {
+    throw over.signal.reason
+  })
+  gone.catch(() => {})
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/fableframe`,
+    /** The first webhook; throws unless it was signed with `secret`. */
+    async verified(secret: string): Promise<StoryWebhook> {
+      const { body, headers } = await Promise.race([first, gone])
+      return StoryWebhook.parse(new Webhook(secret).verify(body, headers))
+    },
+    close() {
+      server.close()
+      server.closeAllConnections()
+    },
+  }
+}
