@@ -7,7 +7,7 @@ import { modelWeights } from '../runtime/model-weights.ts'
 import { type HostTensor, openSession, type Session } from '../runtime/session.ts'
 import { randomFrames } from '../storydb/frames.ts'
 import { renderFrame } from '../storydb/render.ts'
-import type { Frame, Level, RenderedFrame } from '../storydb/types.ts'
+import type { Frame, Level, RenderedFrame, Split } from '../storydb/types.ts'
 import { groups, maxCharacters, parts } from './captions.ts'
 import type { Random } from './random.ts'
 
@@ -27,6 +27,7 @@ export interface PoolOptions extends PoolRecipe {
   folder: string
   config: AutoencoderTinyConfig
   seed: number
+  split?: Split
 }
 
 export interface PooledFrame {
@@ -83,9 +84,9 @@ export class LatentPool {
 
   async #encode(indices: readonly number[]): Promise<void> {
     if (indices.length === 0) return
-    const { size, seed, levels, config } = this.#options
+    const { size, seed, levels, config, split = 'train' } = this.#options
     const frames = indices.map(
-      (index) => randomFrames(seed, index, 1, { level: levels[index % levels.length]!, split: 'train' })[0]!,
+      (index) => randomFrames(seed, index, 1, { level: levels[index % levels.length]!, split })[0]!,
     )
     const rendered = frames.map((frame) => renderFrame(frame, size))
     const { latent } = await this.#session.run({

@@ -13,8 +13,8 @@ export interface RunOptions {
   minutes: number
   steps: number
   feeds: (step: number, random: Random) => Record<string, HostTensor> | Promise<Record<string, HostTensor>>
-  /** Called with the averaged parameters every `sheetMinutes` and at the end. */
-  sheet?: () => Promise<void>
+  /** Called every `sheetMinutes` and at the end to draw and measure; what it returns goes into the log. */
+  sheet: () => Promise<Record<string, number>>
   sheetMinutes?: number
   signal: AbortSignal
 }
@@ -37,6 +37,7 @@ export async function* runTraining(options: RunOptions): AsyncGenerator<RunRepor
   const peak = await matmulPeak()
   const start = performance.now()
   const firstStep = trainer.step
+  let last: Record<string, number> = { step: firstStep }
   let [saved, drawn, smoothLoss, stepSeconds] = [start, start, 0, 0]
   while (trainer.step < steps && performance.now() - start < minutes * minute && !signal.aborted) {
     const from = performance.now()
@@ -53,11 +54,12 @@ export async function* runTraining(options: RunOptions): AsyncGenerator<RunRepor
       trainer.save()
       saved = now
     }
+    last = { step: report.step, samples: report.step * batch, loss: smoothLoss, gflops, peakShare: gflops / peak }
     if (now - drawn > sheetMinutes * minute) {
-      await options.sheet?.()
+      trainer.log({ ...last, ...(await options.sheet()) })
       drawn = performance.now()
     }
   }
   trainer.save()
-  await options.sheet?.()
+  trainer.log({ ...last, ...(await options.sheet()) })
 }

@@ -49,6 +49,7 @@ export const autoencoderStage: Stage = async function* ({ recipe, folder, resume
     randomAt(1, 1),
   )
   const noiseSize = latentShape.reduce((a, b) => a * b, 1)
+  let smoothError = 0
   try {
     const run = runTraining({
       ...options,
@@ -71,10 +72,14 @@ export const autoencoderStage: Stage = async function* ({ recipe, folder, resume
         exportWeights(weightsFile(target, weightsName), '', trainer.parameters, trainer.averaged, {
           keep: (name) => name.startsWith('encoder.'),
         })
+        return { psnr: psnr(smoothError) }
       },
     })
-    for await (const report of run)
-      yield { ...report, note: `${psnr(Number(report.outputs.mse!.data[0])).toFixed(1)} dB` }
+    for await (const report of run) {
+      const error = Number(report.outputs.mse!.data[0])
+      smoothError = smoothError ? 0.98 * smoothError + 0.02 * error : error
+      yield { ...report, note: `${psnr(smoothError).toFixed(1)} dB` }
+    }
   } finally {
     await trainer.close()
     await evaluator.close()

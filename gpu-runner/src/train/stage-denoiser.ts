@@ -10,6 +10,7 @@ import { tokenise } from './captions.ts'
 import { exportWeights, loadWeights, weightsFile } from './checkpoint.ts'
 import { denoiserFeeds, denoiserLoss } from './denoiser.ts'
 import { openPreview } from './denoiser-preview.ts'
+import { openHeldOut } from './held-out.ts'
 import { LatentPool } from './latent-pool.ts'
 import { ParameterSet } from './parameters.ts'
 import { runTraining } from './run.ts'
@@ -41,6 +42,12 @@ export const denoiserStage: Stage = async function* ({ recipe, folder, resume, i
       if (init) loadWeights(weightsFile(join(init, 'unet'), 'diffusion_pytorch_model'), 'unet.', list, data)
     },
   })
+  const heldOut = await openHeldOut({
+    pool: { ...poolRecipe, folder, config, seed },
+    unetConfig,
+    textConfig,
+    tokenizer,
+  })
   const preview = await openPreview({
     folder,
     unetConfig,
@@ -71,6 +78,7 @@ export const denoiserStage: Stage = async function* ({ recipe, folder, resume, i
         exportWeights(weightsFile(target, 'diffusion_pytorch_model'), 'unet.', trainer.parameters, trainer.averaged)
         exportWeights(textFile, 'text_encoder.', trainer.parameters, trainer.averaged)
         await preview(trainer, join(folder, 'training', 'denoiser.png'))
+        return { ...(await heldOut(trainer)) }
       },
     })
     for await (const report of run) {

@@ -31,6 +31,7 @@ export const textEncoderStage: Stage = async function* ({ recipe, folder, resume
       if (init) loadWeights(weightsFile(join(init, 'text_encoder'), 'model'), 'text_encoder.', list, data)
     },
   })
+  let right = 0
   let targets: ReturnType<typeof queryTargets> = {}
   try {
     const run = runTraining({
@@ -50,10 +51,11 @@ export const textEncoderStage: Stage = async function* ({ recipe, folder, resume
         mkdirSync(target, { recursive: true })
         writeFileSync(join(target, 'config.json'), `${JSON.stringify(json, null, 2)}\n`)
         exportWeights(weightsFile(target, 'model'), 'text_encoder.', trainer.parameters, trainer.averaged)
+        return { right }
       },
     })
     for await (const report of run) {
-      const right = accuracy(report.outputs.logits!.data as Float32Array, targets)
+      right = accuracy(report.outputs.logits!.data as Float32Array, targets)
       yield { ...report, note: `${(100 * right).toFixed(1)} % right` }
     }
   } finally {

@@ -1,4 +1,6 @@
 /** One training run: a loss, its gradients, and the parameters they move. */
+import { appendFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { gradients } from '../graph/backward.ts'
 import { countFlops } from '../graph/flops.ts'
 import type { Value } from '../graph/value.ts'
@@ -112,6 +114,11 @@ export class Trainer {
 
   save(): void {
     saveState(this.#options.folder, this.parameters, this.data, this.#state)
+  }
+
+  /** Add a line of figures to the run's `log.jsonl`. */
+  log(figures: Readonly<Record<string, number>>): void {
+    appendFileSync(join(this.#options.folder, 'log.jsonl'), `${JSON.stringify(figures)}\n`)
   }
 
   close(): Promise<void> {
