@@ -11,6 +11,7 @@ import { join, resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Webhook } from 'standardwebhooks'
+import { z } from 'zod'
 import { isTerminal, Story, type StoryInput, StoryWebhook } from '../contract/story.ts'
 import { progressBar } from '../gpu-runner/src/cli/progress.ts'
 import { newApiKey } from '../src/api/keys.ts'
@@ -30,6 +31,7 @@ const story: StoryInput = {
 
 const { FABLEFRAME_DATA = '.fableframe', FABLEFRAME_DEMO_OUT = 'out/demo' } = process.env
 const out = resolve(FABLEFRAME_DEMO_OUT)
+const WebhookSecret = z.object({ key: z.string() })
 /** From the start to the last picture. */
 const LIMIT_MS = 5 * 60_000
 const POLL_MS = 300
@@ -66,7 +68,7 @@ try {
 
 async function demo(): Promise<void> {
   console.log(`The edge listens on ${servers.url}; posting "${story.title}", ${story.frames.length} frames.`)
-  const { key: secret }: { key: string } = await (await call('/webhooks/secret')).json()
+  const { key: secret } = WebhookSecret.parse(await (await call('/webhooks/secret')).json())
   const body = JSON.stringify({ ...story, webhook: receiver.url, webhook_events_filter: ['completed'] })
   const posted = Story.parse(await (await call('/stories', { method: 'POST', body })).json())
 

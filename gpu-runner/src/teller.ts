@@ -2,7 +2,7 @@
 import sharp from 'sharp'
 import type { StoryRequest } from '../../contract/story.ts'
 import { BadStory, type Teller, type Told } from './queue/attempt.ts'
-import { StoryRejected, type TellOptions } from './story/types.ts'
+import { type StoryFrameResult, StoryRejected, type TellOptions } from './story/types.ts'
 import type { Sampler } from './worker/thread.ts'
 
 export function openTeller(sampler: Sampler): Teller & Pick<Sampler, 'open'> {
@@ -14,16 +14,22 @@ async function* tell(sampler: Sampler, request: StoryRequest, options: TellOptio
     for await (const event of sampler.tell(request, options)) {
       if (event.type !== 'frame') yield event
       else {
-        const { index, rgb, width, height, seed } = event.frame
-        const png = await sharp(rgb, { raw: { width, height, channels: 3 } })
-          .png()
-          .toBuffer()
-        yield { type: 'frame', index, png: new Uint8Array(png), seed }
+        const { index, seed } = event.frame
+        const png = await pngOf(event.frame)
+        yield { type: 'frame', index, png, seed }
       }
     }
   } catch (error) {
     throw error instanceof StoryRejected ? new BadStory(error.message) : error
   }
+}
+
+export async function pngOf({ rgb, width, height }: StoryFrameResult): Promise<Uint8Array<ArrayBuffer>> {
+  return new Uint8Array(
+    await sharp(rgb, { raw: { width, height, channels: 3 } })
+      .png()
+      .toBuffer(),
+  )
 }
 
 export async function pageOf(_request: StoryRequest, pngs: Uint8Array[]): Promise<Uint8Array<ArrayBuffer>> {

@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { type TestContext, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+
+const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url))
+const good = JSON.stringify({ frames: [{ prompt: 'one' }, { prompt: 'two' }], width: 64, height: 72 })
+
+test('every line becomes a folder of frames, a storyboard and a result; flags win over lines', async (t) => {
+  const { run, folder } = await setUp(t)
+  const { code, stderr } = await run(`${good}\n\n${good}\n`, '--seed', '9', '--steps', '2')
+  assert.equal(code, 0, stderr)
+  assert.deepEqual((await readdir(join(folder, 'out'))).sort(), ['1', '3'])
+  const files = ['frame-0.png', 'frame-1.png', 'result.json', 'storyboard.png']
+  assert.deepEqual((await readdir(join(folder, 'out/3'))).sort(), files)
+  const result = JSON.parse(await readFile(join(folder, 'out/3/result.json'), 'utf8'))
+  assert.deepEqual([result.line, result.seed, result.request.steps, result.frames.length], [3, 9, 2, 2])
+  assert.deepEqual([result.frames[1].width, result.frames[1].height, result.frames[1].prompt], [64, 72, 'two'])
+})
+
+test('invalid lines are named with their pointers, and nothing is sampled', async (t) => {
+  const { run, folder } = await setUp(t)
+  const { code, stderr } = await run(`${good}\n{"frames":[]}\n{oops\n{"frames":[{"prompt":"x"}],"stepz":3}`)
+  assert.equal(code, 1)
+  assert.match(stderr, /^line 2: \/frames: at least 1 frame$/m)
+  assert.match(stderr, /^line 3: not JSON/m)
+  assert.match(stderr, /^line 4: \/stepz: unknown field$/m)
+  assert.equal(existsSync(join(folder, 'out')), false)
+})
+
+test('a story that the model rejects is named, and the others are still told', async (t) => {
+  const { run, folder } = await setUp(t)
+  const { code, stderr } = await run(`{"frames":[{"prompt":"x"}],"scheduler":"unheard-of"}\n${good}`)
+  assert.equal(code, 1)
+  assert.match(stderr, /line 1: scheduler: 'unheard-of'/)
+  assert.ok(existsSync(join(folder, 'out/2/result.json')))
+})
+
+test('bad flags: what is wrong, how it is used, exit 2', async (t) => {
+  const { run } = await setUp(t)
+  for (const [flags, message] of [
+    [['--steps', '0'], /--steps is '0': 1 to 100/],
+    [['--device', 'abacus'], /--device is 'abacus'; one of cpu, webgpu, cuda/],
+    [['--stepz', '3'], /Unknown option '--stepz'/],
+  ] as const) {
+    const { code, stderr } = await run(good, ...flags)
+    assert.equal(code, 2)
+    assert.match(stderr, message)
+    assert.match(stderr, /npm run generate -- --in/)
+  }
+})
+
+async function setUp(t: TestContext) {
+  const folder = await mkdtemp(join(tmpdir(), 'generate-'))
+  t.after(() => rm(folder, { recursive: true }))
+  await writeFile(join(folder, 'drawing.json'), '{}')
+  const env = { ...process.env, FABLEFRAME_MODEL_MODULE: path('../../../test/drawing-model.ts') }
+  return {
+    folder,
+    async run(input: string, ...flags: string[]) {
+      const args = [path('generate.ts'), '--in', '-', '--out', join(folder, 'out'), '--model', folder, ...flags]
+      const child = spawn(process.execPath, args, { env, stdio: ['pipe', 'ignore', 'pipe'] })
+      child.stdin.on('error', () => {}).end(input) // closed early where the flags are wrong
+      const [stderr, [code]] = await Promise.all([text(child.stderr), once(child, 'exit')])
+      return { code, stderr }
+    },
+  }
+}

@@ -1,0 +1,149 @@
+/**
+ * `npm run generate -- --in stories.jsonl --out <folder>`: the sampling without any server. Every line is a story
+ * request, the body of `POST /stories`; its pictures go to `<folder>/<line number>/`.
+ */
+import { randomInt } from 'node:crypto'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { parseArgs } from 'node:util'
+import { issuesOf } from '../../../contract/problem.ts'
+import { StoryRequest } from '../../../contract/story.ts'
+import { type Device, type StoryModel, type StoryModelModule, StoryRejected } from '../story/types.ts'
+import { pageOf, pngOf } from '../teller.ts'
+import { progressBar } from './progress.ts'
+
+const USAGE = `npm run generate -- --in <stories.jsonl, or - for standard input> --out <folder>
+  [--model <folder>]             default: gpu-runner/models/story-mini
+  [--steps <n>] [--seed <n>]     for every story, whatever its line says
+  [--device cpu|webgpu|cuda]     default: cpu`
+
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
+const devices: readonly string[] = ['cpu', 'webgpu', 'cuda'] satisfies Device[]
+const isDevice = (name: string): name is Device => devices.includes(name)
+
+interface Line {
+  number: number
+  request: StoryRequest
+}
+
+const flags = readFlags()
+const lines = parse(await readInput(flags.in), flags)
+const { openStoryModel } = await loadModule()
+const model = await openStoryModel({ folder: flags.model, device: flags.device }).catch((error) =>
+  fail(1, `The model in ${flags.model} could not be opened: ${error.message}`),
+)
+const foreign = lines.filter(({ request }) => request.model !== null && request.model !== model.name)
+if (foreign.length > 0)
+  fail(1, ...foreign.map(({ number, request }) => wrong(number, '/model', `'${request.model}'; this is ${model.name}`)))
+for (const line of lines) {
+  await generate(model, line).catch((error) => {
+    if (!(error instanceof StoryRejected)) throw error
+    console.error(`\nline ${line.number}: ${error.message}`)
+    process.exitCode = 1
+  })
+}
+await model.close()
+
+async function generate(model: StoryModel, { number, request }: Line): Promise<void> {
+  const folder = join(flags.out, String(number))
+  await mkdir(folder, { recursive: true })
+  const seed = request.seed ?? randomInt(2 ** 32)
+  const bar = progressBar(`line ${number}`, 100)
+  const frames: { index: number; prompt: string; file: string; width: number; height: number; seed: number }[] = []
+  const pngs: Uint8Array[] = []
+  const started = performance.now()
+  for await (const event of model.tell(request, { seed, signal: new AbortController().signal })) {
+    if (event.type === 'step') bar(Math.round((90 * event.step) / event.steps), `% · step ${event.step}/${event.steps}`)
+    if (event.type !== 'frame') continue
+    const { index, width, height } = event.frame
+    const file = `frame-${index}.png`
+    pngs[index] = await pngOf(event.frame)
+    await writeFile(join(folder, file), pngs[index])
+    frames.push({ index, prompt: request.frames[index]?.prompt ?? '', file, width, height, seed: event.frame.seed })
+    bar(90 + Math.floor((9 * frames.length) / request.frames.length), `% · frame ${frames.length}`)
+  }
+  if (frames.length < request.frames.length)
+    throw new Error(`line ${number}: the model ended after ${frames.length} of ${request.frames.length} frames`)
+  await writeFile(join(folder, 'storyboard.png'), await pageOf(request, pngs))
+  const seconds = Math.round(performance.now() - started) / 1000
+  const result = { line: number, model: model.name, seed, frames, storyboard: 'storyboard.png', seconds, request }
+  await writeFile(join(folder, 'result.json'), `${JSON.stringify(result, null, 2)}\n`)
+  bar(100, `% · ${frames.length} frames in ${seconds} s`)
+}
+
+/** All lines, or an end with all that is wrong with them: nothing is sampled before everything is known to be right. */
+function parse(input: string, { steps, seed }: typeof flags): Line[] {
+  const lines: Line[] = []
+  const problems: string[] = []
+  for (const [i, source] of input.split('\n').entries()) {
+    if (source.trim() === '') continue
+    const number = i + 1
+    let value: unknown
+    try {
+      value = JSON.parse(source)
+    } catch (error) {
+      problems.push(`line ${number}: not JSON: ${error instanceof Error ? error.message : error}`)
+      continue
+    }
+    const parsed = StoryRequest.safeParse(value)
+    if (parsed.success)
+      lines.push({
+        number,
+        request: { ...parsed.data, steps: steps ?? parsed.data.steps, seed: seed ?? parsed.data.seed },
+      })
+    else problems.push(...issuesOf(parsed.error).map(({ pointer, message }) => wrong(number, pointer, message)))
+  }
+  if (problems.length > 0) fail(1, ...problems)
+  if (lines.length === 0) fail(1, `${flags.in} has no story; one JSON object a line is wanted`)
+  return lines
+}
+
+function readFlags() {
+  const string = { type: 'string' } as const
+  const options = { in: string, out: string, model: string, steps: string, seed: string, device: string }
+  try {
+    const { values } = parseArgs({ options, strict: true })
+    if (!values.in || !values.out) throw new Error('--in and --out are wanted')
+    const device = values.device ?? 'cpu'
+    if (!isDevice(device)) throw new Error(`--device is '${device}'; one of ${devices.join(', ')} is wanted`)
+    return {
+      in: values.in,
+      out: resolve(values.out),
+      model: resolve(values.model ?? here('../../models/story-mini')),
+      device,
+      steps: number('steps', values.steps),
+      seed: number('seed', values.seed),
+    }
+  } catch (error) {
+    return fail(2, error instanceof Error ? error.message : String(error), '', USAGE)
+  }
+}
+
+function number(flag: 'steps' | 'seed', value: string | undefined): number | null {
+  if (value === undefined) return null
+  const parsed = StoryRequest.shape[flag].safeParse(value.trim() === '' ? Number.NaN : Number(value))
+  if (parsed.success) return parsed.data
+  throw new Error(`--${flag} is '${value}': ${parsed.error.issues.map(({ message }) => message).join('; ')}`)
+}
+
+async function readInput(path: string): Promise<string> {
+  if (path === '-') return text(process.stdin)
+  return readFile(path, 'utf8').catch((error) => fail(2, `--in ${path} could not be read: ${error.message}`))
+}
+
+/** FABLEFRAME_MODEL_MODULE names another module than the usual one, as it does for the runner. */
+function loadModule(): Promise<StoryModelModule> {
+  const { FABLEFRAME_MODEL_MODULE = here('../story/open.ts') } = process.env
+  return import(pathToFileURL(resolve(FABLEFRAME_MODEL_MODULE)).href)
+}
+
+function wrong(line: number, pointer: string, message: string): string {
+  return `line ${line}: ${pointer === '' ? 'the story' : pointer}: ${message}`
+}
+
+function fail(code: number, ...messages: string[]): never {
+  console.error(messages.join('\n'))
+  process.exit(code)
+}
