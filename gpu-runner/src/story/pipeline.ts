@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { z } from 'zod'
+import { readSchedulerConfig } from '../diffusion/schedulers/index.ts'
 import { offset, scale } from '../graph/arithmetic.ts'
 import { attention, attentionProbabilities, mergeHeads, splitHeads } from '../graph/attention.ts'
 import { gatheredAttention } from '../graph/gathered-attention.ts'
@@ -49,7 +50,7 @@ export interface Pipeline {
   /** Side in pixels of the pictures the model was trained on. */
   readonly size: number
   /** The folder's scheduler_config.json, as it is. */
-  readonly scheduler: unknown
+  readonly scheduler: object
   /** Hidden states [N,T,X] of rows of ids, each of the tokenizer's `modelMaxLength`. */
   encodeText(rows: readonly (readonly number[])[]): Promise<HostTensor>
   /** The UNet's output [N,C,h,w], and attention to each character's tokens at the latents' own grid, [N,h·w,K]. */
@@ -70,7 +71,7 @@ export async function openPipeline(folder: string, options: SessionOptions): Pro
     latentChannels: decoder.latentChannels,
     factor: decoder.factor,
     size: denoiser.sampleSize * decoder.factor,
-    scheduler: readJson(join(folder, 'scheduler', 'scheduler_config.json')),
+    scheduler: readSchedulerConfig(join(folder, 'scheduler')),
     async encodeText(rows) {
       const ids = { data: BigInt64Array.from(rows.flat(), BigInt), shape: [rows.length, tokenizer.modelMaxLength] }
       return (await text.run({ ids })).context!

@@ -1,13 +1,33 @@
-/** The schedule of a story: the model's own, or another of its kind by name. */
-import { z } from 'zod'
-import { FlowMatchEulerConfig, flowMatchEuler } from '../diffusion/schedulers/flow-match-euler.ts'
-import type { Schedule } from '../diffusion/schedulers/schedule.ts'
+/** The schedule of a story: the model's own, or another that its training allows, by name. */
+import { createSchedule, type Schedule, ScheduleError } from '../diffusion/schedulers/index.ts'
 import { StoryRejected } from './types.ts'
 
-const FlowConfig = FlowMatchEulerConfig.extend({ _class_name: z.literal('FlowMatchEulerDiscreteScheduler') })
+const flow = 'FlowMatchEulerDiscreteScheduler'
 
-export function scheduleFor(config: unknown, wanted: string | null, steps: number): Schedule {
-  if (wanted && wanted !== 'flow-match-euler')
-    throw new StoryRejected(`unknown scheduler '${wanted}'; this model has flow-match-euler`)
-  return flowMatchEuler(FlowConfig.parse(config), steps)
+/** What a request may ask for, by the names people use. */
+const names: Readonly<Record<string, string>> = {
+  'flow-match-euler': flow,
+  ddim: 'DDIMScheduler',
+  ddpm: 'DDPMScheduler',
+  euler: 'EulerDiscreteScheduler',
+  'euler-ancestral': 'EulerAncestralDiscreteScheduler',
+  heun: 'HeunDiscreteScheduler',
+  'dpm-solver': 'DPMSolverMultistepScheduler',
+  unipc: 'UniPCMultistepScheduler',
+  lcm: 'LCMScheduler',
+  pndm: 'PNDMScheduler',
+}
+
+/** `config` is the model's scheduler_config.json; a rectified flow and a noise schedule cannot stand in for each other. */
+export function scheduleFor(config: object, wanted: string | null, steps: number): Schedule {
+  const own = '_class_name' in config ? config._class_name : undefined
+  const possible = Object.keys(names).filter((name) => (names[name] === flow) === (own === flow))
+  if (wanted !== null && !possible.includes(wanted))
+    throw new StoryRejected(`scheduler '${wanted}' does not fit this model; ${possible.join(', ')} do`)
+  try {
+    return createSchedule(config, { steps, ...(wanted ? { className: names[wanted]! } : {}) })
+  } catch (error) {
+    if (error instanceof ScheduleError) throw new StoryRejected(error.message, { cause: error })
+    throw error
+  }
 }
