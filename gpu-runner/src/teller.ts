@@ -1,8 +1,11 @@
 /** Joins the sampler to what wants pictures: frames become PNG files, and all of a story's frames become a page. */
 import sharp from 'sharp'
+import { MAX_IMAGE_BYTES } from '../../contract/runner.ts'
 import type { StoryRequest } from '../../contract/story.ts'
+import { encodePng, readImage } from './io/png.ts'
 import { BadStory, type Teller, type Told } from './queue/attempt.ts'
-import { type StoryFrameResult, StoryRejected, type TellOptions } from './story/types.ts'
+import { storyboard } from './story/storyboard.ts'
+import { StoryRejected, type TellOptions } from './story/types.ts'
 import type { Sampler } from './worker/thread.ts'
 
 export function openTeller(sampler: Sampler): Teller & Pick<Sampler, 'open'> {
@@ -15,7 +18,7 @@ async function* tell(sampler: Sampler, request: StoryRequest, options: TellOptio
       if (event.type !== 'frame') yield event
       else {
         const { index, seed } = event.frame
-        const png = await pngOf(event.frame)
+        const png = new Uint8Array(await encodePng(event.frame))
         yield { type: 'frame', index, png, seed }
       }
     }
@@ -24,21 +27,17 @@ async function* tell(sampler: Sampler, request: StoryRequest, options: TellOptio
   }
 }
 
-export async function pngOf({ rgb, width, height }: StoryFrameResult): Promise<Uint8Array<ArrayBuffer>> {
-  return new Uint8Array(
-    await sharp(rgb, { raw: { width, height, channels: 3 } })
+/** The page of a whole story; `pngs` are its frames, in order. Drawn smaller where the edge would refuse its bytes. */
+export async function pageOf(story: StoryRequest, pngs: Uint8Array[]): Promise<Uint8Array<ArrayBuffer>> {
+  const pictures = await Promise.all(pngs.map((png) => readImage(png)))
+  const frames = pictures.map((picture, i) => ({ ...picture, caption: story.frames[i]?.prompt ?? '' }))
+  let page = await storyboard(frames, { title: story.title ?? '', cast: story.characters })
+  while (page.length > MAX_IMAGE_BYTES) {
+    const { width } = await sharp(page).metadata()
+    page = await sharp(page)
+      .resize({ width: Math.floor(width * 0.75) })
       .png()
-      .toBuffer(),
-  )
-}
-
-export async function pageOf(_request: StoryRequest, pngs: Uint8Array[]): Promise<Uint8Array<ArrayBuffer>> {
-  return new Uint8Array(
-    await sharp(
-      pngs.map((png) => Buffer.from(png)),
-      { join: { across: 2, shim: 8 } },
-    )
-      .png()
-      .toBuffer(),
-  )
+      .toBuffer()
+  }
+  return new Uint8Array(page)
 }

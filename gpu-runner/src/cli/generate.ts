@@ -10,8 +10,9 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { issuesOf } from '../../../contract/problem.ts'
 import { StoryRequest } from '../../../contract/story.ts'
+import { encodePng } from '../io/png.ts'
 import { type Device, type StoryModel, type StoryModelModule, StoryRejected } from '../story/types.ts'
-import { pageOf, pngOf } from '../teller.ts'
+import { pageOf } from '../teller.ts'
 import { progressBar } from './progress.ts'
 
 const USAGE = `npm run generate -- --in <stories.jsonl, or - for standard input> --out <folder>
@@ -59,7 +60,7 @@ async function generate(model: StoryModel, { number, request }: Line): Promise<v
     if (event.type !== 'frame') continue
     const { index, width, height } = event.frame
     const file = `frame-${index}.png`
-    pngs[index] = await pngOf(event.frame)
+    pngs[index] = await encodePng(event.frame)
     await writeFile(join(folder, file), pngs[index])
     frames.push({ index, prompt: request.frames[index]?.prompt ?? '', file, width, height, seed: event.frame.seed })
     bar(90 + Math.floor((9 * frames.length) / request.frames.length), `% · frame ${frames.length}`)
