@@ -1,6 +1,7 @@
 /** Puts a trained model together as a folder that this engine and diffusers load. */
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { modelCard } from './model-card.ts'
 
 const parts = ['vae', 'unet', 'text_encoder', 'tokenizer']
 
@@ -34,5 +35,6 @@ export function exportModel(from: string, to: string): void {
   for (const part of parts) cpSync(join(from, part), join(to, part), { recursive: true })
   mkdirSync(join(to, 'scheduler'), { recursive: true })
   writeFileSync(join(to, 'scheduler', 'scheduler_config.json'), `${JSON.stringify(scheduler, null, 2)}\n`)
+  writeFileSync(join(to, 'README.md'), modelCard(from))
   writeFileSync(join(to, 'model_index.json'), `${JSON.stringify(modelIndex, null, 2)}\n`)
 }

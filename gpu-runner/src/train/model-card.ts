@@ -1,0 +1,91 @@
+/** The model card: what a trained model is, how it came about, and the figures its training logged. */
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { openSafetensors } from '../io/safetensors.ts'
+import { weightsFile } from './checkpoint.ts'
+import { recipes } from './recipes.ts'
+
+type Figures = Record<string, number>
+
+/** Markdown for the model in training at `folder`. */
+export function modelCard(folder: string): string {
+  const recipe = recipes['story-mini']!
+  const stages = ['text-encoder', 'autoencoder', 'denoiser'].map((stage) => ({ stage, log: readLog(folder, stage) }))
+  const rows = stages.flatMap(({ stage, log }) => {
+    const last = log.at(-1)
+    return last ? [`| ${stage} | ${last.step} | ${last.samples ?? ''} | ${figures(last)} |`] : []
+  })
+  const curve = stages
+    .at(-1)!
+    .log.flatMap(({ samples, right, wrong }) =>
+      right === undefined ? [] : [`| ${samples} | ${right.toFixed(3)} | ${wrong!.toFixed(3)} |`],
+    )
+  return `# story-mini
+
+A small latent diffusion model of cartoon stories, trained by this repository's own code on its own drawings. It is what
+\`npm run demo\` uses, small enough for two CPU cores. It draws one large character in one place, 128×128 pixels.
+
+| part | class | parameters |
+|---|---|---|
+| text encoder | CLIPTextModel | ${count(weightsFile(join(folder, 'text_encoder'), 'model'))} |
+| denoiser | UNet2DConditionModel | ${count(weightsFile(join(folder, 'unet'), 'diffusion_pytorch_model'))} |
+| autoencoder | AutoencoderTiny | ${count(weightsFile(join(folder, 'vae'), 'diffusion_pytorch_model'))} |
+
+Files, classes and names are those of diffusers and transformers; the scheduler is FlowMatchEulerDiscreteScheduler.
+
+## Data
+StoryDB (\`npm run storydb\`), drawn afresh while training: level ${recipe.denoiser.pool.levels.join(', ')} for the denoiser, levels
+${recipe.autoencoder.training.levels.join(' and ')} for the decoder. 8 % of the combinations of species, top colour and bottom colour are held out by
+a hash and never trained on; the figures below are measured on these.
+
+## Recipe
+1. \`npm run train -- text-encoder\`: the text encoder learns to answer what a caption says about sixteen attributes.
+2. \`npm run train -- autoencoder\`: the encoder is not trained at all. It holds the 16 principal components of 8×8
+   patches, written into the convolutions in closed form. The decoder learns from crops, with noise on the latents.
+3. \`npm run train -- denoiser\`: rectified flow, timesteps shifted by ${recipe.denoiser.training.shift}, pixels of characters weighted
+   ${recipe.denoiser.training.characterWeight} times, attention of each part's pixels held to the words that describe it.
+4. \`npm run train -- export --to gpu-runner/models/story-mini\`
+
+\`npm run train -- denoiser --init gpu-runner/models/story-mini --minutes 60\` goes on from what ships.
+
+## What training reached
+| stage | steps | samples | figures |
+|---|---|---|---|
+${rows.join('\n')}
+
+Velocity error of the averaged denoiser on frames of held-out combinations, with their own captions and with those of
+other frames. The difference is what the captions contribute.
+
+| samples | right caption | wrong caption |
+|---|---|---|
+${curve.join('\n')}
+
+## Limits
+One character, the level 1 vocabulary (8 species, 8 actions, 8 places, day and night), 128×128. Faces and hands are soft,
+accessories get lost, expressions are unreliable. Words outside StoryDB's vocabulary mean nothing to it. Frames of a story
+share attention without having been trained for it.
+
+MIT licence, like the code. There is nothing in the data but drawings made by this repository.
+`
+}
+
+function readLog(folder: string, stage: string): Figures[] {
+  const path = join(folder, 'training', stage, 'log.jsonl')
+  if (!existsSync(path)) return []
+  return readFileSync(path, 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+}
+
+function figures({ step: _, samples: __, ...rest }: Figures): string {
+  return Object.entries(rest)
+    .map(([name, value]) => `${name} ${value.toPrecision(3)}`)
+    .join(', ')
+}
+
+function count(path: string): string {
+  let sum = 0
+  for (const { shape } of openSafetensors(path).tensors.values()) sum += shape.reduce((a, b) => a * b, 1)
+  return `${(sum / 1e6).toFixed(2)} M`
+}
