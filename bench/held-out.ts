@@ -1,0 +1,70 @@
+/**
+ * `node bench/held-out.ts`: stories about characters that no model was trained on, to be looked at. Writes
+ * `<out>/stories.jsonl` (for `npm run generate`) and `<out>/sheet.png`, a row a story, each frame under its prompt,
+ * and prints JSON with the time each story took.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { type StoryInput, StoryRequest } from '../contract/story.ts'
+import { progressBar } from '../gpu-runner/src/cli/progress.ts'
+import { contactSheet, type SheetCell } from '../gpu-runner/src/io/sheet.ts'
+import { openStoryModel } from '../gpu-runner/src/story/open.ts'
+import { captionText, describeIdentity } from '../gpu-runner/src/storydb/caption.ts'
+import { randomFrames } from '../gpu-runner/src/storydb/frames.ts'
+import type { Frame } from '../gpu-runner/src/storydb/types.ts'
+import { ACTION_WORDS, PLACE_WORDS } from '../gpu-runner/src/storydb/words.ts'
+
+const { values } = parseArgs({
+  options: {
+    model: { type: 'string', default: 'gpu-runner/models/story-mini' },
+    out: { type: 'string', default: 'out/held-out' },
+    stories: { type: 'string', default: '20' },
+    frames: { type: 'string', default: '4' },
+    seed: { type: 'string', default: '1' },
+  },
+})
+const [count, perStory, seed] = [values.stories, values.frames, values.seed].map(Number) as [number, number, number]
+const stories = Array.from({ length: count }, (_, i) => heldOutStory(i))
+mkdirSync(values.out, { recursive: true })
+writeFileSync(join(values.out, 'stories.jsonl'), `${stories.map((story) => JSON.stringify(story)).join('\n')}\n`)
+
+const model = await openStoryModel({ folder: values.model, device: 'cpu' })
+const show = progressBar('stories', count)
+const cells: SheetCell[] = []
+const seconds: number[] = []
+for (const [i, story] of stories.entries()) {
+  const request = StoryRequest.parse(story)
+  const from = performance.now()
+  const told: SheetCell[] = []
+  for await (const event of model.tell(request, { seed: seed + i, signal: new AbortController().signal }))
+    if (event.type === 'frame') told.push({ ...event.frame, caption: caption(request, event.frame.index) })
+  seconds.push((performance.now() - from) / 1000)
+  cells.push(...told)
+  show(i + 1)
+}
+await model.close()
+writeFileSync(join(values.out, 'sheet.png'), await contactSheet(cells, 2 * perStory))
+seconds.sort((a, b) => a - b)
+const medianSeconds = seconds[seconds.length >> 1]
+console.log(JSON.stringify({ model: model.name, stories: count, frames: perStory, medianSeconds }, null, 2))
+
+/** One character of a held-out combination in frames that differ in action and place. */
+function heldOutStory(index: number): StoryInput {
+  const frames = randomFrames(seed, index, perStory, { level: 1, split: 'held-out' })
+  const description = captionText(describeIdentity(frames[0]!.actors[0]!.identity))
+  return {
+    characters: [{ id: 'hero', name: 'Pip', description }],
+    frames: frames.map((frame) => ({ prompt: prompt(frame) })),
+  }
+}
+
+function prompt({ actors, scene }: Frame): string {
+  const { action, expression } = actors[0]!
+  const time = scene.time === 'day' ? '' : ' at night'
+  return `Pip is ${expression} and ${ACTION_WORDS[action].does[0]} ${PLACE_WORDS[scene.place][0]}${time}`
+}
+
+function caption(request: StoryRequest, index: number): string {
+  return index === 0 ? request.characters[0]!.description : request.frames[index]!.prompt
+}
