@@ -33,7 +33,7 @@ export async function startServers(options: ServersOptions): Promise<{ url: stri
   })
   const url = String(edge.url).replace(/\/$/, '')
   const runner = supervise(new URL('../gpu-runner/src/main.ts', import.meta.url), {
-    env: { ...shared, FABLEFRAME_EDGE_URL: url, ...options.runnerEnv },
+    env: { ...shared, FABLEFRAME_EDGE_URL: url, FABLEFRAME_CLAIM_WAIT: '1', ...options.runnerEnv },
     onLine: options.onRunnerLine,
     onExit: options.onRunnerExit,
   })

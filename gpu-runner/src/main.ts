@@ -27,6 +27,8 @@ const Settings = z.object({
     .number()
     .positive()
     .default(Math.round((totalmem() / 2 ** 20) * 0.75)),
+  /** Seconds that a claim waits for a story; stopping may take as long. */
+  FABLEFRAME_CLAIM_WAIT: z.coerce.number().min(0).max(6).default(5),
   /** The module whose `openStoryModel` opens the model folder. */
   FABLEFRAME_MODEL_MODULE: z.string().default(here('./story/open.ts')),
 })
@@ -63,7 +65,12 @@ const edge = connectEdge({
 try {
   const { name } = await sampler.open()
   log('runner.ready', { model: name, device: settings.FABLEFRAME_DEVICE, edge: settings.FABLEFRAME_EDGE_URL })
-  await serve(edge, openTeller(sampler), { signal: stopping.signal, log, runner: settings.FABLEFRAME_RUNNER })
+  await serve(edge, openTeller(sampler), {
+    signal: stopping.signal,
+    log,
+    runner: settings.FABLEFRAME_RUNNER,
+    wait: settings.FABLEFRAME_CLAIM_WAIT,
+  })
 } catch (error) {
   log('runner.failed', { error: error instanceof Error ? error.message : String(error) })
   process.exitCode = 1

@@ -5,6 +5,7 @@
 import { setTimeout } from 'node:timers/promises'
 import type { Claim } from '../../../contract/runner.ts'
 import type { Progress, StoryRequest, StoryStatus } from '../../../contract/story.ts'
+import { after } from './deadline.ts'
 import { EdgeRefused, type EventBody, type Lease, StaleLease } from './edge.ts'
 
 /** What an attempt is told by. `tell` throws `BadStory` when the story is at fault, anything else when it is not. */
@@ -49,7 +50,7 @@ export async function attempt(
   {
     signal,
     sleep = (milliseconds, signal) => setTimeout(milliseconds, undefined, { signal }),
-    lastWordMs = 8000,
+    lastWordMs = 5000,
   }: AttemptOptions,
 ): Promise<{ outcome: Outcome; error?: Error }> {
   // `work` ends the telling and says why; `over` ends the loops that go along with it.
@@ -83,14 +84,17 @@ export async function attempt(
       },
     ),
   ]
+  const telling = tellAll()
   try {
-    return { outcome: await tellAll() }
+    // The last word does not wait for a sampler that is still busy with its step.
+    return { outcome: await Promise.race([telling, abortOf(work.signal)]) }
   } catch (thrown) {
     return await lastWord(work.signal.aborted ? work.signal.reason : thrown)
   } finally {
     signal.removeEventListener('abort', giveBack)
     over.abort()
-    await Promise.allSettled(loops)
+    // The next story does wait; a runner that stops has no next story.
+    await Promise.allSettled(signal.aborted ? loops : [telling, ...loops])
   }
 
   async function tellAll(): Promise<Outcome> {
@@ -186,20 +190,10 @@ export async function attempt(
   }
 }
 
-/** A signal that is aborted `milliseconds` after `signal` was. */
-function after(signal: AbortSignal, milliseconds: number): { signal: AbortSignal; clear: () => void } {
-  const later = new AbortController()
-  let timer: NodeJS.Timeout | undefined
-  const start = () => {
-    timer = globalThis.setTimeout(() => later.abort(signal.reason), milliseconds)
-  }
-  signal.addEventListener('abort', start)
-  if (signal.aborted) start()
-  return {
-    signal: later.signal,
-    clear: () => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', start)
-    },
-  }
+/** Rejects with the reason once `signal` is aborted. */
+function abortOf(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason))
+    if (signal.aborted) reject(signal.reason)
+  })
 }

@@ -1,6 +1,7 @@
 /** The runner's loop: claim a story, attempt it, claim the next. */
 import { hostname } from 'node:os'
 import { attempt, type Teller } from './attempt.ts'
+import { after } from './deadline.ts'
 import type { Edge } from './edge.ts'
 
 export type Log = (event: string, fields?: Record<string, unknown>) => void
@@ -9,11 +10,16 @@ export interface ServeOptions {
   /** Aborting it stops the claiming, and gives back the story in hand. */
   signal: AbortSignal
   log: Log
-  runner?: string
-  /** Seconds that the edge may hold a claim back until there is a story. */
+  runner?: string | undefined
+  /**
+   * Seconds that the edge may hold a claim back until there is a story. Also how long stopping may take, because a
+   * claim in flight is waited for: a story lent to a caller who hung up would cost it an attempt.
+   */
   wait?: number
 }
 
+/** How long a stopping runner waits for a claim beyond its `wait`. */
+const LAST_CLAIM_MS = 3000
 /** So many stories in a row that fail through no fault of theirs mean that the fault lies here. */
 const FAILURES_IN_A_ROW = 3
 
@@ -24,13 +30,17 @@ const FAILURES_IN_A_ROW = 3
 export async function serve(
   edge: Edge,
   teller: Teller & { open(): Promise<{ name: string }> },
-  { signal, log, runner = `${hostname()}-${process.pid}`, wait = 20 }: ServeOptions,
+  { signal, log, runner = `${hostname()}-${process.pid}`, wait = 5 }: ServeOptions,
 ): Promise<void> {
   let failures = 0
   while (!signal.aborted) {
     // Opened before a story is claimed: a runner without a model must not use up the attempts of stories.
     const { name: model } = await teller.open()
-    const claim = await edge.claim({ runner, model, wait }, signal).catch(unlessAborted)
+    const lastClaim = after(signal, wait * 1000 + LAST_CLAIM_MS)
+    const claim = await edge
+      .claim({ runner, model, wait }, { signal: lastClaim.signal, stop: signal })
+      .catch(unlessAborted)
+      .finally(lastClaim.clear)
     if (!claim) continue
     const about = { story: claim.id, attempt: claim.attempt }
     log('story.claimed', { ...about, finished_frames: claim.finished_frames })

@@ -77,12 +77,18 @@ export function connectEdge({
 
   return { claim, lease }
 
-  /** Wait up to `request.wait` seconds for a story; undefined when none came. */
-  async function claim(request: z.input<typeof ClaimRequest>, signal: AbortSignal): Promise<Claim | undefined> {
+  /**
+   * Wait up to `request.wait` seconds for a story; undefined when none came. `stop` ends the trying, `signal` also a
+   * call in flight: an edge does not always see that its caller hung up, and may still lend to it.
+   */
+  async function claim(
+    request: z.input<typeof ClaimRequest>,
+    { signal, stop }: { signal: AbortSignal; stop: AbortSignal },
+  ): Promise<Claim | undefined> {
     const body = JSON.stringify(request)
     const headers = { authorization, 'content-type': 'application/json' }
     const timeout = TIMEOUT_MS + (request.wait ?? 0) * 1000
-    const response = await persist('/runner/claim', () => ({ method: 'POST', headers, body }), signal, timeout)
+    const response = await persist('/runner/claim', () => ({ method: 'POST', headers, body }), signal, timeout, stop)
     return response.status === 204 ? undefined : Claim.parse(await response.json())
   }
 
@@ -148,6 +154,7 @@ export function connectEdge({
     request: () => RequestInit,
     signal: AbortSignal,
     timeoutMs = TIMEOUT_MS,
+    stop = signal,
   ): Promise<Response> {
     for (let tries = 0; ; tries++) {
       const outcome = await once(path, request(), signal, timeoutMs)
@@ -155,7 +162,7 @@ export function connectEdge({
       // Full jitter: many runners that lost the same edge come back spread out rather than all at once.
       const retryInMs = random() * Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** tries)
       onRetry({ call: path, error: outcome.unavailable, retryInMs })
-      await sleep(retryInMs, signal)
+      await sleep(retryInMs, stop)
     }
   }
 
