@@ -1,9 +1,9 @@
 /** AutoencoderKL, pictures to latents and back, in the layout and under the names of diffusers. */
 import { z } from 'zod'
 import { silu } from '../graph/activation.ts'
-import { add } from '../graph/arithmetic.ts'
+import { add, clip, exp, scale } from '../graph/arithmetic.ts'
 import { attention } from '../graph/attention.ts'
-import { toImage, toTokens, upsample2x } from '../graph/shape.ts'
+import { slice, toImage, toTokens, upsample2x } from '../graph/shape.ts'
 import { known, type Value } from '../graph/value.ts'
 import { conv, groupNorm, linear } from '../nn/layers.ts'
 import type { Weights } from '../nn/weights.ts'
@@ -62,6 +62,13 @@ export function encode(image: Value, w: Weights, config: AutoencoderConfig): Val
   return config.quantConv ? conv(h, w.at('quant_conv'), 2 * latentChannels, 1) : h
 }
 
+/** The distribution that moments[N,2L,h,w] describe, [N,L,h,w] each. */
+export function posterior(moments: Value, { latentChannels }: AutoencoderConfig) {
+  const mean = slice(moments, 1, 0, latentChannels)
+  const logvar = clip(slice(moments, 1, latentChannels, 2 * latentChannels), -30, 20)
+  return { mean, logvar, std: exp(scale(logvar, 0.5)) }
+}
+
 /** latent[N,L,h,w], unscaled → image[N,3,h·f,w·f]. */
 export function decode(latent: Value, w: Weights, config: AutoencoderConfig): Value {
   const { channels, groups, layersPerBlock, latentChannels } = config
@@ -90,6 +97,9 @@ function midBlock(x: Value, w: Weights, { channels, groups, midAttention }: Auto
 function pixelAttention(x: Value, w: Weights, groups: number): Value {
   const channels = known(x.shape[1], 'pixelAttention: channels')
   const tokens = toTokens(groupNorm(x, w.at('group_norm'), groups, epsilon))
-  const [q, k, v] = (['to_q', 'to_k', 'to_v'] as const).map((name) => linear(tokens, w.at(name), channels))
-  return add(x, toImage(linear(attention(q!, k!, v!, 1), w.at('to_out').at(0), channels), x))
+  // Files from before diffusers 0.12 name the four projections otherwise.
+  const names = w.has('query.weight') ? ['query', 'key', 'value'] : ['to_q', 'to_k', 'to_v']
+  const [q, k, v] = names.map((name) => linear(tokens, w.at(name), channels))
+  const out = w.has('proj_attn.weight') ? w.at('proj_attn') : w.at('to_out').at(0)
+  return add(x, toImage(linear(attention(q!, k!, v!, 1), out, channels), x))
 }

@@ -1,13 +1,12 @@
 /** CLIPTextModel, token ids to hidden states, in the layout and under the names of transformers. */
 import { z } from 'zod'
-import { gelu, quickGelu } from '../graph/activation.ts'
-import { add } from '../graph/arithmetic.ts'
-import { attention } from '../graph/attention.ts'
+import { add, cast } from '../graph/arithmetic.ts'
 import { embedding } from '../graph/matmul.ts'
 import { slice } from '../graph/shape.ts'
-import { constant, known, type Value } from '../graph/value.ts'
+import { constant, int64, known, node, type Value } from '../graph/value.ts'
 import { layerNorm, linear } from '../nn/layers.ts'
 import type { Weights } from '../nn/weights.ts'
+import { clipLayers } from './clip-layers.ts'
 
 export const ClipTextConfig = z
   .object({
@@ -39,29 +38,38 @@ export type ClipTextConfig = z.output<typeof ClipTextConfig>
 
 /** ids[N,T] int64 → every hidden state [N,T,D] (embeddings first), and the last one normalised. */
 export function clipText(ids: Value, w: Weights, config: ClipTextConfig): { hidden: Value[]; last: Value } {
-  const { width, heads, epsilon } = config
+  const { width } = config
   const view = w.at('text_model')
   const length = known(ids.shape[1], 'clipText: sequence length')
   if (length > config.positions) throw new RangeError(`clipText: ${length} tokens, the model takes ${config.positions}`)
   const tokens = view.at('embeddings').at('token_embedding').get('weight', [config.vocabulary, width], 'embedding')
   const places = view.at('embeddings').at('position_embedding').get('weight', [config.positions, width], 'embedding')
-  const mask = causal(length)
-  const hidden = [add(embedding(tokens, ids), slice(places, 0, 0, length))]
-  for (let i = 0; i < config.layers; i++) {
-    const layer = view.at('encoder').at('layers').at(i)
-    const own = layer.at('self_attn')
-    const x = hidden.at(-1)!
-    const normal = layerNorm(x, layer.at('layer_norm1'), epsilon)
-    const [q, k, v] = (['q_proj', 'k_proj', 'v_proj'] as const).map((name) => linear(normal, own.at(name), width))
-    const mixed = add(x, linear(attention(q!, k!, v!, heads, mask), own.at('out_proj'), width))
-    hidden.push(add(mixed, feedForward(layerNorm(mixed, layer.at('layer_norm2'), epsilon), layer.at('mlp'), config)))
-  }
-  return { hidden, last: layerNorm(hidden.at(-1)!, view.at('final_layer_norm'), epsilon) }
+  const embedded = add(embedding(tokens, ids), slice(places, 0, 0, length))
+  const hidden = clipLayers(embedded, view.at('encoder').at('layers'), config, causal(length))
+  return { hidden, last: finalNorm(hidden.at(-1)!, w, config) }
 }
 
-function feedForward(x: Value, w: Weights, { feedForward, width, activation }: ClipTextConfig): Value {
-  const h = linear(x, w.at('fc1'), feedForward)
-  return linear(activation === 'gelu' ? gelu(h) : quickGelu(h), w.at('fc2'), width)
+/** The norm after the last layer, which SD 1 also applies to an earlier hidden state when it skips layers. */
+export function finalNorm(hidden: Value, w: Weights, { epsilon }: ClipTextConfig): Value {
+  return layerNorm(hidden, w.at('text_model').at('final_layer_norm'), epsilon)
+}
+
+/** The normalised state [N,D] at the end token, from `last`[N,T,D]. */
+export function pooledText(ids: Value, last: Value, { eos, width }: ClipTextConfig): Value {
+  const [n, t] = [ids.shape[0]!, ids.shape[1]!]
+  // Files of the first releases say 2 whatever the vocabulary; there the end token is the largest id.
+  const end = eos === 2 ? ids : node('Equal', [ids, int64(eos)], { shape: [n, t], dtype: 'bool' })
+  const place = node('ArgMax', [cast(end, 'float32')], {
+    shape: [n, 1],
+    dtype: 'int64',
+    attrs: { axis: 1, keepdims: 1 },
+  })
+  return node('GatherND', [last, place], { shape: [n, width], attrs: { batch_dims: 1 } })
+}
+
+/** pooled[N,D] → text_embeds[N,P] of a model with projection. */
+export function projectedText(pooled: Value, w: Weights, { projection }: ClipTextConfig): Value {
+  return linear(pooled, w.at('text_projection'), projection, { bias: false })
 }
 
 /** Scores [1,1,T,T] that hide what comes later. */

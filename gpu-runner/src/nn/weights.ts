@@ -48,8 +48,15 @@ export function viewOf(source: {
   return view('')
 }
 
-/** The tensors of a checkpoint, left in their files. Half-precision ones become float32 where the graph reads them. */
-export function checkpointWeights(tensors: ReadonlyMap<string, StoredTensor>, cast: (value: Value) => Value): Weights {
+/**
+ * The tensors of a checkpoint, left in their files. Half-precision ones become float32 where the graph reads them.
+ * `scope` goes before their names in the graph, to keep apart checkpoints that meet in one.
+ */
+export function checkpointWeights(
+  tensors: ReadonlyMap<string, StoredTensor>,
+  cast: (value: Value) => Value,
+  scope = '',
+): Weights {
   const made = new Map<string, Value>()
   return viewOf({
     has: (name) => tensors.has(name),
@@ -61,7 +68,7 @@ export function checkpointWeights(tensors: ReadonlyMap<string, StoredTensor>, ca
       const before = made.get(name)
       if (before) return before
       const { file, offset, length, dtype } = stored
-      const value = cast(weight(name, shape, dtype, { location: file, offset, length }))
+      const value = cast(weight(scope + name, shape, dtype, { location: file, offset, length }))
       made.set(name, value)
       return value
     },

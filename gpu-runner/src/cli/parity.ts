@@ -1,0 +1,59 @@
+/** `npm run parity -- <folder>`: run golden cases and compare with what they expect, one row a case. */
+import { existsSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { type Device, findCases } from '../parity/case.ts'
+import { type CaseResult, runCase } from '../parity/run.ts'
+
+const usage = `usage: npm run parity -- <folder of cases> [--device cpu|webgpu|cuda]
+
+Prints one row a case; errors are the largest of all its outputs, the relative ones to the largest expected value of
+the tensor. Exits 1 when a case fails or is not understood.`
+
+const { folder, device } = readOptions()
+const folders = findCases(folder)
+if (folders.length === 0) fail(`${folder} holds no case.json`, 1)
+print('case', 'max abs', 'max rel', 'tolerance', 'pass')
+let passed = 0
+for (const path of folders) {
+  const result = await runCase(path, device)
+  if (result.verdict === 'pass') passed++
+  printResult(result)
+}
+process.stdout.write(`${passed} of ${folders.length} pass on ${device}\n`)
+process.exitCode = passed === folders.length ? 0 : 1
+
+function printResult({ name, maxAbs, maxRel, tolerance, verdict, notes }: CaseResult): void {
+  const known = verdict !== 'not understood'
+  const bounds = tolerance ? `${tolerance.atol} + ${tolerance.rtol}·|x|` : '-'
+  const number = (value: number) => (known ? value.toExponential(1) : '-')
+  print(name, number(maxAbs), number(maxRel), bounds, verdict === 'pass' ? 'yes' : verdict === 'fail' ? 'NO' : verdict)
+  for (const note of notes.slice(0, 5)) process.stdout.write(`  ${note}\n`)
+  if (notes.length > 5) process.stdout.write(`  and ${notes.length - 5} more\n`)
+}
+
+function print(name: string, abs: string, rel: string, tolerance: string, pass: string): void {
+  process.stdout.write(`${name.padEnd(36)} ${abs.padStart(8)} ${rel.padStart(8)}  ${tolerance.padEnd(18)} ${pass}\n`)
+}
+
+function readOptions(): { folder: string; device: Device } {
+  try {
+    const { values, positionals } = parseArgs({
+      allowPositionals: true,
+      options: { device: { type: 'string', default: 'cpu' } },
+    })
+    const [folder, ...more] = positionals
+    if (!folder || more.length > 0)
+      return fail(folder ? `one folder, not ${positionals.length}` : 'a folder is missing')
+    if (!existsSync(folder)) return fail(`${folder} does not exist`)
+    if (values.device !== 'cpu' && values.device !== 'webgpu' && values.device !== 'cuda')
+      return fail(`--device must be cpu, webgpu or cuda, not '${values.device}'`)
+    return { folder, device: values.device }
+  } catch (error) {
+    return fail(error instanceof Error ? error.message : String(error))
+  }
+}
+
+function fail(message: string, code: 1 | 2 = 2): never {
+  process.stderr.write(`parity: ${message}\n${code === 2 ? `${usage}\n` : ''}`)
+  process.exit(code)
+}
