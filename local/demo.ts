@@ -39,7 +39,6 @@ const POLL_MS = 300
 const started = performance.now()
 const over = new AbortController()
 const limit = setTimeout(() => over.abort(new Error(`not finished after ${LIMIT_MS / 1000} s`)), LIMIT_MS)
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => over.abort(new Error(signal)))
 
 const tools = { now: Date.now, randomBytes: (count: number) => new Uint8Array(randomBytes(count)) }
 const { key: apiKey } = await newApiKey('demo', tools)
@@ -51,6 +50,7 @@ const servers = await startServers({
   onRunnerLine: (line) => runnerLines.push(line),
   onRunnerExit: (how) => over.abort(new Error(`the runner ended: ${how}`)),
 })
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => over.abort(new Error(signal)))
 const receiver = await openReceiver()
 try {
   await demo()

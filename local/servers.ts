@@ -18,6 +18,7 @@ export interface ServersOptions {
   onRunnerExit: (how: string, retryInMs: number) => void
 }
 
+/** Resolves with the edge's URL and the way to stop both, after which SIGINT and SIGTERM are the caller's to handle. */
 export async function startServers(options: ServersOptions): Promise<{ url: string; stop(): Promise<void> }> {
   // Known to these two alone, so fresh ones at every start do.
   const shared = {
@@ -31,7 +32,9 @@ export async function startServers(options: ServersOptions): Promise<{ url: stri
     apiKey,
     env: { ...shared, ALLOW_INSECURE_WEBHOOKS: '1', ...options.edgeEnv },
   })
-  const url = String(edge.url).replace(/\/$/, '')
+  // Miniflare's handlers exit at once, before the runner has handed its story back.
+  for (const signal of ['SIGINT', 'SIGTERM']) process.removeAllListeners(signal)
+  const { url } = edge
   const runner = supervise(new URL('../gpu-runner/src/main.ts', import.meta.url), {
     env: { ...shared, FABLEFRAME_EDGE_URL: url, FABLEFRAME_CLAIM_WAIT: '1', ...options.runnerEnv },
     onLine: options.onRunnerLine,

@@ -4,22 +4,23 @@ import { resolve } from 'node:path'
 import { newApiKey } from '../src/api/keys.ts'
 import { startServers } from './servers.ts'
 
-const { PORT = '8787', FABLEFRAME_DATA = '.fableframe', FABLEFRAME_API_KEY } = process.env
+const { PORT = '8787', FABLEFRAME_DATA = '.fableframe', FABLEFRAME_API_KEY, LEASE_SECONDS = '15' } = process.env
 const port = Number(PORT)
 if (!Number.isInteger(port) || port < 0 || port > 65_535) fail(`PORT is '${PORT}'; a number from 0 to 65535 is wanted`)
 const tools = { now: Date.now, randomBytes: (count: number) => new Uint8Array(randomBytes(count)) }
 const apiKey = FABLEFRAME_API_KEY ?? (await newApiKey('local', tools)).key
 
-let stopped: Promise<void> | undefined
-const starting = startServers({
+const servers = await startServers({
   port,
   dataDir: resolve(FABLEFRAME_DATA),
   apiKey,
+  edgeEnv: { LEASE_SECONDS },
   onRunnerLine: (line) => console.error(line),
   onRunnerExit: (how, retryInMs) => console.error(`The runner ended (${how}); starting it again in ${retryInMs} ms.`),
-})
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => (stopped ??= stop(signal)))
-const { url } = await starting.catch((error) => fail(`The edge did not start: ${error.message}`))
+}).catch((error) => fail(`The edge did not start: ${error.message}`))
+let stopping: Promise<void> | undefined
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => (stopping ??= stop(signal)))
+const { url } = servers
 
 console.log(`Fableframe listens on ${url} (data in ${FABLEFRAME_DATA}, API reference in ${url}/openapi.json)
 ${FABLEFRAME_API_KEY ? 'The API key is the one in FABLEFRAME_API_KEY.' : `API key, shown this once: ${apiKey}`}
@@ -34,8 +35,7 @@ and open the "self" link of the answer with the same authorization to see it bec
 
 async function stop(signal: string): Promise<void> {
   console.error(`${signal}: stopping.`)
-  const servers = await starting.catch(() => undefined)
-  await servers?.stop()
+  await servers.stop()
   process.exit(0)
 }
 

@@ -1,8 +1,7 @@
-/** The edge as a process of its own, to be killed: `edge-process.ts <port> <data folder> <API key>`; prints its URL. */
+/** An edge as a process of its own, so that a test can kill it: `node edge-process.ts <port> <data folder> <settings>`. */
 import { startEdge } from '../local/edge.ts'
-import { RUNNER_TOKEN, RUNNER_WEBHOOK_SECRET } from './worker.ts'
 
-const [port, dataDir, apiKey] = process.argv.slice(2)
-if (!port || !dataDir || !apiKey) throw new Error('usage: edge-process.ts <port> <data folder> <API key>')
-const edge = await startEdge({ port: Number(port), dataDir, apiKey, env: { RUNNER_TOKEN, RUNNER_WEBHOOK_SECRET } })
+const [port, dataDir = null, settings = '{}'] = process.argv.slice(2)
+const { apiKey, ...env } = JSON.parse(settings) as Record<string, string>
+const edge = await startEdge({ port: Number(port), dataDir, env, ...(apiKey !== undefined && { apiKey }) })
 console.log(edge.url)

@@ -36,6 +36,7 @@ export async function startRunner(
       FABLEFRAME_EDGE_URL: edgeUrl,
       RUNNER_TOKEN,
       RUNNER_WEBHOOK_SECRET,
+      FABLEFRAME_CLAIM_WAIT: '1',
       FABLEFRAME_MODEL: folder,
       FABLEFRAME_MODEL_MODULE: path('drawing-model.ts'),
       ...env,

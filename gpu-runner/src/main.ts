@@ -64,7 +64,12 @@ const edge = connectEdge({
 
 try {
   const { name } = await sampler.open()
-  log('runner.ready', { model: name, device: settings.FABLEFRAME_DEVICE, edge: settings.FABLEFRAME_EDGE_URL })
+  log('runner.ready', {
+    pid: process.pid,
+    model: name,
+    device: settings.FABLEFRAME_DEVICE,
+    edge: settings.FABLEFRAME_EDGE_URL,
+  })
   await serve(edge, openTeller(sampler), {
     signal: stopping.signal,
     log,
