@@ -10,7 +10,7 @@ import { RunnerEvent } from '../../../contract/runner.ts'
 import { connectEdge, EdgeRefused, type EdgeSettings, StaleLease } from './edge.ts'
 
 const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
-const claim = { id: 'ufawqhfynnddngldkgtslldrkq', lease_token: 'token-of-the-lease', lease_seconds: 30 }
+const claim = { id: 'ufawqhfynnddngldkgtslldrkq', lease_token: 'token-of-the-lease', lease_seconds: 10 }
 const forever = new AbortController().signal
 const receipt = { status: 'running', cancel: false, duplicate: false }
 

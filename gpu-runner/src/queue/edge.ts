@@ -100,7 +100,7 @@ export function connectEdge({
     return { heartbeat, readFrame, putFrame, putStoryboard, release, post }
 
     async function heartbeat(signal: AbortSignal): Promise<Heartbeat> {
-      const timeout = Math.max(1000, (lease_seconds * 1000) / 3) // one that hangs leaves time for another
+      const timeout = Math.max(1000, Math.ceil((lease_seconds * 1000) / 3)) // one that hangs leaves time for another
       const response = await persist(`${at}/heartbeat`, () => ({ method: 'POST', headers }), signal, timeout)
       return Heartbeat.parse(await response.json())
     }
