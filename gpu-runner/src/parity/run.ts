@@ -1,5 +1,6 @@
 /** Runs golden cases through the engine, one result a case. */
 import { basename } from 'node:path'
+import { attentionMaps, ipAdapter } from './attention.ts'
 import { type Device, NotUnderstood, openCase, type Runner } from './case.ts'
 import { clipText, clipVision } from './clip.ts'
 import type { Tolerance } from './compare.ts'
@@ -10,6 +11,8 @@ import { vae } from './vae.ts'
 
 const runners: Readonly<Record<string, Runner>> = {
   unet,
+  attn_maps: attentionMaps,
+  ip_adapter: ipAdapter,
   vae,
   clip_text: clipText,
   clip_vision: clipVision,
