@@ -4,6 +4,7 @@ import { attentionMaps, ipAdapter } from './attention.ts'
 import { type Device, NotUnderstood, openCase, type Runner } from './case.ts'
 import { clipText, clipVision } from './clip.ts'
 import type { Tolerance } from './compare.ts'
+import { preprocess } from './preprocess.ts'
 import { scheduler } from './scheduler.ts'
 import { tokenizer } from './tokenizer.ts'
 import { unet } from './unet.ts'
@@ -18,6 +19,7 @@ const runners: Readonly<Record<string, Runner>> = {
   clip_vision: clipVision,
   tokenizer,
   scheduler,
+  preprocess,
 }
 
 export interface CaseResult {
