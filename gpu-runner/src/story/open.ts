@@ -15,6 +15,9 @@ const defaults = { steps: 25, guidance: 3 }
 /** Share of a foreign character's pixels that are left out at full strength, so that poses stay free (ConsiStory's). */
 const fullStrengthDrop = 0.5
 
+/** Pictures with sides beyond this many times those a model was trained on are no pictures any more. */
+const maxScale = 2
+
 /** Maps of this many steps are averaged into masks. */
 const window = 10
 
@@ -32,6 +35,11 @@ async function* tell(pipeline: Pipeline, request: StoryRequest, options: TellOpt
   const { seed, signal, skip = new Set<number>() } = options
   const frames = request.frames.length
   const size = { width: request.width ?? pipeline.size, height: request.height ?? pipeline.size }
+  const largest = maxScale * pipeline.size
+  if (Math.max(size.width, size.height) > largest)
+    throw new StoryRejected(
+      `${size.width}×${size.height} is too large; ${pipeline.name} draws up to ${largest}×${largest}`,
+    )
   const latentGrid = { width: size.width / pipeline.factor, height: size.height / pipeline.factor }
   const steps = request.steps ?? defaults.steps
   const schedule = scheduleFor(pipeline.scheduler, request.scheduler, steps)

@@ -6,6 +6,7 @@ import { test } from 'node:test'
 import { StoryRequest } from '../../../contract/story.ts'
 import { openSafetensors } from '../io/safetensors.ts'
 import { openStoryModel } from '../story/open.ts'
+import { StoryRejected } from '../story/types.ts'
 import { exportModel } from './export.ts'
 import { recipes } from './recipes.ts'
 import type { Stage, StageOptions, StageReport } from './stage.ts'
@@ -108,6 +109,8 @@ test('from an empty folder: every stage lowers its loss, resumes to the same num
       new Map([[1, all.get(1)]]),
       'finished frames are skipped, the rest is the same',
     )
+    const large = { ...request, width: 512 }
+    await assert.rejects(model.tell(large, { seed: 5, signal: new AbortController().signal }).next(), StoryRejected)
     const aborted = AbortSignal.abort(new Error('enough'))
     await assert.rejects(async () => {
       for await (const _ of model.tell(request, { seed: 5, signal: aborted }));
