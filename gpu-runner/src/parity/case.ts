@@ -79,13 +79,18 @@ export function outputsOf({ outputs }: GoldenCase, run: string): string[] {
   return [...outputs.tensors.keys()].filter((name) => name.startsWith(start)).map((name) => name.slice(start.length))
 }
 
-/** `got` against the expected output `name`; integers are exact. */
+/** `got` against the expected output `name`. Integers are exact; 8-bit pixels, taken as 0 … 1, may be off by one level. */
 export function check(golden: GoldenCase, name: string, got: HostTensor, tolerance = golden.tolerance): Check {
   const info = golden.outputs.tensors.get(name)
   if (!info) throw new NotUnderstood(`${golden.folder}: no output '${name}'`)
+  const want = { data: golden.outputs.read(name), shape: info.shape }
+  if (info.dtype === 'U8') {
+    const levels = (data: HostTensor['data']) => Float32Array.from(data as ArrayLike<number>, (level) => level / 255)
+    const picture = { data: levels(got.data), shape: got.shape }
+    return compare(name, picture, { data: levels(want.data), shape: want.shape }, { atol: 1.001 / 255, rtol: 0 })
+  }
   const whole = info.dtype.startsWith('I') || info.dtype === 'BOOL'
-  const exact = whole ? { atol: 0, rtol: 0 } : tolerance
-  return compare(name, got, { data: golden.outputs.read(name), shape: info.shape }, exact)
+  return compare(name, got, want, whole ? { atol: 0, rtol: 0 } : tolerance)
 }
 
 /** Check those of `values` that the case has an expected output for. */

@@ -4,6 +4,7 @@ import { attentionMaps, ipAdapter } from './attention.ts'
 import { type Device, NotUnderstood, openCase, type Runner } from './case.ts'
 import { clipText, clipVision } from './clip.ts'
 import type { Tolerance } from './compare.ts'
+import { endToEnd } from './e2e.ts'
 import { preprocess } from './preprocess.ts'
 import { scheduler } from './scheduler.ts'
 import { tokenizer } from './tokenizer.ts'
@@ -20,6 +21,7 @@ const runners: Readonly<Record<string, Runner>> = {
   tokenizer,
   scheduler,
   preprocess,
+  e2e: endToEnd,
 }
 
 export interface CaseResult {
