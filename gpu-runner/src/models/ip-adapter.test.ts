@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { input } from '../graph/value.ts'
+import { viewOf, WeightError } from '../nn/weights.ts'
+import { openSession } from '../runtime/session.ts'
+import { adapterConfig, crossAttentionLayers, downsampledMasks, imageTokens } from './ip-adapter.ts'
+import { parseUNetConfig } from './unet-config.ts'
+
+const none = viewOf({
+  has: () => false,
+  get: (name) => {
+    throw new WeightError(name, 'not here')
+  },
+})
+
+test('adapterConfig reads the kind from the tensors, and refuses files of another layout by name', () => {
+  const shapes = (entries: Record<string, number[]>) =>
+    new Map(Object.entries(entries).map(([name, shape]) => [`image_proj.${name}`, { shape }]))
+  const base = adapterConfig(shapes({ 'norm.weight': [32], 'proj.weight': [128, 24] }))
+  assert.deepEqual([base.kind, base.tokens, base.width], ['base', 4, 32])
+  assert.throws(() => adapterConfig(shapes({ 'proj.0.weight': [8, 8] })), /image_proj\.norm\.weight: is missing/)
+  assert.throws(() => imageTokens(input('x', [1, 2, 3, 4]), none, base), /a 'base' adapter takes 3 dimensions/)
+})
+
+test('layers are numbered down, up, middle', () => {
+  const config = parseUNetConfig({
+    block_out_channels: [8, 8],
+    down_block_types: ['DownBlock2D', 'CrossAttnDownBlock2D'],
+    up_block_types: ['CrossAttnUpBlock2D', 'UpBlock2D'],
+    layers_per_block: 1,
+    transformer_layers_per_block: [1, 2],
+  })
+  const layer = (block: string, j: number, k: number) => `${block}.attentions.${j}.transformer_blocks.${k}.attn2`
+  assert.deepEqual(crossAttentionLayers(config), [
+    layer('down_blocks.1', 0, 0),
+    layer('down_blocks.1', 0, 1),
+    layer('up_blocks.0', 0, 0),
+    layer('up_blocks.0', 0, 1),
+    layer('up_blocks.0', 1, 0),
+    layer('up_blocks.0', 1, 1),
+    layer('mid_block', 0, 0),
+    layer('mid_block', 0, 1),
+  ])
+})
+
+test('a mask keeps its halves when it shrinks, and is padded where its proportions do not fill the layer', async () => {
+  const masks = input('masks', [1, 1, 8, 16])
+  const session = await openSession({ even: downsampledMasks(masks, 8), odd: downsampledMasks(masks, 7) })
+  const data = Float32Array.from({ length: 128 }, (_, i) => (i % 16 < 8 ? 1 : 0))
+  const { even, odd } = await session.run({ masks: { data, shape: [1, 1, 8, 16] } })
+  await session.close()
+  const near = (values: ArrayLike<unknown>) => Array.from(values, (value) => Math.round(Number(value)))
+  assert.deepEqual(near(even!.data), [1, 1, 0, 0, 1, 1, 0, 0])
+  assert.deepEqual(odd!.shape, [1, 1, 7])
+})
