@@ -25,6 +25,11 @@ export const AutoencoderConfig = z
     mid_block_add_attention: z.boolean().default(true),
     use_quant_conv: z.boolean().default(true),
     use_post_quant_conv: z.boolean().default(true),
+    act_fn: z.literal(['silu', 'swish']).nullish(),
+    down_block_types: z.array(z.literal('DownEncoderBlock2D')).nullish(),
+    up_block_types: z.array(z.literal('UpDecoderBlock2D')).nullish(),
+    latents_mean: z.null().optional(),
+    latents_std: z.null().optional(),
   })
   .transform((c) => ({
     inChannels: c.in_channels,

@@ -3,6 +3,9 @@ import { z } from 'zod'
 
 const perLevel = z.union([z.int(), z.array(z.int())])
 
+/** A feature that would change the computation, and is not supported, must be absent or at its default. */
+const only = <T extends z.core.util.Literal>(...values: T[]) => z.literal(values).nullish()
+
 const UNetJson = z.object({
   _class_name: z.literal('UNet2DConditionModel').default('UNet2DConditionModel'),
   in_channels: z.int().default(4),
@@ -29,6 +32,30 @@ const UNetJson = z.object({
   addition_embed_type: z.literal('text_time').nullish(),
   addition_time_embed_dim: z.int().nullish(),
   projection_class_embeddings_input_dim: z.int().nullish(),
+  act_fn: only('silu', 'swish'),
+  center_input_sample: only(false),
+  downsample_padding: only(1),
+  mid_block_scale_factor: only(1),
+  only_cross_attention: only(false),
+  mid_block_only_cross_attention: only(false),
+  dual_cross_attention: only(false),
+  reverse_transformer_layers_per_block: z.null().optional(),
+  class_embed_type: z.null().optional(),
+  num_class_embeds: z.null().optional(),
+  encoder_hid_dim: z.null().optional(),
+  encoder_hid_dim_type: z.null().optional(),
+  resnet_time_scale_shift: only('default'),
+  resnet_skip_time_act: only(false),
+  resnet_out_scale_factor: only(1),
+  time_embedding_type: only('positional'),
+  time_embedding_dim: z.null().optional(),
+  time_embedding_act_fn: z.null().optional(),
+  timestep_post_act: z.null().optional(),
+  time_cond_proj_dim: z.null().optional(),
+  conv_in_kernel: only(3),
+  conv_out_kernel: only(3),
+  attention_type: only('default'),
+  cross_attention_norm: z.null().optional(),
 })
 
 export interface UNetConfig {

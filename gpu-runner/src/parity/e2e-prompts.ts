@@ -62,7 +62,7 @@ export async function promptsOf(folder: string, run: E2eRun, device: Device): Pr
   if (own.pooled) outputs.pooled_prompt_embeds = own.pooled
   const encoded = [own]
   if (guided) {
-    const index = z.looseObject({ force_zeros_for_empty_prompt: z.boolean().default(false) })
+    const index = z.looseObject({ force_zeros_for_empty_prompt: z.boolean().default(true) })
     const { force_zeros_for_empty_prompt: force } = index.parse(readJson(join(folder, 'model_index.json')))
     // Only the prompts themselves skip layers.
     const against =

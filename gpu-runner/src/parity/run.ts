@@ -62,7 +62,7 @@ export async function runCase(folder: string, device: Device): Promise<CaseResul
     if (count === 0) throw new NotUnderstood('it expects no output')
   } catch (error) {
     if (verdict === 'pass') verdict = 'not understood'
-    notes.push(error instanceof Error ? error.message : String(error))
+    notes.push((error instanceof Error ? error.message : String(error)).replace(/\s+/g, ' ').trim())
   }
   return { name, maxAbs, maxRel, tolerance, verdict, notes }
 }
