@@ -89,8 +89,9 @@ export function check(golden: GoldenCase, name: string, got: HostTensor, toleran
     const picture = { data: levels(got.data), shape: got.shape }
     return compare(name, picture, { data: levels(want.data), shape: want.shape }, { atol: 1.001 / 255, rtol: 0 })
   }
-  const whole = info.dtype.startsWith('I') || info.dtype === 'BOOL'
-  return compare(name, got, want, whole ? { atol: 0, rtol: 0 } : tolerance)
+  if (info.dtype.startsWith('I') || info.dtype === 'BOOL') return compare(name, got, want, { atol: 0, rtol: 0 })
+  // A tolerance for latents would let whole timesteps pass.
+  return compare(name, got, want, name.endsWith('timesteps') ? { atol: 1e-3, rtol: 0 } : tolerance)
 }
 
 /** Check those of `values` that the case has an expected output for. */

@@ -35,11 +35,8 @@ export async function* scheduler(golden: GoldenCase): AsyncGenerator<Check> {
     const size = inputOf(golden, 'initial_noise').data.length
     const { atol, rtol } = golden.tolerance
     const last = key.split('.').at(-1)!
-    const tolerance = last.endsWith('timesteps')
-      ? { atol: 1e-3, rtol: 0 }
-      : info.shape.length > 1
-        ? { atol, rtol, block: size }
-        : { atol, rtol: last === 'sigmas' ? 1e-5 : rtol }
+    const tolerance =
+      info.shape.length > 1 ? { atol, rtol, block: size } : { atol, rtol: last === 'sigmas' ? 1e-5 : rtol }
     return check(golden, key, { data: values, shape: fitted(info.shape, values.length) }, tolerance)
   }
 }
