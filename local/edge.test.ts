@@ -22,8 +22,11 @@ const body = JSON.stringify({ frames: [{ prompt: 'one' }] })
 const script = fileURLToPath(new URL('../test/edge-process.ts', import.meta.url))
 
 async function start(dataDir: string, port = '0'): Promise<{ url: string; process: ChildProcess }> {
-  const child = spawn(process.execPath, [script, port, dataDir, key], { stdio: ['ignore', 'pipe', 'inherit'] })
-  const [line] = await once(child.stdout, 'data')
+  const settings = JSON.stringify({ ...env, apiKey: key })
+  const child = spawn(process.execPath, [script, port, dataDir, settings], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const died = once(child, 'exit').then(([code]) => Promise.reject(new Error(`the edge exited with code ${code}`)))
+  const [line] = await Promise.race([once(child.stdout, 'data'), died])
+  died.catch(() => {})
   return { url: String(line).trim(), process: child }
 }
 
