@@ -1,6 +1,8 @@
 /** Sheets of what the denoiser draws so far: frames of unseen combinations above, its own pictures of their captions below. */
 import { join } from 'node:path'
 import { gaussian } from '../diffusion/noise.ts'
+import { guide, sample } from '../diffusion/sample.ts'
+import { createSchedule } from '../diffusion/schedulers/index.ts'
 import { div } from '../graph/arithmetic.ts'
 import { input, scalar } from '../graph/value.ts'
 import type { Tokenizer } from '../io/tokenizer.ts'
@@ -14,6 +16,7 @@ import { captionFrame } from '../storydb/caption.ts'
 import { randomFrames } from '../storydb/frames.ts'
 import { renderFrame } from '../storydb/render.ts'
 import { captionTokens, tokenise } from './captions.ts'
+import { scheduler } from './export.ts'
 import { type PoolRecipe, pictureBatch } from './latent-pool.ts'
 import { ParameterSet } from './parameters.ts'
 import { writeSheet } from './pictures.ts'
@@ -32,18 +35,17 @@ export interface PreviewOptions extends PoolRecipe {
 const count = 8
 const steps = 20
 const guidance = 3
-const shift = 2
 
-/** A function that draws the sheet with a trainer's averaged parameters: Euler steps with guidance. */
+/** A function that draws the sheet with a trainer's averaged parameters, sampled as the exported model samples. */
 export async function openPreview(options: PreviewOptions): Promise<(trainer: Trainer, path: string) => Promise<void>> {
   const { folder, unetConfig, textConfig, vaeConfig, tokenizer, size, levels, seed } = options
   const side = size / vaeConfig.factor
   const parameters = new ParameterSet()
   const ids = input('ids', ['batch', captionTokens], 'int64')
-  const sample = input('sample', ['batch', vaeConfig.latentChannels, side, side])
+  const latents = input('sample', ['batch', vaeConfig.latentChannels, side, side])
   const context = input('context', ['batch', captionTokens, textConfig.width])
   const text = await openSession({ context: clipText(ids, parameters.weights('text_encoder.'), textConfig).last })
-  const inputs = { sample, timestep: input('timestep', ['batch']), context }
+  const inputs = { sample: latents, timestep: input('timestep', ['batch']), context }
   const denoiser = await openSession({ velocity: unet(inputs, parameters.weights('unet.'), unetConfig) })
   const frames = Array.from(
     { length: 2 * count },
@@ -58,24 +60,24 @@ export async function openPreview(options: PreviewOptions): Promise<(trainer: Tr
 
   return async (trainer, path) => {
     const feeds = trainer.averagedTensors()
-    const contexts = (await text.run({ ...feeds, ids: idBatch([...captions, ...captions.map(() => empty)]) })).context!
+    const contexts = (await text.run({ ...feeds, ids: idBatch([...captions.map(() => empty), ...captions]) })).context!
     const n = captions.length
     const shape = [n, vaeConfig.latentChannels, side, side]
-    const x = gaussian(
+    const noise = gaussian(
       { seed, story: 'preview', frame: '0', stream: 0 },
       shape.reduce((a, b) => a * b, 1),
     )
-    for (let i = 0; i < steps; i++) {
-      const [sigma, next] = [i, i + 1].map((k) => shifted(1 - k / steps)) as [number, number]
-      const both = { data: Float32Array.from([...x, ...x]), shape: [2 * n, ...shape.slice(1)] }
-      const timestep = { data: new Float32Array(2 * n).fill(1000 * sigma), shape: [2 * n] }
-      const velocity = (await denoiser.run({ ...feeds, sample: both, timestep, context: contexts })).velocity!
+    const denoise = async (both: Float32Array, time: number) => {
+      const pair = { data: both, shape: [2 * n, ...shape.slice(1)] }
+      const timestep = { data: new Float32Array(2 * n).fill(time), shape: [2 * n] }
+      return (await denoiser.run({ ...feeds, sample: pair, timestep, context: contexts })).velocity!
         .data as Float32Array
-      for (let j = 0; j < x.length; j++) {
-        const free = velocity[x.length + j]!
-        x[j]! += (next - sigma) * (free + guidance * (velocity[j]! - free))
-      }
     }
+    let x: Float32Array = noise
+    const guided = async (one: Float32Array, timestep: number) =>
+      guide(await denoise(Float32Array.from([...one, ...one]), timestep), guidance)
+    for await (const step of sample({ schedule: createSchedule(scheduler, { steps }), denoise: guided, noise }))
+      x = step.x
     // The decoder is opened anew each time: it may have been trained further meanwhile.
     const vae = join(folder, 'vae')
     const latent = div(input('latent', ['batch', ...shape.slice(1)]), scalar(vaeConfig.scalingFactor))
@@ -90,8 +92,4 @@ export async function openPreview(options: PreviewOptions): Promise<(trainer: Tr
     }
     await writeSheet(path, [half(truth, 0), half(drawn, 0), half(truth, 1), half(drawn, 1)])
   }
-}
-
-function shifted(sigma: number): number {
-  return (shift * sigma) / (1 + (shift - 1) * sigma)
 }

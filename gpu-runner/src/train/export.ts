@@ -6,7 +6,7 @@ import { modelCard } from './model-card.ts'
 const parts = ['vae', 'unet', 'text_encoder', 'tokenizer']
 
 /** Rectified flow, as the denoiser was trained; the shift spends more of the steps on layout than on texture. */
-const scheduler = {
+export const scheduler = {
   _class_name: 'FlowMatchEulerDiscreteScheduler',
   num_train_timesteps: 1000,
   shift: 2,
