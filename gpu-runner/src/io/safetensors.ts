@@ -92,8 +92,11 @@ export function openCheckpoint(folder: string, base: string): Checkpoint {
 export interface NewTensor {
   readonly dtype: SafetensorsDtype
   readonly shape: readonly number[]
-  /** Float32Array is rounded to F16 and BF16; anything else is stored as it is, so its bytes must be `dtype`'s. */
-  readonly data: ArrayBufferView
+  /**
+   * Float32Array is rounded to F16 and BF16; anything else is stored as it is, so its bytes must be `dtype`'s. What is
+   * too large for memory comes in chunks of bytes.
+   */
+  readonly data: ArrayBufferView | Iterable<Uint8Array>
 }
 
 /**
@@ -114,7 +117,7 @@ export function writeSafetensors(
   let end = 0
   for (const [name, { dtype, shape, data }] of ordered) {
     const length = elements(shape) * sizes[dtype]
-    const given = rounds(dtype, data) ? data.length * sizes[dtype] : data.byteLength
+    const given = !ArrayBuffer.isView(data) ? length : rounds(dtype, data) ? data.length * sizes[dtype] : data.byteLength
     if (given !== length)
       throw new SafetensorsError(path, name, `${dtype} [${shape}] takes ${length} bytes, not ${given}`)
     header.push([name, { dtype, shape, data_offsets: [end, (end += length)] }])
@@ -129,7 +132,14 @@ export function writeSafetensors(
   try {
     try {
       writeAll(file, head)
-      for (const [, { dtype, data }] of ordered) writeAll(file, stored(dtype, data))
+      for (const [name, { dtype, shape, data }] of ordered) {
+        let left = elements(shape) * sizes[dtype]
+        for (const chunk of ArrayBuffer.isView(data) ? [stored(dtype, data)] : data) {
+          writeAll(file, chunk)
+          left -= chunk.length
+        }
+        if (left !== 0) throw new SafetensorsError(path, name, `its chunks are ${-left} bytes too many`)
+      }
       fsyncSync(file)
     } finally {
       closeSync(file)

@@ -1,0 +1,119 @@
+/** `npm run checkpoint:random`: a checkpoint of full size and random weights, to measure the engine with. */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { gaussian } from '../diffusion/noise.ts'
+import { input, type Value } from '../graph/value.ts'
+import { writeSafetensors } from '../io/safetensors.ts'
+import { AutoencoderConfig, decode, encode } from '../models/autoencoder-kl.ts'
+import { ClipTextConfig, clipText, pooledText, projectedText } from '../models/clip-text.ts'
+import { type PublishedModel, publishedModels } from '../models/published.ts'
+import { randomTensors, wantedTensors } from '../models/random-weights.ts'
+import { unet } from '../models/unet.ts'
+import { parseUNetConfig } from '../models/unet-config.ts'
+import type { Weights } from '../nn/weights.ts'
+import { progressBar } from './progress.ts'
+
+const usage = `usage: npm run checkpoint:random -- --like ${Object.keys(publishedModels).join('|')} --out <folder> [--dtype f16|f32] [--seed N]
+
+Writes a folder in diffusers layout. Its pictures are noise; its sizes, and so its speed, are those of the real one.`
+
+const { like, out, dtype, seed } = readOptions()
+const model = publishedModels[like]
+const parts = [...modelParts(model)]
+const show = progressBar(`${like} ${dtype}`, parts.length)
+for (const [i, { folder, base, config, build }] of parts.entries()) {
+  const path = join(out, folder)
+  writeJson(path, 'config.json', config)
+  const normals = gaussian({ seed, story: '', frame: folder, stream: 0 }, 99_991)
+  let at = 0
+  const tensors = randomTensors(wantedTensors(build), dtype === 'f16' ? 'F16' : 'F32', () => normals[at++]!)
+  writeSafetensors(join(path, `${base}.safetensors`), tensors)
+  show(i + 1, folder)
+}
+writeJson(out, 'model_index.json', model.index)
+writeJson(join(out, 'scheduler'), 'scheduler_config.json', model.scheduler)
+for (const i of model.textEncoders.keys()) writeTokenizer(join(out, i === 0 ? 'tokenizer' : `tokenizer_${i + 1}`))
+
+interface ModelPart {
+  folder: string
+  base: string
+  config: Readonly<Record<string, unknown>>
+  build: (weights: Weights) => unknown
+}
+
+function* modelParts(of: PublishedModel): Generator<ModelPart> {
+  const config = parseUNetConfig(of.unet)
+  const pooled = Number(of.unet.projection_class_embeddings_input_dim ?? 0) - 6 * (config.additionTimeEmbedDim ?? 0)
+  const inputs = {
+    sample: input('sample', ['batch', config.inChannels, 'height', 'width']),
+    timestep: input('timestep', ['batch']),
+    context: input('context', ['batch', 77, config.contextWidth]),
+    ...(pooled > 0 && { textEmbeds: input('textEmbeds', ['batch', pooled]), timeIds: input('timeIds', ['batch', 6]) }),
+  }
+  const base = 'diffusion_pytorch_model'
+  yield { folder: 'unet', base, config: of.unet, build: (w) => unet(inputs, w, config) }
+  const vae = AutoencoderConfig.parse(of.vae)
+  const autoencoder = (w: Weights): Value[] => [
+    encode(input('image', ['batch', 3, 'height', 'width']), w, vae),
+    decode(input('latent', ['batch', vae.latentChannels, 'h', 'w']), w, vae),
+  ]
+  yield { folder: 'vae', base, config: of.vae, build: autoencoder }
+  for (const { folder, config: json } of of.textEncoders) {
+    const text = ClipTextConfig.parse(json)
+    const ids = input('ids', ['batch', text.positions], 'int64')
+    const build = (w: Weights) => {
+      const { last } = clipText(ids, w, text)
+      if (of.textEncoders.length > 1 && folder !== 'text_encoder') projectedText(pooledText(ids, last, text), w, text)
+    }
+    yield { folder, base: 'model', config: json, build }
+  }
+}
+
+/** A vocabulary of single bytes, filled up to CLIP's size so that the ids of its special tokens are CLIP's. */
+function writeTokenizer(folder: string): void {
+  const bytes = [...range(33, 127), ...range(161, 173), ...range(174, 256), ...range(256, 324)]
+  const letters = bytes.map((code) => String.fromCodePoint(code))
+  const tokens = [...letters, ...letters.map((letter) => `${letter}</w>`)]
+  while (tokens.length < 49_406) tokens.push(`<unused-${tokens.length}>`)
+  const all = [...tokens, '<|startoftext|>', '<|endoftext|>']
+  writeJson(folder, 'vocab.json', Object.fromEntries(all.map((token, id) => [token, id])))
+  writeFileSync(join(folder, 'merges.txt'), '#version: 0.2\n')
+  writeJson(folder, 'tokenizer_config.json', { tokenizer_class: 'CLIPTokenizer', model_max_length: 77 })
+}
+
+function range(from: number, to: number): number[] {
+  return Array.from({ length: to - from }, (_, i) => from + i)
+}
+
+function writeJson(folder: string, name: string, value: unknown): void {
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(join(folder, name), `${JSON.stringify(value, null, 2)}\n`)
+}
+
+function readOptions() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        like: { type: 'string', default: '' },
+        out: { type: 'string', default: '' },
+        dtype: { type: 'string', default: 'f16' },
+        seed: { type: 'string', default: '1' },
+      },
+    })
+    const { like: name, out: folder, dtype: type } = values
+    if (name !== 'sd15' && name !== 'sd2' && name !== 'sdxl') return fail(`--like must be sd15, sd2 or sdxl, not '${name}'`)
+    if (type !== 'f16' && type !== 'f32') return fail(`--dtype must be f16 or f32, not '${type}'`)
+    if (!folder) return fail('--out <folder> is missing')
+    const number = Number(values.seed)
+    if (!Number.isSafeInteger(number) || number < 0) return fail(`--seed must be a whole number, not '${values.seed}'`)
+    return { like: name, out: folder, dtype: type, seed: number } as const
+  } catch (error) {
+    return fail(error instanceof Error ? error.message : String(error))
+  }
+}
+
+function fail(message: string): never {
+  process.stderr.write(`checkpoint:random: ${message}\n${usage}\n`)
+  process.exit(2)
+}

@@ -1,0 +1,54 @@
+/** What a model would read from a checkpoint, and random numbers of those shapes: full-size files without a download. */
+import type { NewTensor } from '../io/safetensors.ts'
+import { toHalf } from '../io/half.ts'
+import { input } from '../graph/value.ts'
+import { type Init, viewOf, type Weights } from '../nn/weights.ts'
+
+export interface WantedTensor {
+  readonly shape: readonly number[]
+  readonly init: Init
+}
+
+/** Every tensor that `build` asks its weights for, by name. */
+export function wantedTensors(build: (weights: Weights) => unknown): Map<string, WantedTensor> {
+  const wanted = new Map<string, WantedTensor>()
+  build(
+    viewOf({
+      has: () => false,
+      get(name, shape, init) {
+        wanted.set(name, { shape, init })
+        return input(name, shape)
+      },
+    }),
+  )
+  return wanted
+}
+
+/** Random values come round after so many: a prime, so that rows of matrices differ. */
+const period = 99_991
+
+/** Values of deviation 1/√(3·fan-in), which keep activations near their size; ones and zeros where layers begin so. */
+export function randomTensors(
+  wanted: ReadonlyMap<string, WantedTensor>,
+  dtype: 'F16' | 'F32',
+  normal: () => number,
+): Record<string, NewTensor> {
+  const unit = Float32Array.from({ length: period }, normal)
+  const tensors: Record<string, NewTensor> = {}
+  for (const [name, { shape, init }] of wanted) {
+    const fanIn = shape.slice(1).reduce((a, b) => a * b, 1)
+    const deviation = init === 'fan-in' || shape.length > 1 ? 1 / Math.sqrt(3 * fanIn) : init === 'embedding' ? 0.02 : 0
+    const values = unit.map((value) => (init === 'ones' ? 1 : value * deviation))
+    const count = shape.reduce((a, b) => a * b, 1)
+    tensors[name] = { dtype, shape, data: repeated(dtype === 'F16' ? toHalf(values) : values, count) }
+  }
+  return tensors
+}
+
+/** `count` elements of `values` over and over, in chunks of bytes. */
+function* repeated(values: Uint16Array | Float32Array, count: number): Generator<Uint8Array> {
+  for (let left = count; left > 0; left -= values.length) {
+    const part = values.subarray(0, Math.min(left, values.length))
+    yield new Uint8Array(part.buffer, part.byteOffset, part.byteLength)
+  }
+}
