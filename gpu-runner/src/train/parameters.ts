@@ -33,7 +33,7 @@ export class ParameterSet {
   }
 }
 
-/** The numbers of a set of parameters: one buffer, and a view of it for each name. */
+/** The numbers of a set of parameters: one buffer, shared so that threads can work on it, and a view of it for each name. */
 export interface ParameterData {
   readonly flat: Float32Array
   readonly tensors: Readonly<Record<string, HostTensor & { data: Float32Array }>>
@@ -41,7 +41,7 @@ export interface ParameterData {
 
 export function allocate(parameters: readonly Parameter[]): ParameterData {
   const sizes = parameters.map(({ shape }) => shape.reduce((a, b) => a * b, 1))
-  const flat = new Float32Array(sizes.reduce((a, b) => a + b, 0))
+  const flat = new Float32Array(new SharedArrayBuffer(4 * sizes.reduce((a, b) => a + b, 0)))
   let at = 0
   const tensors: Record<string, HostTensor & { data: Float32Array }> = {}
   for (const [i, { name, shape }] of parameters.entries()) {

@@ -6,6 +6,7 @@ import { countFlops } from '../graph/flops.ts'
 import type { Value } from '../graph/value.ts'
 import { type HostTensor, openSession, type Session } from '../runtime/session.ts'
 import { type AdamOptions, type AdamState, adamState, adamStep } from './adamw.ts'
+import { openAdamHelper } from './adamw-helper.ts'
 import { hasState, loadState, saveState } from './checkpoint.ts'
 import { allocate, initialise, type Parameter, type ParameterData, type ParameterSet } from './parameters.ts'
 import { randomAt } from './random.ts'
@@ -44,6 +45,7 @@ export class Trainer {
   readonly flops: number
   readonly #state: AdamState
   readonly #session: Session
+  readonly #helper: ReturnType<typeof openAdamHelper> | undefined
   readonly #options: TrainerOptions
 
   static async open(options: TrainerOptions): Promise<Trainer> {
@@ -79,6 +81,8 @@ export class Trainer {
     }
     this.#state = adamState(this.data)
     if (options.resume && hasState(options.folder)) loadState(options.folder, parameters, this.data, this.#state)
+    if (this.data.flat.length > worthwhile)
+      this.#helper = openAdamHelper({ p: this.data.flat, ...this.#state }, parameters.length)
   }
 
   /** Steps taken so far, in this run and those it resumes. */
@@ -107,7 +111,15 @@ export class Trainer {
     const { rate, adam } = this.#options
     const results = await this.#session.run({ ...this.data.tensors, ...feeds })
     const gradient = (name: string) => results[gradientName(name)]!.data as Float32Array
-    const gradientNorm = adamStep(this.parameters, this.data, this.#state, gradient, rate(this.step), adam)
+    const gradientNorm = adamStep(
+      this.parameters,
+      this.data,
+      this.#state,
+      gradient,
+      rate(this.step),
+      adam,
+      this.#helper,
+    )
     const outputs = Object.fromEntries(Object.keys(this.#options.outputs ?? {}).map((name) => [name, results[name]!]))
     return { step: this.step, loss: Number(results.loss!.data[0]), gradientNorm, outputs }
   }
@@ -121,10 +133,14 @@ export class Trainer {
     appendFileSync(join(this.#options.folder, 'log.jsonl'), `${JSON.stringify(figures)}\n`)
   }
 
-  close(): Promise<void> {
-    return this.#session.close()
+  async close(): Promise<void> {
+    await this.#helper?.close()
+    await this.#session.close()
   }
 }
+
+/** Parameters beyond which a second thread for the optimiser pays. */
+const worthwhile = 1 << 20
 
 const gradientName = (parameter: string) => `d ${parameter}`
 
