@@ -102,7 +102,8 @@ function readOptions() {
       },
     })
     const { like: name, out: folder, dtype: type } = values
-    if (name !== 'sd15' && name !== 'sd2' && name !== 'sdxl') return fail(`--like must be sd15, sd2 or sdxl, not '${name}'`)
+    if (name !== 'sd15' && name !== 'sd2' && name !== 'sdxl')
+      return fail(`--like must be sd15, sd2 or sdxl, not '${name}'`)
     if (type !== 'f16' && type !== 'f32') return fail(`--dtype must be f16 or f32, not '${type}'`)
     if (!folder) return fail('--out <folder> is missing')
     const number = Number(values.seed)

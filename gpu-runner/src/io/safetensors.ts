@@ -117,7 +117,11 @@ export function writeSafetensors(
   let end = 0
   for (const [name, { dtype, shape, data }] of ordered) {
     const length = elements(shape) * sizes[dtype]
-    const given = !ArrayBuffer.isView(data) ? length : rounds(dtype, data) ? data.length * sizes[dtype] : data.byteLength
+    const given = !ArrayBuffer.isView(data)
+      ? length
+      : rounds(dtype, data)
+        ? data.length * sizes[dtype]
+        : data.byteLength
     if (given !== length)
       throw new SafetensorsError(path, name, `${dtype} [${shape}] takes ${length} bytes, not ${given}`)
     header.push([name, { dtype, shape, data_offsets: [end, (end += length)] }])

@@ -1,7 +1,8 @@
 /** What a model would read from a checkpoint, and random numbers of those shapes: full-size files without a download. */
-import type { NewTensor } from '../io/safetensors.ts'
-import { toHalf } from '../io/half.ts'
+
 import { input } from '../graph/value.ts'
+import { toHalf } from '../io/half.ts'
+import type { NewTensor } from '../io/safetensors.ts'
 import { type Init, viewOf, type Weights } from '../nn/weights.ts'
 
 export interface WantedTensor {
