@@ -1,0 +1,115 @@
+/**
+ * `npm run bench:engine`: how fast a checkpoint in diffusers layout opens and samples, as JSON. A step is one call of the
+ * UNet for all frames with classifier-free guidance; its arithmetic is set against matrix products timed in the same run.
+ */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { progressBar } from '../gpu-runner/src/cli/progress.ts'
+import { countFlops } from '../gpu-runner/src/graph/flops.ts'
+import { input } from '../gpu-runner/src/graph/value.ts'
+import { unet } from '../gpu-runner/src/models/unet.ts'
+import { parseUNetConfig } from '../gpu-runner/src/models/unet-config.ts'
+import { viewOf } from '../gpu-runner/src/nn/weights.ts'
+import { encodeConditioning, promptIds } from '../gpu-runner/src/pipeline/conditioning.ts'
+import { openPipeline } from '../gpu-runner/src/pipeline/open.ts'
+import { withHugePages } from '../gpu-runner/src/runtime/huge-pages.ts'
+import { matmulPeak } from '../gpu-runner/src/runtime/peak.ts'
+import type { SessionOptions } from '../gpu-runner/src/runtime/session.ts'
+
+withHugePages()
+const { checkpoint, device, frames, steps, width, height } = readOptions()
+const show = progressBar('bench:engine', steps + 2)
+const written = process.resourceUsage().fsWrite
+const from = performance.now()
+const pipeline = await openPipeline(checkpoint, { device })
+const compileSeconds = (performance.now() - from) / 1000
+show(1, 'open')
+
+const { denoiser, text } = pipeline
+const factor = 2 ** (JSON.parse(readFileSync(join(checkpoint, 'vae', 'config.json'), 'utf8')).block_out_channels.length - 1)
+const grid = { width: width / factor, height: height / factor }
+const prompts = Array.from({ length: frames }, (_, i) => promptIds(`a fox walks through scene ${i}`, text))
+const conditioning = await encodeConditioning(pipeline, { prompts, negatives: null, size: [height, width] })
+const latent = Float32Array.from({ length: denoiser.config.inChannels * grid.width * grid.height }, (_, i) => Math.sin(i))
+const rows = [...conditioning.unconditional!, ...conditioning.conditional].map((row) => ({ ...row, latent }))
+const seconds: number[] = []
+let firstStepSeconds = 0
+for (let step = 0; step <= steps; step++) {
+  const begun = performance.now()
+  await denoiser.run({ rows, grid, timestep: 999 - step })
+  if (step === 0) firstStepSeconds = performance.now() / 1000
+  else seconds.push((performance.now() - begun) / 1000)
+  show(step + 2, step === 0 ? 'first step' : `${seconds.at(-1)!.toFixed(2)} s a step`)
+}
+const peakRssBytes = process.resourceUsage().maxRSS * 1024
+const bytesWritten = (process.resourceUsage().fsWrite - written) * 512
+await pipeline.release()
+const matmulPeakGflops = await matmulPeak()
+const stepSeconds = seconds.toSorted((a, b) => a - b)[seconds.length >> 1]!
+const flops = stepFlops()
+const gflops = flops / stepSeconds / 1e9
+console.log(
+  JSON.stringify(
+    {
+      checkpoint: pipeline.name,
+      kind: pipeline.kind,
+      device,
+      width,
+      height,
+      frames,
+      rows: rows.length,
+      steps,
+      compileSeconds,
+      firstStepSeconds,
+      stepSeconds,
+      firstStepBeyondOneStepSeconds: firstStepSeconds - stepSeconds,
+      gflopPerStep: flops / 1e9,
+      gflops,
+      matmulPeakGflops,
+      shareOfMatmulPeak: gflops / matmulPeakGflops,
+      peakRssBytes,
+      bytesWritten,
+    },
+    null,
+    2,
+  ),
+)
+
+/** Floating-point operations of a plain call of the UNet for all rows. */
+function stepFlops(): number {
+  const config = parseUNetConfig(JSON.parse(readFileSync(join(checkpoint, 'unet', 'config.json'), 'utf8')))
+  const n = rows.length
+  const inputs = {
+    sample: input('sample', [n, config.inChannels, grid.height, grid.width]),
+    timestep: input('timestep', [n]),
+    context: input('context', [n, text.length, text.width]),
+    ...(pipeline.takesSizes && {
+      textEmbeds: input('textEmbeds', [n, text.pooledWidth]),
+      timeIds: input('timeIds', [n, 6]),
+    }),
+  }
+  return countFlops([unet(inputs, viewOf({ has: () => false, get: (name, shape) => input(name, shape) }), config)])
+}
+
+function readOptions() {
+  const { values } = parseArgs({
+    options: {
+      checkpoint: { type: 'string', default: '' },
+      size: { type: 'string', default: '512x512' },
+      frames: { type: 'string', default: '1' },
+      steps: { type: 'string', default: '5' },
+      device: { type: 'string', default: 'cpu' },
+    },
+  })
+  const size = /^(\d+)x(\d+)$/.exec(values.size)
+  const [count, number] = [Number(values.frames), Number(values.steps)]
+  if (!values.checkpoint || !size || !(count >= 1) || !(number >= 1)) {
+    process.stderr.write(
+      'usage: npm run bench:engine -- --checkpoint <folder> [--size 512x512] [--frames N] [--steps N] [--device cpu|webgpu|cuda]\n',
+    )
+    process.exit(2)
+  }
+  const device = values.device as NonNullable<SessionOptions['device']>
+  return { checkpoint: values.checkpoint, device, frames: count, steps: number, width: Number(size[1]), height: Number(size[2]) }
+}
