@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -12,9 +13,10 @@ async function folder(t: TestContext): Promise<string> {
   return path
 }
 
-/** A file of `header` (as JSON, or a text as it is) and `bytes` bytes of zeros. */
+/** A file of `header` (as JSON, or a text or bytes as they are) and `bytes` bytes of zeros. */
 function handmade(path: string, header: unknown, bytes: number): string {
-  const json = Buffer.from(typeof header === 'string' ? header : JSON.stringify(header))
+  const raw = typeof header === 'string' || Buffer.isBuffer(header)
+  const json = Buffer.from(raw ? header : JSON.stringify(header))
   const length = Buffer.alloc(8)
   length.writeBigUInt64LE(BigInt(json.length))
   writeFileSync(path, Buffer.concat([length, json, Buffer.alloc(bytes)]))
@@ -79,12 +81,31 @@ test('shards are one checkpoint', async (t) => {
   index({ 'a.weight': second })
   assert.throws(() => openCheckpoint(path, 'm'), /index\.json: tensor 'a\.weight': m-00002.* does not hold it/)
   index({ 'a.weight': '../m-00001-of-00002.safetensors' })
-  assert.throws(() => openCheckpoint(path, 'm'), /is no file name/)
+  assert.throws(() => openCheckpoint(path, 'm'), /'\.\.\/m-00001-of-00002\.safetensors' is no file name/)
+  for (const name of ['..', '', 'a\0b', '/etc/passwd']) {
+    index({ 'a.weight': name })
+    assert.throws(() => openCheckpoint(path, 'm'), /tensor 'a\.weight': '.*' is no file name of a shard/)
+  }
+  index({ 'a.weight': first, 'c.weight': 'm-00003-of-00003.safetensors' })
+  assert.throws(() => openCheckpoint(path, 'm'), /m-00003-of-00003\.safetensors: cannot be opened: ENOENT/)
   assert.throws(() => openCheckpoint(path, 'absent'), /ENOENT.*absent\.safetensors/)
+})
+
+test('what is no file is not waited for', { timeout: 5000 }, async (t) => {
+  const path = await folder(t)
+  mkdirSync(join(path, 'a.safetensors'))
+  execFileSync('mkfifo', [join(path, 'b.safetensors')])
+  for (const base of ['a', 'b', 'a\0']) {
+    assert.throws(
+      () => openCheckpoint(path, base),
+      (error) => error instanceof SafetensorsError && /is no file|cannot be opened/.test(error.message),
+    )
+  }
 })
 
 test('a malformed file is refused with its name, the tensor and the values seen', async (t) => {
   const path = join(await folder(t), 'bad.safetensors')
+  const deep = `{"x": {"dtype": "F32", "shape": ${'['.repeat(1e5)}${']'.repeat(1e5)}}}`
   const entry = (change: object) => ({ x: { dtype: 'F32', shape: [2], data_offsets: [0, 8], ...change } })
   const cases: [header: unknown, bytes: number, problem: RegExp][] = [
     ['{"x":', 8, /bad\.safetensors: no JSON/],
@@ -100,6 +121,13 @@ test('a malformed file is refused with its name, the tensor and the values seen'
     [entry({}), 7, /bytes 0 to 8 are not within the 7 bytes of data/],
     [{ ...entry({}), y: { dtype: 'U8', shape: [4], data_offsets: [4, 8] } }, 8, /'y': its bytes overlap those of 'x'/],
     [{ __metadata__: [1] }, 8, /__metadata__ is no object/],
+    [{ __metadata__: { a: { toString: 1 } } }, 8, /__metadata__ holds \{"toString":1\} for 'a'/],
+    ['{"x": {"x": 1}, "\\u0078" : {}}', 8, /tensor 'x': is there more than once/],
+    [deep, 8, /shape \[\[\[\[\[…\]\]\]\]\] is no list/],
+    [entry({ dtype: 'F'.repeat(1e6) }), 8, /dtype "F{79}… \(1000002 characters\)/],
+    [entry({ shape: [2 ** 52, 2 ** 52, 2 ** 52] }), 8, /takes 3\.6\d+e\+47 bytes, not 8/],
+    [entry({ data_offsets: [0, 2 ** 53] }), 8, /data_offsets \[0,9007199254740992\] are no range/],
+    [Buffer.from('{"\xff": {}}', 'latin1'), 8, /no JSON: .*utf-8/],
   ]
   for (const [header, bytes, problem] of cases) {
     handmade(path, header, bytes)

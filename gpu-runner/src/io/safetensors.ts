@@ -3,17 +3,18 @@
 import {
   closeSync,
   existsSync,
-  fstatSync,
   fsyncSync,
   openSync,
   readFileSync,
   readSync,
   renameSync,
   rmSync,
+  statSync,
   writeSync,
 } from 'node:fs'
 import { basename, join } from 'node:path'
 import { fromBfloat16, fromHalf, toBfloat16, toHalf } from './half.ts'
+import { repeatedKey, shown } from './json.ts'
 
 /** Bytes of one element. */
 const sizes = { F64: 8, I64: 8, U64: 8, F32: 4, I32: 4, U32: 4, F16: 2, BF16: 2, I16: 2, U16: 2, I8: 1, U8: 1, BOOL: 1 }
@@ -33,6 +34,8 @@ export interface TensorInfo {
 
 /** The tensors of one file, or of all shards of a checkpoint. */
 export interface Checkpoint {
+  /** The file, or the index of the shards. */
+  readonly path: string
   readonly tensors: ReadonlyMap<string, TensorInfo>
   readonly metadata: Readonly<Record<string, string>>
   /** The values as float32, whatever the stored type; integers beyond 2^24 lose their last digits. */
@@ -46,13 +49,13 @@ export class SafetensorsError extends Error {
   readonly path: string
   readonly tensor: string | undefined
   constructor(path: string, tensor: string | undefined, problem: string) {
-    super(`${path}: ${tensor === undefined ? '' : `tensor '${tensor}': `}${problem}`)
+    super(`${path}: ${tensor === undefined ? '' : `tensor ${shown(tensor, "'")}: `}${problem}`)
     this.path = path
     this.tensor = tensor
   }
 }
 
-/** The bound of the reference implementation: a header this long is no header. */
+/** The bound of the reference implementation: a header this long is no header, nor an index this long an index. */
 const maxHeader = 100_000_000
 
 /** Read and check the header of the file at `path`; no tensor is read yet. */
@@ -80,7 +83,8 @@ export function openCheckpoint(folder: string, base: string): Checkpoint {
   const shards = new Map<string, Checkpoint>()
   const tensors = new Map<string, TensorInfo>()
   for (const [name, file] of Object.entries(readWeightMap(index))) {
-    if (basename(file) !== file) throw new SafetensorsError(index, name, `'${file}' is no file name`)
+    if (basename(file) !== file || !file.endsWith('.safetensors'))
+      throw new SafetensorsError(index, name, `${shown(file, "'")} is no file name of a shard`)
     if (!shards.has(file)) shards.set(file, openSafetensors(join(folder, file)))
     const info = shards.get(file)!.tensors.get(name)
     if (!info) throw new SafetensorsError(index, name, `${file} does not hold it`)
@@ -156,50 +160,63 @@ export function writeSafetensors(
 }
 
 function readHeader(path: string): { header: object; dataStart: number; size: number } {
-  const file = openSync(path, 'r')
-  try {
-    const size = fstatSync(file).size
-    if (size < 10) throw new SafetensorsError(path, undefined, `${size} bytes are too few for a header`)
-    const length = Number(Buffer.from(readExactly(path, file, 0, 8).buffer).readBigUInt64LE())
-    if (length > maxHeader || 8 + length > size) {
-      throw new SafetensorsError(path, undefined, `a header of ${length} bytes in a file of ${size}`)
-    }
-    const header = parseObject(path, Buffer.from(readExactly(path, file, 8, length).buffer).toString())
-    return { header, dataStart: 8 + length, size }
-  } finally {
-    closeSync(file)
+  const size = sizeOf(path)
+  if (size < 10) throw new SafetensorsError(path, undefined, `${size} bytes are too few for a header`)
+  const length = Number(Buffer.from(readExactly(path, 0, 8).buffer).readBigUInt64LE())
+  if (length > maxHeader || 8 + length > size) {
+    throw new SafetensorsError(path, undefined, `a header of ${length} bytes in a file of ${size}`)
   }
+  return { header: parseObject(path, readExactly(path, 8, length)), dataStart: 8 + length, size }
 }
 
-function parseObject(path: string, json: string): object {
-  let value: unknown
+/** Bytes of the file at `path`. Asked before it is opened: opening a pipe or a device could wait for ever. */
+function sizeOf(path: string): number {
   try {
+    const stat = statSync(path)
+    if (stat.isFile()) return stat.size
+  } catch (error) {
+    throw new SafetensorsError(path, undefined, `cannot be opened: ${(error as Error).message}`)
+  }
+  throw new SafetensorsError(path, undefined, 'is no file')
+}
+
+function parseObject(path: string, bytes: Uint8Array): object {
+  let value: unknown
+  let repeated: string | undefined
+  try {
+    const json = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
     value = JSON.parse(json)
+    repeated = repeatedKey(json)
   } catch (error) {
     throw new SafetensorsError(path, undefined, `no JSON: ${(error as Error).message}`)
   }
   if (!isObject(value)) throw new SafetensorsError(path, undefined, 'the JSON is no object')
+  if (repeated !== undefined) throw new SafetensorsError(path, repeated, 'is there more than once')
   return value
 }
 
 function checkMetadata(path: string, entry: unknown): Record<string, string> {
   if (!isObject(entry)) throw new SafetensorsError(path, undefined, '__metadata__ is no object')
-  return Object.fromEntries(Object.entries(entry).map(([key, value]) => [key, String(value)]))
+  for (const [key, value] of Object.entries(entry)) {
+    if (typeof value !== 'string')
+      throw new SafetensorsError(path, undefined, `__metadata__ holds ${shown(value)} for ${shown(key, "'")}, no text`)
+  }
+  return entry as Record<string, string>
 }
 
 function checkEntry(path: string, name: string, entry: unknown, dataStart: number, size: number): TensorInfo {
   const fail = (problem: string) => new SafetensorsError(path, name, problem)
   if (!isObject(entry)) throw fail('its entry is no object')
   const { dtype, shape, data_offsets: offsets } = entry as Record<string, unknown>
-  if (!isDtype(dtype)) throw fail(`dtype ${JSON.stringify(dtype)} is none of ${Object.keys(sizes).join(', ')}`)
-  if (!isCounts(shape)) throw fail(`shape ${JSON.stringify(shape)} is no list of sizes`)
-  if (!isCounts(offsets) || offsets.length !== 2) throw fail(`data_offsets ${JSON.stringify(offsets)} are no range`)
+  if (!isDtype(dtype)) throw fail(`dtype ${shown(dtype)} is none of ${Object.keys(sizes).join(', ')}`)
+  if (!isCounts(shape)) throw fail(`shape ${shown(shape)} is no list of sizes`)
+  if (!isCounts(offsets) || offsets.length !== 2) throw fail(`data_offsets ${shown(offsets)} are no range`)
   const [start, end] = offsets as [number, number]
   if (start > end || dataStart + end > size) {
     throw fail(`bytes ${start} to ${end} are not within the ${size - dataStart} bytes of data`)
   }
   const length = elements(shape) * sizes[dtype]
-  if (length !== end - start) throw fail(`${dtype} [${shape}] takes ${length} bytes, not ${end - start}`)
+  if (length !== end - start) throw fail(`${dtype} ${shown(shape)} takes ${length} bytes, not ${end - start}`)
   return { dtype, shape, path, offset: dataStart + start, length }
 }
 
@@ -208,12 +225,15 @@ function checkOverlap(path: string, tensors: ReadonlyMap<string, TensorInfo>): v
   for (let i = 1; i < used.length; i++) {
     const [before, a] = used[i - 1]!
     const [name, b] = used[i]!
-    if (a.offset + a.length > b.offset) throw new SafetensorsError(path, name, `its bytes overlap those of '${before}'`)
+    if (a.offset + a.length > b.offset)
+      throw new SafetensorsError(path, name, `its bytes overlap those of ${shown(before, "'")}`)
   }
 }
 
 function readWeightMap(index: string): Record<string, string> {
-  const { weight_map: map } = parseObject(index, readFileSync(index, 'utf8')) as Record<string, unknown>
+  const size = sizeOf(index)
+  if (size > maxHeader) throw new SafetensorsError(index, undefined, `${size} bytes are too many for an index`)
+  const { weight_map: map } = parseObject(index, readFileSync(index)) as Record<string, unknown>
   if (!isObject(map) || !Object.values(map).every((file) => typeof file === 'string')) {
     throw new SafetensorsError(index, undefined, 'weight_map does not map tensors to files')
   }
@@ -226,20 +246,16 @@ function checkpoint(path: string, tensors: Map<string, TensorInfo>, metadata: Re
     if (!info) throw new SafetensorsError(path, name, `not among its ${tensors.size} tensors`)
     return info
   }
+  const bytes = (name: string) => {
+    const info = find(name)
+    return readExactly(info.path, info.offset, info.length, name)
+  }
   return {
+    path,
     tensors,
     metadata,
-    read: (name) => toFloat32(find(name).dtype, readTensor(name, find(name)).buffer),
-    bytes: (name) => readTensor(name, find(name)),
-  }
-}
-
-function readTensor(name: string, { path, offset, length }: TensorInfo): Uint8Array<ArrayBuffer> {
-  const file = openSync(path, 'r')
-  try {
-    return readExactly(path, file, offset, length, name)
-  } finally {
-    closeSync(file)
+    read: (name) => toFloat32(find(name).dtype, bytes(name).buffer),
+    bytes,
   }
 }
 
@@ -285,14 +301,23 @@ function stored(dtype: SafetensorsDtype, data: ArrayBufferView): Uint8Array {
 
 const round = (dtype: SafetensorsDtype, data: Float32Array) => (dtype === 'F16' ? toHalf(data) : toBfloat16(data))
 
-function readExactly(path: string, file: number, offset: number, length: number, tensor?: string) {
-  const bytes = new Uint8Array(length)
-  for (let done = 0; done < length; ) {
-    const count = readSync(file, bytes, done, Math.min(length - done, 1 << 30), offset + done)
-    if (count === 0) throw new SafetensorsError(path, tensor, `the file ends at byte ${offset + done}`)
-    done += count
+function readExactly(path: string, offset: number, length: number, tensor?: string): Uint8Array<ArrayBuffer> {
+  let file: number | undefined
+  try {
+    file = openSync(path, 'r')
+    const bytes = new Uint8Array(length)
+    for (let done = 0; done < length; ) {
+      const count = readSync(file, bytes, done, Math.min(length - done, 1 << 30), offset + done)
+      if (count === 0) throw new SafetensorsError(path, tensor, `the file ends at byte ${offset + done}`)
+      done += count
+    }
+    return bytes
+  } catch (error) {
+    if (error instanceof SafetensorsError) throw error
+    throw new SafetensorsError(path, tensor, `${length} bytes cannot be read: ${(error as Error).message}`)
+  } finally {
+    if (file !== undefined) closeSync(file)
   }
-  return bytes
 }
 
 function writeAll(file: number, bytes: Uint8Array): void {

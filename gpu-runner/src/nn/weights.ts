@@ -25,12 +25,15 @@ export interface StoredTensor {
   readonly length: number
 }
 
+/** A tensor is not there, or not what the model needs; `path` is the file that should hold it, where known. */
 export class WeightError extends Error {
+  override name = 'WeightError'
   readonly tensor: string
-  constructor(tensor: string, message: string) {
-    super(`${tensor}: ${message}`)
-    this.name = 'WeightError'
+  readonly path: string | undefined
+  constructor(tensor: string, message: string, path?: string) {
+    super(path === undefined ? `${tensor}: ${message}` : `${path}: ${tensor}: ${message}`)
     this.tensor = tensor
+    this.path = path
   }
 }
 
@@ -50,21 +53,21 @@ export function viewOf(source: {
 
 /**
  * The tensors of a checkpoint, left in their files. Half-precision ones become float32 where the graph reads them.
- * `scope` goes before their names in the graph, to keep apart checkpoints that meet in one.
+ * `scope` goes before their names in the graph, to keep apart checkpoints that meet in one; `path` is for errors.
  */
 export function checkpointWeights(
   tensors: ReadonlyMap<string, StoredTensor>,
   cast: (value: Value) => Value,
-  scope = '',
+  { scope = '', path }: { scope?: string; path?: string } = {},
 ): Weights {
   const made = new Map<string, Value>()
   return viewOf({
     has: (name) => tensors.has(name),
     get(name, shape) {
       const stored = tensors.get(name)
-      if (!stored) throw new WeightError(name, 'the checkpoint has no such tensor')
+      if (!stored) throw new WeightError(name, 'the checkpoint has no such tensor', path)
       if (!sameShape(stored.shape, shape))
-        throw new WeightError(name, `has shape [${stored.shape}], the model needs [${shape}]`)
+        throw new WeightError(name, `has shape [${stored.shape}], the model needs [${shape}]`, path)
       const before = made.get(name)
       if (before) return before
       const { file, offset, length, dtype } = stored

@@ -105,5 +105,5 @@ function openIfThere(path: string): Checkpoint {
   const missing = (name: string): never => {
     throw new NotUnderstood(`${path} is missing, and with it '${name}'`)
   }
-  return { tensors: new Map(), metadata: {}, read: missing, bytes: missing }
+  return { path, tensors: new Map(), metadata: {}, read: missing, bytes: missing }
 }

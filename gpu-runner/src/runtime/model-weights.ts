@@ -1,15 +1,54 @@
 /** The weights of one model folder as graph values that point into its files. */
-import { relative, resolve, sep } from 'node:path'
+import { realpathSync } from 'node:fs'
+import { dirname, relative, resolve, sep } from 'node:path'
 import { cast } from '../graph/arithmetic.ts'
-import type { DType } from '../graph/value.ts'
-import { type Checkpoint, openCheckpoint, type SafetensorsDtype } from '../io/safetensors.ts'
+import type { DType, Value } from '../graph/value.ts'
+import { type Checkpoint, openCheckpoint, type SafetensorsDtype, type TensorInfo } from '../io/safetensors.ts'
+import { type LowRank, withLowRank } from '../nn/lora.ts'
+import type { LoraPart } from '../nn/lora-names.ts'
 import { checkpointWeights, type StoredTensor, WeightError, type Weights } from '../nn/weights.ts'
+import { type Lora, type LoraChange, loraChanges } from './lora.ts'
 
 const types: Partial<Record<SafetensorsDtype, DType>> = {
   F32: 'float32',
   F16: 'float16',
   BF16: 'bfloat16',
   I64: 'int64',
+}
+
+export interface OpenWeights {
+  readonly weights: Weights
+  /** Sessions on these weights take it as their `weights`: the folder below which all files are. */
+  readonly root: string
+  /** What the weights come from, to find a broken tensor in. */
+  readonly checkpoints: readonly Checkpoint[]
+}
+
+/**
+ * Tensors of `<folder>/<base>.safetensors` or its shards as float32, with what `loras` change in this `part`. Files may be
+ * links out of the folder, as in the cache of huggingface_hub: onnxruntime reads no file outside of `root`.
+ */
+export function openWeights(
+  folder: string,
+  base: string,
+  loras: readonly Lora[] = [],
+  part: LoraPart = 'unet',
+): OpenWeights {
+  const checkpoint = openCheckpoint(folder, base)
+  const changes = loraChanges(loras, part, checkpoint)
+  const used = new Set([...changes.values()].flatMap((list) => list.map(({ lora }) => lora)))
+  const checkpoints = [checkpoint, ...[...used].map((lora) => lora.factors)]
+  const files = new Set(checkpoints.flatMap(({ tensors }) => [...tensors.values()].map(({ path }) => path)))
+  const root = commonFolder([...files].map((path) => dirname(realpathSync(path))))
+  const weights = storedWeights(checkpoint, root)
+  if (changes.size === 0) return { weights, root, checkpoints }
+  const views = new Map([...used].map((lora, i) => [lora, storedWeights(lora.factors, root, `lora${i}.`)]))
+  const lowRank = ({ lora, up, down, factor }: LoraChange): LowRank => {
+    const tensor = (key: string) => views.get(lora)!.get(key, lora.factors.tensors.get(key)!.shape)
+    return { up: tensor(up), down: tensor(down), factor }
+  }
+  const values = new Map([...changes].map(([name, list]) => [name, list.map(lowRank)]))
+  return { weights: withLowRank(weights, values), root, checkpoints }
 }
 
 /**
@@ -21,14 +60,34 @@ export function modelWeights(folder: string, base: string, root = folder): Weigh
 }
 
 /** All tensors of `checkpoint` for sessions with `weights: root`, which must lie above its files. */
-export function storedWeights(checkpoint: Checkpoint, root: string, scope?: string): Weights {
+export function storedWeights(checkpoint: Checkpoint, root: string, scope = ''): Weights {
+  const place = placesBelow(root)
   const stored = new Map<string, StoredTensor>()
-  for (const [name, { dtype, shape, path, offset, length }] of checkpoint.tensors) {
-    const type = types[dtype]
-    if (!type) throw new WeightError(name, `has the type ${dtype}; weights are F32, F16 or BF16`)
-    stored.set(name, { dtype: type, shape, file: relative(root, path), offset, length })
+  for (const [name, info] of checkpoint.tensors) stored.set(name, storedTensor(name, info, place))
+  return checkpointWeights(stored, toFloat, { scope, path: checkpoint.path })
+}
+
+function storedTensor(name: string, info: TensorInfo, place: (path: string) => string): StoredTensor {
+  const { dtype, shape, path, offset, length } = info
+  const type = types[dtype]
+  if (!type) throw new WeightError(name, `has the type ${dtype}; weights are F32, F16 or BF16`, path)
+  return { dtype: type, shape, file: place(path), offset, length }
+}
+
+const toFloat = (value: Value) => (value.dtype === 'int64' ? value : cast(value, 'float32'))
+
+/** Paths as onnxruntime wants them: relative to `root`, links followed. */
+function placesBelow(root: string): (path: string) => string {
+  const base = realpathSync(root)
+  const known = new Map<string, string>()
+  return (path) => {
+    const before = known.get(path)
+    if (before !== undefined) return before
+    const file = relative(base, realpathSync(path))
+    if (file.split(sep)[0] === '..') throw new RangeError(`${path} is not below the weights folder ${root}`)
+    known.set(path, file)
+    return file
   }
-  return checkpointWeights(stored, (value) => (value.dtype === 'int64' ? value : cast(value, 'float32')), scope)
 }
 
 /** The deepest folder above all of `paths`. */

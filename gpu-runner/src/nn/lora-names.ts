@@ -1,0 +1,118 @@
+/**
+ * Keys of LoRA files. The same layer is `unet.mid_block.attentions.0.proj_in.lora_A.weight` to peft,
+ * `unet.mid_block.attentions.0.proj_in.lora.down.weight` to older diffusers, and to kohya's trainers
+ * `lora_unet_mid_block_attentions_0_proj_in.lora_down.weight` or `lora_unet_middle_block_1_proj_in.lora_down.weight`.
+ * Names are compared with dots as underscores, in which all of these agree with the checkpoint's own.
+ */
+
+/** Parts of a pipeline that such files change, under the names of their folders. */
+export const loraParts = ['unet', 'text_encoder', 'text_encoder_2'] as const
+export type LoraPart = (typeof loraParts)[number]
+
+export interface LoraKey {
+  readonly part: LoraPart
+  /** The layer as it is written, without the part. */
+  readonly layer: string
+  readonly role: 'down' | 'up' | 'alpha'
+}
+
+const kohyaParts: Readonly<Record<string, LoraPart>> = {
+  unet: 'unet',
+  te: 'text_encoder',
+  te1: 'text_encoder',
+  te2: 'text_encoder_2',
+}
+
+const roles: readonly (readonly [RegExp, LoraKey['role']])[] = [
+  [/\.lora_A(?:\.\w+)?\.weight$|\.lora_down\.weight$|(?:[._]lora|\.lora_linear_layer)\.down\.weight$/, 'down'],
+  [/\.lora_B(?:\.\w+)?\.weight$|\.lora_up\.weight$|(?:[._]lora|\.lora_linear_layer)\.up\.weight$/, 'up'],
+  [/(?:[._]lora|\.lora_linear_layer)?\.alpha$/, 'alpha'],
+]
+
+/** Relatives of LoRA that need another formula, by what their keys hold. */
+const unsupported: readonly (readonly [RegExp, string])[] = [
+  [/\.hada_/, 'LoHa is not supported'],
+  [/\.lokr_/, 'LoKr is not supported'],
+  [/\.oft_|\.boft_/, 'OFT is not supported'],
+  [/dora_scale|lora_magnitude_vector/, 'DoRA is not supported'],
+  [/\.lora_mid\./, 'a convolution in three factors is not supported'],
+  [/\.diff(?:_b)?$/, 'a full difference of weights is not supported'],
+  [/\.bias$/, 'a trained bias is not supported'],
+]
+
+/** What a key stands for, or why it stands for nothing here. */
+export function parseLoraKey(key: string): LoraKey | string {
+  const [part, rest] = partOf(key)
+  const problem = unsupported.find(([pattern]) => pattern.test(key))?.[1]
+  if (problem) return problem
+  if (!part) return `no part of a pipeline is known by this name; ${loraParts.join(', ')} are`
+  for (const [ending, role] of roles) {
+    const layer = rest.replace(ending, '')
+    if (layer !== rest) return { part, layer: modern(layer, part), role }
+  }
+  return 'it is neither of the two factors of a layer nor its alpha'
+}
+
+function partOf(key: string): [LoraPart | undefined, string] {
+  const kohya = /^lora_(unet|te|te1|te2)_(.*)$/s.exec(key)
+  if (kohya) return [kohyaParts[kohya[1]!], kohya[2]!]
+  const dotted = /^(unet|text_encoder|text_encoder_2)\.(?:base_model\.model\.)?(.*)$/s.exec(key)
+  if (dotted) return [dotted[1] as LoraPart, dotted[2]!]
+  // The first files of diffusers held the UNet alone, under no name.
+  return [/^(?:down_blocks|mid_block|up_blocks)\./.test(key) ? 'unet' : undefined, key]
+}
+
+/** Layers that were called by their attention processor, or in a text encoder by the UNet's names for the same. */
+function modern(layer: string, part: LoraPart): string {
+  const plain = layer.replace('.processor.', '.').replace(/\.to_out$/, '.to_out.0')
+  if (part === 'unet') return plain
+  return plain.replace(/\.to_([qkv])$/, '.$1_proj').replace(/\.to_out\.0$/, '.out_proj')
+}
+
+export const underscored = (name: string): string => name.replaceAll('.', '_')
+
+/** The checkpoint's `layers` by every name a LoRA file may have for them, with dots as underscores. */
+export function layersByLoraName(layers: readonly string[], part: LoraPart): Map<string, string> {
+  const found = new Map(layers.map((layer) => [underscored(layer), layer]))
+  if (part !== 'unet') return found
+  const all = new Set(layers)
+  const perLevel = layers.filter((layer) => /^down_blocks\.0\.resnets\.\d+\.conv1$/.test(layer)).length
+  for (const layer of layers) found.set(underscored(numbered(layer, perLevel, all)), layer)
+  return found
+}
+
+/** A UNet layer under the name of the first, unnamed implementation, where blocks are counted through. */
+function numbered(layer: string, perLevel: number, all: ReadonlySet<string>): string {
+  const outer = outerNames[layer]
+  if (outer) return outer
+  const [, side, level = '0', kind, j, rest] =
+    /^(down|mid|up)_blocks?(?:\.(\d+))?\.(resnets|attentions|downsamplers|upsamplers)\.(\d+)\.(.+)$/.exec(layer) ?? []
+  if (!side || !kind || !rest) return layer
+  const inner = kind === 'resnets' ? (residualNames[rest] ?? rest) : rest
+  const first = Number(level) * (perLevel + 1)
+  if (side === 'mid') return `middle_block.${kind === 'attentions' ? 1 : 2 * Number(j)}.${inner}`
+  if (kind === 'downsamplers') return `input_blocks.${first + perLevel + 1}.0.op`
+  if (kind === 'upsamplers') {
+    // It comes last in a block of one residual layer, and an attention where the level has any.
+    const attends = all.has(`up_blocks.${level}.attentions.0.proj_in`)
+    return `output_blocks.${first + perLevel}.${attends ? 2 : 1}.conv`
+  }
+  const blocks = side === 'down' ? `input_blocks.${first + Number(j) + 1}` : `output_blocks.${first + Number(j)}`
+  return `${blocks}.${kind === 'resnets' ? 0 : 1}.${inner}`
+}
+
+const outerNames: Readonly<Record<string, string>> = {
+  conv_in: 'input_blocks.0.0',
+  conv_out: 'out.2',
+  'time_embedding.linear_1': 'time_embed.0',
+  'time_embedding.linear_2': 'time_embed.2',
+  'add_embedding.linear_1': 'label_emb.0.0',
+  'add_embedding.linear_2': 'label_emb.0.2',
+}
+
+const residualNames: Readonly<Record<string, string>> = {
+  conv1: 'in_layers.2',
+  conv2: 'out_layers.3',
+  time_emb_proj: 'emb_layers.1',
+  conv_shortcut: 'skip_connection',
+}
