@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { cpSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -43,6 +43,19 @@ test('rows are cut or padded to their length', () => {
   assert.deepEqual([modelMaxLength, size, eos], [77, eos + 1, bos + 1])
 })
 
+test('what does not fit is cut at the end, and told', () => {
+  const { encode, padded, cut, modelMaxLength, bos, eos } = openTokenizer(golden)
+  const prompt = `${'a red fox, '.repeat(18)}a café in the rain, çá 日本!`
+  const ids = encode(prompt)
+  assert.ok(ids.length > 75)
+  const row = padded(ids, modelMaxLength)
+  assert.deepEqual(row, [bos, ...ids.slice(0, 75), eos])
+  assert.equal(cut(encode('a fox in snow'), modelMaxLength), '')
+  assert.equal(cut(ids.slice(0, 75), 77), '')
+  assert.equal(cut(encode('a fox in the café, çá 日本!'), 4), 'x in the café, çá 日本!')
+  assert.ok(prompt.replace(/\W/g, '').endsWith(cut(ids, 77).replace(/\W/g, '')))
+})
+
 test('the padding token may be any of the vocabulary, written either way', async (t) => {
   const folder = await copy(t)
   const config = JSON.parse(readFileSync(join(golden, 'tokenizer_config.json'), 'utf8'))
@@ -64,6 +77,10 @@ test('a folder that is no tokenizer is refused', async (t) => {
     ['vocab.json', '{"a": 1}', /the vocabulary has no '/],
     ['merges.txt', '#version: 0.2\na b\nabc\n', /merges\.txt: line 3 is no pair of symbols: 'abc'/],
     ['merges.txt', 'unheard of\n', /the vocabulary has no 'unheardof'/],
+    ['merges.txt', 'const ructor\n', /the vocabulary has no 'constructor'/],
+    ['vocab.json', '{"a": 1e15}', /'a' has the id 1000000000000000/],
+    ['tokenizer_config.json', '{"model_max_length": -5}', /model_max_length is -5, not 3 to 4096/],
+    ['tokenizer_config.json', '{"model_max_length": "77"}', /model_max_length is "77"/],
   ]
   for (const [file, content, problem] of cases) {
     const folder = await copy(t)
@@ -74,4 +91,10 @@ test('a folder that is no tokenizer is refused', async (t) => {
     )
   }
   assert.throws(() => openTokenizer('/nowhere'), /tokenizer_config\.json: ENOENT/)
+  const folder = await copy(t)
+  rmSync(join(folder, 'merges.txt'))
+  assert.throws(
+    () => openTokenizer(folder),
+    (error) => error instanceof TokenizerError && /ENOENT/.test(error.message),
+  )
 })

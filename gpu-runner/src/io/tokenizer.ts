@@ -3,17 +3,23 @@
  *
  * Published CLIP tokenizers clean text differently before the same merges; this one follows transformers'
  * CLIPTokenizerFast throughout: NFC, white space collapsed, lower case; neither ftfy nor HTML entities.
+ *
+ * A text longer than the encoder's positions is cut, as SD and SDXL pipelines do, never encoded in several chunks:
+ * `padded` keeps the beginning, and `cut` tells what was lost.
  */
 
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { Tokenizer as BytePairs } from '@huggingface/tokenizers'
+import { shown } from './json.ts'
 
 export interface Tokenizer {
   /** The ids of `text` alone, without begin and end. */
   encode(text: string): number[]
   /** Exactly `length` ids: begin, as many of `ids` as fit, end, then padding. */
   padded(ids: readonly number[], length: number): number[]
+  /** The text of what `padded` cuts off, for a warning; '' when all of it fits. */
+  cut(ids: readonly number[], length: number): string
   /** Entries of the vocabulary: every id is below. */
   readonly size: number
   /** Tokens that the text encoder has positions for, begin and end included. */
@@ -40,6 +46,10 @@ export class TokenizerError extends Error {
 /** CLIP's positions, for folders that do not state a length. */
 const defaultMaxLength = 77
 
+/** Bounds far beyond CLIP's vocabulary of 49408. */
+const maxIds = 1 << 22
+const maxBytes = 1 << 26
+
 export const wordEnd = '</w>'
 
 /** CLIP's word pattern: contractions, runs of letters, single digits, runs of anything else. */
@@ -51,13 +61,18 @@ export function openTokenizer(folder: string): Tokenizer {
     ? readObject(join(folder, 'special_tokens_map.json'))
     : {}
   const special = (key: string, otherwise: string) => tokenText(config[key]) ?? tokenText(specials[key]) ?? otherwise
-  const maxLength = config.model_max_length
+  const maxLength = config.model_max_length ?? defaultMaxLength
+  const checkedLength = (value: unknown) => {
+    if (typeof value === 'number' && Number.isInteger(value) && value >= 3 && value <= 4096) return value
+    const path = join(folder, 'tokenizer_config.json')
+    throw new TokenizerError(`${path}: model_max_length is ${shown(value)}, not 3 to 4096 tokens`)
+  }
   const eos = special('eos_token', '<|endoftext|>')
   return createTokenizer({
     vocab: readVocab(join(folder, 'vocab.json')),
     merges: readMerges(join(folder, 'merges.txt')),
     // Transformers writes 1e30 where it knows no length.
-    modelMaxLength: typeof maxLength === 'number' && maxLength < 1e6 ? maxLength : defaultMaxLength,
+    modelMaxLength: typeof maxLength === 'number' && maxLength >= 1e6 ? defaultMaxLength : checkedLength(maxLength),
     bos: special('bos_token', '<|startoftext|>'),
     eos,
     pad: special('pad_token', eos),
@@ -66,15 +81,14 @@ export function openTokenizer(folder: string): Tokenizer {
 
 export function createTokenizer({ vocab, merges, modelMaxLength, ...tokens }: Vocabulary): Tokenizer {
   const idOf = (token: string) => {
-    const id = vocab[token]
-    if (id === undefined) throw new TokenizerError(`the vocabulary has no '${token}'`)
-    return id
+    if (!Object.hasOwn(vocab, token)) throw new TokenizerError(`the vocabulary has no ${shown(token, "'")}`)
+    return vocab[token]!
   }
   for (const [left, right] of merges) idOf(left + right)
   const [bos, eos, pad] = [idOf(tokens.bos), idOf(tokens.eos), idOf(tokens.pad)]
   const pairs = new BytePairs(describe(vocab, merges, tokens), {})
   return {
-    size: Math.max(...Object.values(vocab)) + 1,
+    size: Object.values(vocab).reduce((a, b) => Math.max(a, b), 0) + 1,
     modelMaxLength,
     bos,
     eos,
@@ -85,6 +99,7 @@ export function createTokenizer({ vocab, merges, modelMaxLength, ...tokens }: Vo
       const row = [bos, ...ids.slice(0, length - 2), eos]
       return [...row, ...new Array<number>(length - row.length).fill(pad)]
     },
+    cut: (ids, length) => (ids.length > length - 2 ? pairs.decode(ids.slice(length - 2)).trimEnd() : ''),
   }
 }
 
@@ -122,8 +137,8 @@ function describe(
 function readVocab(path: string): Record<string, number> {
   const vocab = readObject(path)
   for (const [token, id] of Object.entries(vocab)) {
-    if (!Number.isSafeInteger(id) || (id as number) < 0) {
-      throw new TokenizerError(`${path}: '${token}' has the id ${JSON.stringify(id)}`)
+    if (!Number.isSafeInteger(id) || (id as number) < 0 || (id as number) >= maxIds) {
+      throw new TokenizerError(`${path}: ${shown(token, "'")} has the id ${shown(id)}`)
     }
   }
   return vocab as Record<string, number>
@@ -131,22 +146,34 @@ function readVocab(path: string): Record<string, number> {
 
 function readMerges(path: string): [string, string][] {
   const merges: [string, string][] = []
-  for (const [i, line] of readFileSync(path, 'utf8').split(/\r?\n/).entries()) {
+  for (const [i, line] of readText(path).split(/\r?\n/).entries()) {
     if (line === '' || (i === 0 && line.startsWith('#version'))) continue
     const [left, right, ...rest] = line.split(' ')
     if (!left || !right || rest.length > 0) {
-      throw new TokenizerError(`${path}: line ${i + 1} is no pair of symbols: '${line}'`)
+      throw new TokenizerError(`${path}: line ${i + 1} is no pair of symbols: ${shown(line, "'")}`)
     }
     merges.push([left, right])
   }
   return merges
 }
 
+/** Only files, and of a size that a tokenizer may have: a pipe or a disk image would never be read to its end. */
+function readText(path: string): string {
+  try {
+    const stat = statSync(path)
+    if (!stat.isFile() || stat.size > maxBytes) throw new Error(`${stat.size} bytes are no file of a tokenizer`)
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    throw new TokenizerError(`${path}: ${(error as Error).message}`, { cause: error })
+  }
+}
+
 function readObject(path: string): Record<string, unknown> {
   let value: unknown
   try {
-    value = JSON.parse(readFileSync(path, 'utf8'))
+    value = JSON.parse(readText(path))
   } catch (error) {
+    if (error instanceof TokenizerError) throw error
     throw new TokenizerError(`${path}: ${(error as Error).message}`, { cause: error })
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {

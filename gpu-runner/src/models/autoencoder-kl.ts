@@ -7,6 +7,7 @@ import { slice, toImage, toTokens, upsample2x } from '../graph/shape.ts'
 import { known, type Value } from '../graph/value.ts'
 import { conv, groupNorm, linear } from '../nn/layers.ts'
 import type { Weights } from '../nn/weights.ts'
+import { count, levels, refuse } from './config-fields.ts'
 import { resnetBlock2D } from './resnet-block.ts'
 
 const epsilon = 1e-6
@@ -14,13 +15,13 @@ const epsilon = 1e-6
 export const AutoencoderConfig = z
   .object({
     _class_name: z.literal('AutoencoderKL').default('AutoencoderKL'),
-    in_channels: z.int().default(3),
-    out_channels: z.int().default(3),
-    block_out_channels: z.array(z.int()).default([64]),
-    layers_per_block: z.int().default(1),
-    latent_channels: z.int().default(4),
-    norm_num_groups: z.int().default(32),
-    scaling_factor: z.number().default(0.18215),
+    in_channels: count.default(3),
+    out_channels: count.default(3),
+    block_out_channels: levels(count).default([64]),
+    layers_per_block: count.default(1),
+    latent_channels: count.default(4),
+    norm_num_groups: count.default(32),
+    scaling_factor: z.number().positive().default(0.18215),
     shift_factor: z.number().nullish(),
     mid_block_add_attention: z.boolean().default(true),
     use_quant_conv: z.boolean().default(true),
@@ -30,6 +31,19 @@ export const AutoencoderConfig = z
     up_block_types: z.array(z.literal('UpDecoderBlock2D')).nullish(),
     latents_mean: z.null().optional(),
     latents_std: z.null().optional(),
+  })
+  .check((context) => {
+    const {
+      block_out_channels: channels,
+      norm_num_groups: groups,
+      down_block_types: down,
+      up_block_types: up,
+    } = context.value
+    for (const size of channels)
+      if (size % groups) refuse(context, 'norm_num_groups', `${size} channels in ${groups} groups`)
+    for (const [key, types] of Object.entries({ down_block_types: down, up_block_types: up }))
+      if (types && types.length !== channels.length)
+        refuse(context, key, `${types.length} values for ${channels.length} levels of block_out_channels`)
   })
   .transform((c) => ({
     inChannels: c.in_channels,

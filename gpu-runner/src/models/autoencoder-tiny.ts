@@ -7,21 +7,33 @@ import { upsample2x } from '../graph/shape.ts'
 import { known, type Value } from '../graph/value.ts'
 import { conv } from '../nn/layers.ts'
 import type { Weights } from '../nn/weights.ts'
+import { count, levels, refuse } from './config-fields.ts'
+
+/** Residual blocks of a level. */
+const blocks = z.int().min(0).max(64)
 
 export const AutoencoderTinyConfig = z
   .object({
     _class_name: z.literal('AutoencoderTiny').default('AutoencoderTiny'),
-    in_channels: z.int().default(3),
-    out_channels: z.int().default(3),
-    encoder_block_out_channels: z.array(z.int()).default([64, 64, 64, 64]),
-    decoder_block_out_channels: z.array(z.int()).default([64, 64, 64, 64]),
-    num_encoder_blocks: z.array(z.int()).default([1, 3, 3, 3]),
-    num_decoder_blocks: z.array(z.int()).default([3, 3, 3, 1]),
+    in_channels: count.default(3),
+    out_channels: count.default(3),
+    encoder_block_out_channels: levels(count).default([64, 64, 64, 64]),
+    decoder_block_out_channels: levels(count).default([64, 64, 64, 64]),
+    num_encoder_blocks: levels(blocks).default([1, 3, 3, 3]),
+    num_decoder_blocks: levels(blocks).default([3, 3, 3, 1]),
     act_fn: z.literal('relu').default('relu'),
-    latent_channels: z.int().default(4),
+    latent_channels: count.default(4),
     upsampling_scaling_factor: z.literal(2).default(2),
-    scaling_factor: z.number().default(1),
+    scaling_factor: z.number().positive().default(1),
     shift_factor: z.number().default(0),
+  })
+  .check((context) => {
+    const c = context.value
+    for (const side of ['encoder', 'decoder'] as const) {
+      const [channels, blocks] = [c[`${side}_block_out_channels`].length, c[`num_${side}_blocks`].length]
+      if (channels !== blocks)
+        refuse(context, `num_${side}_blocks`, `${blocks} values for ${channels} levels of channels`)
+    }
   })
   .transform((c) => ({
     inChannels: c.in_channels,

@@ -5,21 +5,27 @@ import { embedding } from '../graph/matmul.ts'
 import { slice } from '../graph/shape.ts'
 import { constant, int64, known, node, type Value } from '../graph/value.ts'
 import { layerNorm, linear } from '../nn/layers.ts'
-import type { Weights } from '../nn/weights.ts'
+import { WeightError, type Weights } from '../nn/weights.ts'
 import { clipLayers } from './clip-layers.ts'
+import { count, epsilon, refuse } from './config-fields.ts'
 
 export const ClipTextConfig = z
   .object({
-    vocab_size: z.int().default(49408),
-    hidden_size: z.int().default(512),
-    intermediate_size: z.int().default(2048),
-    num_hidden_layers: z.int().default(12),
-    num_attention_heads: z.int().default(8),
-    max_position_embeddings: z.int().default(77),
+    model_type: z.literal('clip_text_model').nullish(),
+    vocab_size: count.default(49408),
+    hidden_size: count.default(512),
+    intermediate_size: count.default(2048),
+    num_hidden_layers: count.default(12),
+    num_attention_heads: count.default(8),
+    max_position_embeddings: count.default(77),
     hidden_act: z.enum(['quick_gelu', 'gelu']).default('quick_gelu'),
-    layer_norm_eps: z.number().default(1e-5),
-    projection_dim: z.int().default(512),
-    eos_token_id: z.int().default(49407),
+    layer_norm_eps: epsilon.default(1e-5),
+    projection_dim: count.default(512),
+    eos_token_id: z.int().min(0).default(49407),
+  })
+  .check((context) => {
+    const { hidden_size: width, num_attention_heads: heads } = context.value
+    if (width % heads) refuse(context, 'num_attention_heads', `a width of ${width} for ${heads} heads`)
   })
   .transform((c) => ({
     vocabulary: c.vocab_size,
@@ -41,7 +47,11 @@ export function clipText(ids: Value, w: Weights, config: ClipTextConfig): { hidd
   const { width } = config
   const view = w.at('text_model')
   const length = known(ids.shape[1], 'clipText: sequence length')
-  if (length > config.positions) throw new RangeError(`clipText: ${length} tokens, the model takes ${config.positions}`)
+  if (length > config.positions)
+    throw new WeightError(
+      `${view.prefix}embeddings.position_embedding.weight`,
+      `${length} tokens, the model takes ${config.positions}`,
+    )
   const tokens = view.at('embeddings').at('token_embedding').get('weight', [config.vocabulary, width], 'embedding')
   const places = view.at('embeddings').at('position_embedding').get('weight', [config.positions, width], 'embedding')
   const embedded = add(embedding(tokens, ids), slice(places, 0, 0, length))

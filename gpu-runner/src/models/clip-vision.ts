@@ -7,19 +7,26 @@ import { dims4, node, type Value } from '../graph/value.ts'
 import { layerNorm, linear } from '../nn/layers.ts'
 import type { Weights } from '../nn/weights.ts'
 import { clipLayers } from './clip-layers.ts'
+import { count, epsilon, refuse } from './config-fields.ts'
 
 export const ClipVisionConfig = z
   .object({
-    hidden_size: z.int().default(768),
-    intermediate_size: z.int().default(3072),
-    num_hidden_layers: z.int().default(12),
-    num_attention_heads: z.int().default(12),
-    num_channels: z.int().default(3),
-    image_size: z.int().default(224),
-    patch_size: z.int().default(32),
+    model_type: z.literal('clip_vision_model').nullish(),
+    hidden_size: count.default(768),
+    intermediate_size: count.default(3072),
+    num_hidden_layers: count.default(12),
+    num_attention_heads: count.default(12),
+    num_channels: count.default(3),
+    image_size: count.default(224),
+    patch_size: count.default(32),
     hidden_act: z.enum(['quick_gelu', 'gelu']).default('quick_gelu'),
-    layer_norm_eps: z.number().default(1e-5),
-    projection_dim: z.int().default(512),
+    layer_norm_eps: epsilon.default(1e-5),
+    projection_dim: count.default(512),
+  })
+  .check((context) => {
+    const { hidden_size: width, num_attention_heads: heads, image_size: image, patch_size: patch } = context.value
+    if (width % heads) refuse(context, 'num_attention_heads', `a width of ${width} for ${heads} heads`)
+    if (patch > image) refuse(context, 'patch_size', `patches of ${patch} in pictures of ${image}`)
   })
   .transform((c) => ({
     width: c.hidden_size,

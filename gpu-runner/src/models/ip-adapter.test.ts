@@ -25,6 +25,7 @@ test('adapterConfig reads the kind from the tensors, and refuses files of anothe
 test('layers are numbered down, up, middle', () => {
   const config = parseUNetConfig({
     block_out_channels: [8, 8],
+    norm_num_groups: 8,
     down_block_types: ['DownBlock2D', 'CrossAttnDownBlock2D'],
     up_block_types: ['CrossAttnUpBlock2D', 'UpBlock2D'],
     layers_per_block: 1,

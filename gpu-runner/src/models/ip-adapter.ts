@@ -49,11 +49,17 @@ export function adapterConfig(tensors: ReadonlyMap<string, { readonly shape: rea
       throw new WeightError(`image_proj.${name}`, 'is missing; no IP-Adapter is known without it')
     return found
   }
+  const quotient = (name: string, whole: number, part: number) => {
+    if (part > 0 && whole > 0 && whole % part === 0) return whole / part
+    throw new WeightError(`image_proj.${name}`, `its ${whole} rows are no multiple of ${part}`)
+  }
   if (!tensors.has('image_proj.latents')) {
     const width = size('norm.weight', 0)
-    const tokens = size('proj.weight', 0) / width
+    const tokens = quotient('proj.weight', size('proj.weight', 0), width)
     return { kind: 'base', tokens, width, inner: 0, attentionWidth: 0, feedForward: 0, layers: 0 }
   }
+  const attentionWidth = size('layers.0.0.to_q.weight', 0)
+  quotient('layers.0.0.to_q.weight', attentionWidth, headWidth)
   let layers = 0
   while (tensors.has(`image_proj.layers.${layers}.0.to_q.weight`)) layers++
   return {
@@ -61,7 +67,7 @@ export function adapterConfig(tensors: ReadonlyMap<string, { readonly shape: rea
     tokens: size('latents', 1),
     width: size('proj_out.weight', 0),
     inner: size('latents', 2),
-    attentionWidth: size('layers.0.0.to_q.weight', 0),
+    attentionWidth,
     feedForward: size('layers.0.1.1.weight', 0),
     layers,
   }

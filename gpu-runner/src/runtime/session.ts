@@ -27,6 +27,15 @@ export interface Session {
   close(): Promise<void>
 }
 
+/** Onnxruntime refused to open or to run a graph; its own words are in the message and the `cause`. */
+export class SessionError extends Error {
+  override name = 'SessionError'
+}
+
+const refused = (what: string) => (cause: Error) => {
+  throw new SessionError(`onnxruntime cannot ${what}: ${cause.message}`, { cause })
+}
+
 /** Open the model that computes `outputs`. Feeds are borrowed for the time of a run, never copied on the CPU. */
 export async function openSession(outputs: Readonly<Record<string, Value>>, options: SessionOptions = {}) {
   return openModel(encodeModel(outputs), { optimise: optimisation(Object.values(outputs)), ...options })
@@ -57,12 +66,12 @@ export async function openModel(model: Uint8Array, options: SessionOptions = {})
     extra: {
       session: { ...(weights ? { model_external_initializers_file_folder_path: weights } : {}) },
     },
-  })
+  }).catch(refused('open the model'))
   return {
     inputs: session.inputNames,
     async run(feeds) {
       const tensors = Object.fromEntries(session.inputNames.map((name) => [name, toTensor(name, feeds[name])]))
-      const results = await session.run(tensors)
+      const results = await session.run(tensors).catch(refused('run the model'))
       return Object.fromEntries(Object.entries(results).map(([name, tensor]) => [name, fromTensor(name, tensor)]))
     },
     async close() {

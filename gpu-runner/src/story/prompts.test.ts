@@ -60,6 +60,7 @@ test('token positions point at the character, and never past what the encoder ta
       101,
       ...Array<number>(Math.max(0, n - 2 - ids.length)).fill(102),
     ],
+    cut: (ids: readonly number[], n: number) => ids.slice(n - 2).join(' '),
     size: 200,
     modelMaxLength: 8,
     bos: 100,
@@ -72,7 +73,14 @@ test('token positions point at the character, and never past what the encoder ta
     { text: 'and' },
     { text: 'one two three', character: 1 },
   ]
-  const { ids, tokens } = tokenisePrompt(segments, tokenizer, 3)
+  const { ids, tokens, cut } = tokenisePrompt(segments, tokenizer, 3)
+  assert.equal(
+    cut,
+    segments
+      .flatMap(({ text }) => tokenizer.encode(text))
+      .slice(6)
+      .join(' '),
+  )
   assert.equal(ids.length, 8)
   assert.deepEqual(tokens, [[2, 3, 4], [6], []])
 })

@@ -13,6 +13,8 @@ export interface TokenisedPrompt {
   ids: number[]
   /** For each character of the cast the positions of its tokens in `ids`; none where it is not in the frame. */
   tokens: number[][]
+  /** The end of the prompt that did not fit into the encoder; '' when all of it did. */
+  cut: string
 }
 
 /**
@@ -88,5 +90,5 @@ export function tokenisePrompt(
     ids.push(...own)
     if (character !== undefined) tokens[character]!.push(...positions)
   }
-  return { ids: tokenizer.padded(ids, length), tokens }
+  return { ids: tokenizer.padded(ids, length), tokens, cut: tokenizer.cut(ids, length) }
 }
