@@ -1,11 +1,11 @@
 /** Euler steps along a rectified flow, whose model predicts the velocity noise − clean. */
 
 import { z } from 'zod'
-import { exponential, karras, linspace, Off, withEnd } from './noise-levels.ts'
+import { exponential, karras, linspace, Off, TrainTimesteps, withEnd } from './noise-levels.ts'
 import { combine, type Schedule, ScheduleError, type State } from './schedule.ts'
 
 export const FlowMatchEulerConfig = z.object({
-  num_train_timesteps: z.int().min(1).default(1000),
+  num_train_timesteps: TrainTimesteps,
   /** Above 1, more of the steps are spent at high noise. */
   shift: z.number().positive().default(1),
   shift_terminal: z.number().nullish(),

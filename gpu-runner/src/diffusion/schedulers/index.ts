@@ -46,21 +46,24 @@ export function createSchedule(config: object, options: ScheduleOptions): Schedu
   const className = options.className ?? ('_class_name' in config ? config._class_name : undefined)
   const create = typeof className === 'string' && Object.hasOwn(classes, className) ? classes[className] : undefined
   if (!create) {
-    throw new ScheduleError(`no scheduler ${JSON.stringify(className)}; there are ${schedulerClasses.join(', ')}`)
+    throw new ScheduleError(`no scheduler ${brief(className)}; there are ${schedulerClasses.join(', ')}`)
   }
   const most = 'num_train_timesteps' in config ? Number(config.num_train_timesteps) : 1000
   if (!Number.isInteger(options.steps) || options.steps < 1 || options.steps > most) {
     throw new ScheduleError(`${options.steps} steps: 1 to ${most} are possible`)
   }
-  return create(config, options)
+  const schedule = create(config, options)
+  const wrong = schedule.timesteps.find((timestep) => !(timestep >= 0 && timestep <= most))
+  if (wrong === undefined) return schedule
+  throw new ScheduleError(`${options.steps} steps come to timestep ${wrong}, and there are 0 to ${most}`)
 }
 
 /** Read `scheduler_config.json` of a model's scheduler folder. */
 export function readSchedulerConfig(folder: string): object {
   const path = join(folder, 'scheduler_config.json')
   // Python writes infinities, which JSON has not; they stand for "no limit".
-  const text = readFileSync(path, 'utf8').replace(/:\s*-?Infinity\b/g, ': null')
   try {
+    const text = readFileSync(path, 'utf8').replace(/:\s*-?Infinity\b/g, ': null')
     return z.record(z.string(), z.unknown()).parse(JSON.parse(text))
   } catch (error) {
     throw new ScheduleError(`${path}: ${(error as Error).message}`, { cause: error })
@@ -72,5 +75,8 @@ function read<T>(schema: z.ZodType<T>, config: object): T {
   if (result.success) return result.data
   const [{ path, message }] = result.error.issues as [z.core.$ZodIssue]
   const value = (config as Record<PropertyKey, unknown>)[path[0] ?? '']
-  throw new ScheduleError(`scheduler_config.json: ${path.join('.')} is ${JSON.stringify(value)}: ${message}`)
+  throw new ScheduleError(`scheduler_config.json: ${path.join('.')} is ${brief(value)}: ${message}`)
 }
+
+const brief = (value: unknown) =>
+  typeof value === 'object' && value !== null ? 'a list or an object' : String(JSON.stringify(value)).slice(0, 100)

@@ -23,6 +23,7 @@ const dataDeviation = 0.5
 export function lcm(config: z.infer<typeof LcmConfig>, n: number): Schedule {
   const { num_train_timesteps: count, original_inference_steps: teacherSteps } = config
   if (n > teacherSteps) throw new ScheduleError(`${n} steps of a sampler distilled from ${teacherSteps}`)
+  if (teacherSteps > count) throw new ScheduleError(`${teacherSteps} original_inference_steps of ${count} timesteps`)
   const alphas = cumulatedAlphas(config)
   const stride = Math.floor(count / teacherSteps)
   const timesteps = Float64Array.from(

@@ -6,18 +6,22 @@
  */
 
 import { z } from 'zod'
+import { ScheduleError } from './schedule.ts'
 
 const round = Math.fround
 
+/** Tables are as long as this. */
+export const TrainTimesteps = z.int().min(1).max(100_000).default(1000)
+
 /** Keys that all samplers with trained betas share. Samplers differ in defaults. */
 export const Betas = z.object({
-  num_train_timesteps: z.int().min(1).default(1000),
+  num_train_timesteps: TrainTimesteps,
   beta_start: z.number().default(0.0001),
   beta_end: z.number().default(0.02),
   beta_schedule: z.enum(['linear', 'scaled_linear', 'squaredcos_cap_v2']).default('linear'),
   trained_betas: z.array(z.number()).nullish(),
   rescale_betas_zero_snr: z.boolean().default(false),
-  steps_offset: z.int().default(0),
+  steps_offset: z.int().min(0).default(0),
   prediction_type: z.enum(['epsilon', 'sample', 'v_prediction']).default('epsilon'),
 })
 
@@ -30,7 +34,11 @@ export const Off = z.union([z.literal(false), z.null()], { error: 'is not suppor
 export function cumulatedAlphas(config: z.infer<typeof Betas>): Float32Array {
   let alphas: Float32Array = trainedBetas(config).map((beta) => 1 - beta)
   if (config.rescale_betas_zero_snr) alphas = rescaleToZeroSnr(alphas)
-  return cumulativeProduct(alphas)
+  const shares = cumulativeProduct(alphas)
+  const wrong = shares.findIndex((share) => !(share >= 0 && share <= 1))
+  if (wrong >= 0)
+    throw new ScheduleError(`the betas leave ${shares[wrong]} of the picture at timestep ${wrong}, not 0 … 1`)
+  return shares
 }
 
 /** Noise per unit of clean latent for each training timestep; the last level of rescaled betas stays finite. */
@@ -110,7 +118,10 @@ export function withEnd(sigmas: Float64Array, end: number): Float64Array {
 
 function trainedBetas(config: z.infer<typeof Betas>): Float32Array {
   const { num_train_timesteps: count, beta_start: start, beta_end: end } = config
-  if (config.trained_betas) return Float32Array.from(config.trained_betas)
+  if (config.trained_betas) {
+    if (config.trained_betas.length === count) return Float32Array.from(config.trained_betas)
+    throw new ScheduleError(`${config.trained_betas.length} trained_betas for ${count} num_train_timesteps`)
+  }
   switch (config.beta_schedule) {
     case 'linear':
       return float32Linspace(start, end, count)
