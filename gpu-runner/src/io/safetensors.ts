@@ -72,12 +72,12 @@ export function openSafetensors(path: string): Checkpoint {
 }
 
 /**
- * The weights of a model folder: `<base>.safetensors`, or the shards that `<base>.safetensors.index.json` lists. `base`
- * is 'diffusion_pytorch_model' for diffusers' folders and 'model' for those of transformers.
+ * The weights of a model folder: `<base>.safetensors`, or the shards that `<base>.safetensors.index.json`, or another
+ * file `list`, lists. `base` is 'diffusion_pytorch_model' for diffusers' folders and 'model' for those of transformers.
  */
-export function openCheckpoint(folder: string, base: string): Checkpoint {
+export function openCheckpoint(folder: string, base: string, list = `${base}.safetensors.index.json`): Checkpoint {
   const single = join(folder, `${base}.safetensors`)
-  const index = `${single}.index.json`
+  const index = join(folder, list)
   if (existsSync(single) || !existsSync(index)) return openSafetensors(single)
 
   const shards = new Map<string, Checkpoint>()

@@ -1,15 +1,15 @@
 /** Cases of kind `attn_maps` and `ip_adapter`: a UNet whose cross-attention is recorded, or given pictures. */
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { scale as times } from '../graph/arithmetic.ts'
 import { total } from '../graph/reduce.ts'
 import { reshape, slice } from '../graph/shape.ts'
 import { input, type Value } from '../graph/value.ts'
-import { openSafetensors } from '../io/safetensors.ts'
 import { recordMaps } from '../models/attention-maps.ts'
-import { type Adapter, adapterConfig, downsampledMasks, imageTokens, withAdapters } from '../models/ip-adapter.ts'
+import { downsampledMasks, withAdapters } from '../models/ip-adapter.ts'
 import { unet } from '../models/unet.ts'
-import { parseUNetConfig, type UNetConfig } from '../models/unet-config.ts'
-import { commonFolder, modelWeights, storedWeights } from '../runtime/model-weights.ts'
+import { parseUNetConfig } from '../models/unet-config.ts'
+import { adapterFolders, adapterInputs, embedsName, type PictureAdapter } from '../pipeline/adapters.ts'
+import { commonFolder, modelWeights } from '../runtime/model-weights.ts'
 import { type HostTensor, openSession } from '../runtime/session.ts'
 import {
   checkAll,
@@ -52,13 +52,24 @@ export async function* ipAdapter(golden: GoldenCase, device: Device): AsyncGener
     const { adapters, scale } = run
     if (!Array.isArray(adapters) || !Array.isArray(scale)) throw new NotUnderstood(`${run.id}: no adapters or no scale`)
     const feeds = unetFeeds(golden, run.id)
-    const given = adapters.map((file, i) => ({
-      file: join(golden.folder, String(file)),
-      embeds: inputOf(golden, `${run.id}.image_embeds.${i}`),
-      scale: scale[i] as number | number[],
-      ...(golden.inputs.tensors.has(`${run.id}.mask.${i}`) && { masks: inputOf(golden, `${run.id}.mask.${i}`) }),
-    }))
-    const { outputs, tokens, root, feeds: more } = adaptedUNet(folder, config, feeds, given)
+    const given = adapters.map((file, i): PictureAdapter & { embeds: HostTensor } => {
+      const embeds = inputOf(golden, `${run.id}.image_embeds.${i}`)
+      const mask = `${run.id}.mask.${i}`
+      return {
+        file: join(golden.folder, String(file)),
+        embeds,
+        embedShape: embeds.shape.slice(1),
+        scale: scale[i] as number | number[],
+        ...(golden.inputs.tensors.has(mask) && { masks: inputOf(golden, mask) }),
+      }
+    })
+    const root = commonFolder([folder, ...adapterFolders(given)])
+    const { adapters: opened, feeds: more } = adapterInputs(given, root)
+    for (const [i, { embeds }] of given.entries()) more[embedsName(i)] = embeds
+    const weights = modelWeights(folder, 'diffusion_pytorch_model', root)
+    const hooks = { cross: withAdapters(opened, config) }
+    const outputs: Record<string, Value> = { out: unet(unetInputs(config, feeds, 'fixed'), weights, config, hooks) }
+    const tokens = opened.map((adapter) => adapter.tokens)
     for (const [i, value] of tokens.entries()) outputs[`image_tokens.${i}`] = value
     for (const name of outputsOf(golden, run.id)) {
       const size = /^mask(\d+)_downsampled\.(\d+)x(\d+)$/.exec(name)
@@ -72,42 +83,6 @@ export async function* ipAdapter(golden: GoldenCase, device: Device): AsyncGener
       await session.close()
     }
   }
-}
-
-export interface GivenAdapter {
-  readonly file: string
-  readonly embeds: HostTensor
-  readonly scale: number | readonly number[]
-  readonly masks?: HostTensor
-}
-
-/** The UNet at the sizes of `feeds` under adapters, with the further feeds that these need. */
-export function adaptedUNet(
-  folder: string,
-  config: UNetConfig,
-  feeds: Readonly<Record<string, HostTensor>>,
-  given: readonly GivenAdapter[],
-) {
-  const root = commonFolder([folder, ...given.map(({ file }) => dirname(file))])
-  const more: Record<string, HostTensor> = {}
-  const adapters = given.map(({ file, embeds, scale, masks }, i): Adapter => {
-    const checkpoint = openSafetensors(file)
-    const weights = storedWeights(checkpoint, root, `adapter${i}.`)
-    const scales = Float32Array.from([scale].flat())
-    more[`embeds${i}`] = embeds
-    more[`scale${i}`] = { data: scales, shape: [scales.length] }
-    if (masks) more[`masks${i}`] = masks
-    return {
-      weights,
-      tokens: imageTokens(input(`embeds${i}`, embeds.shape), weights, adapterConfig(checkpoint.tensors)),
-      scale: input(`scale${i}`, [scales.length]),
-      ...(masks && { masks: input(`masks${i}`, masks.shape) }),
-    }
-  })
-  const weights = modelWeights(folder, 'diffusion_pytorch_model', root)
-  const hooks = adapters.length > 0 ? { cross: withAdapters(adapters, config) } : {}
-  const outputs: Record<string, Value> = { out: unet(unetInputs(config, feeds, 'fixed'), weights, config, hooks) }
-  return { outputs, tokens: adapters.map(({ tokens }) => tokens), root, feeds: more }
 }
 
 /** The first of an adapter's masks as a layer of h×w pixels sees it, [1,h,w]. */

@@ -29,6 +29,16 @@ test('a clear map becomes its own mask, at its own grid and at a coarser one', (
   assert.deepEqual([...small!.slice(0, 4)], [0, 1, 1, 0])
 })
 
+test('on a finer grid, a map is read between its pixels', () => {
+  const map = Float32Array.of(0, 0, 1, 1)
+  const [mask] = characterMasks([map], { width: 4, height: 1 }, { width: 12, height: 3 })
+  assert.deepEqual([...mask!.slice(0, 12)], [0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1])
+  assert.deepEqual(mask!.slice(24), mask!.slice(0, 12))
+  // Twice an odd size, less one: what a level above has, where sides were rounded up.
+  const [odd] = characterMasks([map.slice(0, 3)], { width: 3, height: 1 }, { width: 5, height: 2 })
+  assert.deepEqual([...odd!], [0, 0, 0, 1, 1, 0, 0, 0, 1, 1])
+})
+
 test('characters never claim the same pixel: the one with more attention has it', () => {
   const [a, b] = characterMasks([blob(0, 5, 0.9), blob(4, 8, 0.95)], grid, grid)
   assert.ok(a!.every((bit, p) => bit + b![p]! <= 1))

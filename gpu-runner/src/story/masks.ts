@@ -1,9 +1,5 @@
 /** Where the characters are, read from cross-attention: maps to binary masks at every grid that shares attention. */
-
-export interface Grid {
-  readonly width: number
-  readonly height: number
-}
+import type { Grid } from '../pipeline/attention-plan.ts'
 
 /** Attention of the pixels of one frame to one character's words, row by row. */
 export type AttentionMap = Float32Array
@@ -78,8 +74,13 @@ function stretch(map: Float32Array): Float32Array {
   return map.map((value) => (value - low) / (high - low + 1e-8))
 }
 
-/** Area mean where the grid gets coarser by a whole factor, the nearest value otherwise. */
+/** Area mean where the grid gets coarser, bilinear where it gets finer. */
 function resize(map: Float32Array, from: Grid, to: Grid): Float32Array {
+  return to.width > from.width || to.height > from.height ? enlarge(map, from, to) : shrink(map, from, to)
+}
+
+/** The mean of as many whole pixels as fit into one of the coarser grid. */
+function shrink(map: Float32Array, from: Grid, to: Grid): Float32Array {
   const out = new Float32Array(to.width * to.height)
   const rows = Math.max(1, Math.floor(from.height / to.height))
   const columns = Math.max(1, Math.floor(from.width / to.width))
@@ -93,4 +94,26 @@ function resize(map: Float32Array, from: Grid, to: Grid): Float32Array {
       out[y * to.width + x] = sum / (rows * columns)
     }
   return out
+}
+
+function enlarge(map: Float32Array, from: Grid, to: Grid): Float32Array {
+  const rows = between(from.height, to.height)
+  const columns = between(from.width, to.width)
+  const out = new Float32Array(to.width * to.height)
+  for (const [y, row] of rows.entries())
+    for (const [x, column] of columns.entries()) {
+      const along = (at: number) =>
+        (1 - column.share) * map[at * from.width + column.low]! + column.share * map[at * from.width + column.high]!
+      out[y * to.width + x] = (1 - row.share) * along(row.low) + row.share * along(row.high)
+    }
+  return out
+}
+
+/** For each of `to` pixel centres the two of `from` on either side, and the share of the second. */
+function between(from: number, to: number): { low: number; high: number; share: number }[] {
+  return Array.from({ length: to }, (_, i) => {
+    const at = Math.max(0, Math.min(from - 1, ((i + 0.5) * from) / to - 0.5))
+    const low = Math.floor(at)
+    return { low, high: Math.min(from - 1, low + 1), share: at - low }
+  })
 }

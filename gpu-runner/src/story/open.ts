@@ -1,77 +1,110 @@
 /** The real story model: samples all frames of a story together, each character shared among the frames it is in. */
 import type { StoryRequest } from '../../../contract/story.ts'
 import { gaussian } from '../diffusion/noise.ts'
-import { guide, sample } from '../diffusion/sample.ts'
-import type { HostTensor } from '../runtime/session.ts'
-import { type AttentionMap, characterMasks, type FrameMasks, type Grid } from './masks.ts'
-import { openPipeline, type Pipeline, sharedLevels } from './pipeline.ts'
-import { framePrompt, type TokenisedPrompt, tokenisePrompt } from './prompts.ts'
+import { sample } from '../diffusion/sample.ts'
+import type { Grid } from '../pipeline/attention-plan.ts'
+import { toRgb } from '../pipeline/autoencoder.ts'
+import { encodeConditioning } from '../pipeline/conditioning.ts'
+import { guidedDenoise, isGuided } from '../pipeline/guided.ts'
+import { openPipeline, type Pipeline } from '../pipeline/open.ts'
+import { NotFinite } from '../pipeline/part.ts'
+import { planCalls } from './calls.ts'
+import { castPrompts } from './prompts.ts'
 import { scheduleFor } from './schedule.ts'
-import { chooseAnchors, foreignPixels, gatherIndices } from './sharing.ts'
+import { Synchronizer } from './synchronizer.ts'
 import { type Device, type StoryEvent, type StoryModel, StoryRejected, type TellOptions } from './types.ts'
 
-const defaults = { steps: 25, guidance: 3 }
-
-/** Share of a foreign character's pixels that are left out at full strength, so that poses stay free (ConsiStory's). */
-const fullStrengthDrop = 0.5
+/** Steps and guidance by what a model was trained for: a rectified flow, SD or SDXL. */
+const defaults = {
+  flow: { steps: 25, guidance: 3 },
+  sd: { steps: 25, guidance: 7.5 },
+  sdxl: { steps: 25, guidance: 5 },
+}
 
 /** Pictures with sides beyond this many times those a model was trained on are no pictures any more. */
 const maxScale = 2
 
-/** Maps of this many steps are averaged into masks. */
-const window = 10
+/** What the rows of one UNet call may take beside the weights, unless frames that look at each other need more. */
+const usualCallBytes = 4 * 2 ** 30
 
-export async function openStoryModel({ folder, device }: { folder: string; device: Device }): Promise<StoryModel> {
+export interface OpenOptions {
+  folder: string
+  device: Device
+  callBytes?: number
+}
+
+export async function openStoryModel(options: OpenOptions): Promise<StoryModel> {
+  const { folder, device, callBytes = usualCallBytes } = options
   const pipeline = await openPipeline(folder, { device })
   return {
     name: pipeline.name,
     defaultSize: { width: pipeline.size, height: pipeline.size },
-    tell: (request, options) => tell(pipeline, request, options),
-    close: () => pipeline.close(),
+    tell: (request, told) => tell(pipeline, callBytes, request, told),
+    close: () => pipeline.release(),
   }
 }
 
-async function* tell(pipeline: Pipeline, request: StoryRequest, options: TellOptions): AsyncGenerator<StoryEvent> {
-  const { seed, signal, skip = new Set<number>() } = options
-  const frames = request.frames.length
-  const size = { width: request.width ?? pipeline.size, height: request.height ?? pipeline.size }
-  const largest = maxScale * pipeline.size
-  if (Math.max(size.width, size.height) > largest)
-    throw new StoryRejected(
-      `${size.width}×${size.height} is too large; ${pipeline.name} draws up to ${largest}×${largest}`,
-    )
-  const latentGrid = { width: size.width / pipeline.factor, height: size.height / pipeline.factor }
-  const steps = request.steps ?? defaults.steps
-  const schedule = scheduleFor(pipeline.scheduler, request.scheduler, steps)
+/** A story that does not come to its end, cancelled or failed, gives back all memory that it took. */
+async function* tell(
+  pipeline: Pipeline,
+  callBytes: number,
+  request: StoryRequest,
+  options: TellOptions,
+): AsyncGenerator<StoryEvent> {
+  let ended = false
+  try {
+    yield* told(pipeline, callBytes, request, options)
+    ended = true
+  } catch (error) {
+    // The story is at fault: the same numbers come out however often it is tried.
+    if (error instanceof NotFinite)
+      throw new StoryRejected(`${error.message}; try another scheduler, or less guidance`, { cause: error })
+    throw error
+  } finally {
+    if (!ended) await pipeline.release()
+  }
+}
+
+async function* told(
+  pipeline: Pipeline,
+  callBytes: number,
+  request: StoryRequest,
+  { seed, signal, skip = new Set() }: TellOptions,
+): AsyncGenerator<StoryEvent> {
+  const wanted = request.frames.map((_, frame) => frame).filter((frame) => !skip.has(frame))
+  if (wanted.length === 0) return
+  const { autoencoder, denoiser, text } = pipeline
+  const { grid, width, height } = sizeOf(request, pipeline)
+  const isFlow = '_class_name' in pipeline.scheduler && String(pipeline.scheduler._class_name).startsWith('FlowMatch')
+  const usual = defaults[isFlow ? 'flow' : pipeline.kind]
+  const guidance = { scale: request.guidance_scale ?? usual.guidance }
+  const schedule = scheduleFor(pipeline.scheduler, request.scheduler, request.steps ?? usual.steps)
+  signal.throwIfAborted()
 
   yield { type: 'stage', stage: 'encoding_text' }
-  const cast = request.characters.length
-  const prompts = request.frames.map((_, i) => tokenisePrompt(framePrompt(request, i), pipeline.tokenizer, cast))
-  const negative = tokenisePrompt([{ text: request.negative_prompt ?? '' }], pipeline.tokenizer, cast)
-  const rows = [...prompts.map(() => negative), ...prompts]
-  const context = await pipeline.encodeText(rows.map(({ ids }) => ids))
-  const selector = tokenSelector(rows, pipeline.tokenizer.modelMaxLength, Math.max(1, cast))
+  const { prompts, tokens, negatives } = castPrompts(request, text)
+  const conditioning = await encodeConditioning(pipeline, {
+    prompts,
+    negatives: isGuided(guidance) ? negatives : undefined,
+    size: [height, width],
+  })
+  signal.throwIfAborted()
 
   yield { type: 'stage', stage: 'sampling' }
-  const sharing = new Sharing(prompts, latentGrid, request.consistency.synchronizer ?? 1, seed)
-  const perFrame = pipeline.latentChannels * latentGrid.width * latentGrid.height
-  const shape = [2 * frames, pipeline.latentChannels, latentGrid.height, latentGrid.width]
+  const strength = request.consistency.synchronizer ?? 1
+  const sharing =
+    strength > 0 ? new Synchronizer({ tokens, text, plan: denoiser.plan, grid, strength, seed }) : undefined
+  const calls = await planCalls(pipeline, { wanted, looksAt: sharing?.looksAt ?? [], grid, callBytes })
+  const { frames } = calls
+  const perFrame = autoencoder.latentChannels * grid.width * grid.height
   const noise = (stream: number) => {
-    const all = new Float32Array(frames * perFrame)
-    for (let i = 0; i < frames; i++)
-      all.set(gaussian({ seed, story: '', frame: String(i), stream }, perFrame), i * perFrame)
+    const all = new Float32Array(frames.length * perFrame)
+    for (const [slot, frame] of frames.entries())
+      all.set(gaussian({ seed, story: '', frame: String(frame), stream }, perFrame), slot * perFrame)
     return all
   }
-  const scale = request.guidance_scale ?? defaults.guidance
-  const denoise = async (x: Float32Array, timestep: number, step: number) => {
-    const both = new Float32Array(2 * x.length)
-    both.set(x)
-    both.set(x, x.length)
-    const input = { sample: { data: both, shape }, timestep, context, selector, sharing: sharing.at(step) }
-    const { output, maps } = await pipeline.denoise(input)
-    sharing.observe(maps)
-    return guide(output.data as Float32Array, scale)
-  }
+  const steps = schedule.timesteps.length
+  const denoise = guidedDenoise({ denoiser, conditioning, grid, guidance, steps, ...calls, sharing, signal })
   let latents = new Float32Array()
   for await (const step of sample({ schedule, denoise, noise: noise(0), stepNoise: (i) => noise(i + 1) })) {
     signal.throwIfAborted()
@@ -80,80 +113,23 @@ async function* tell(pipeline: Pipeline, request: StoryRequest, options: TellOpt
   }
 
   yield { type: 'stage', stage: 'decoding' }
-  for (let index = 0; index < frames; index++) {
-    if (skip.has(index)) continue
+  for (const index of wanted) {
     signal.throwIfAborted()
-    const latent = latents.slice(index * perFrame, (index + 1) * perFrame)
-    if (!latent.every(Number.isFinite))
-      throw new StoryRejected(`frame ${index} came out as no numbers; try other steps`)
-    const rgb = await pipeline.decode(latent, size.height, size.width)
-    yield { type: 'frame', frame: { index, rgb, ...size, seed } }
+    const slot = frames.indexOf(index)
+    const data = latents.slice(slot * perFrame, (slot + 1) * perFrame)
+    const latent = { data, shape: [1, autoencoder.latentChannels, grid.height, grid.width] }
+    const rgb = toRgb(await autoencoder.decode(latent, `frame ${index}`))
+    yield { type: 'frame', frame: { index, rgb, width, height, seed } }
   }
 }
 
-/** Mean over each character's tokens as a matrix, [N,T,K]. */
-function tokenSelector(rows: readonly TokenisedPrompt[], length: number, characters: number): HostTensor {
-  const data = new Float32Array(rows.length * length * characters)
-  for (const [row, { tokens }] of rows.entries())
-    for (const [character, positions] of tokens.entries())
-      for (const position of positions) data[(row * length + position) * characters + character] = 1 / positions.length
-  return { data, shape: [rows.length, length, characters] }
-}
-
-/** Who attends to whom at each step, from the attention maps of the steps before. */
-class Sharing {
-  readonly #prompts: readonly TokenisedPrompt[]
-  readonly #anchors: readonly boolean[]
-  readonly #grid: Grid
-  readonly #strength: number
-  readonly #seed: number
-  readonly #history: Float32Array[] = []
-
-  constructor(prompts: readonly TokenisedPrompt[], grid: Grid, strength: number, seed: number) {
-    this.#prompts = prompts
-    this.#anchors = chooseAnchors(prompts.map(({ tokens }) => tokens.map((positions) => positions.length > 0)))
-    this.#grid = grid
-    this.#strength = strength
-    this.#seed = seed
-  }
-
-  /** Keep the maps [2·frames, pixels, characters] of one step; only the conditional half speaks of characters. */
-  observe(maps: HostTensor): void {
-    const data = maps.data as Float32Array
-    this.#history.push(data.slice(data.length / 2))
-    if (this.#history.length > window) this.#history.shift()
-  }
-
-  /** The first step has no maps yet: every frame is on its own. */
-  at(step: number): { index: HostTensor; length: HostTensor }[] {
-    return sharedLevels.map((level) => {
-      const grid = {
-        width: Math.ceil(this.#grid.width / 2 ** level),
-        height: Math.ceil(this.#grid.height / 2 ** level),
-      }
-      const pixels = grid.width * grid.height
-      if (this.#history.length === 0 || this.#strength === 0)
-        return gatherIndices(
-          this.#prompts.map(() => []),
-          pixels,
-        )
-      const masks = this.#prompts.map((_, frame) => this.#masks(frame, grid))
-      const drop = 1 - this.#strength * (1 - fullStrengthDrop)
-      return gatherIndices(foreignPixels(masks, this.#anchors, pixels, { drop, seed: this.#seed, step }), pixels)
-    })
-  }
-
-  #masks(frame: number, grid: Grid): FrameMasks {
-    const { tokens } = this.#prompts[frame]!
-    const pixels = this.#grid.width * this.#grid.height
-    const characters = Math.max(1, tokens.length)
-    const maps = tokens.map((positions, character): AttentionMap | null => {
-      if (positions.length === 0) return null
-      const map = new Float32Array(pixels)
-      for (const step of this.#history)
-        for (let p = 0; p < pixels; p++) map[p]! += step[(frame * pixels + p) * characters + character]!
-      return map
-    })
-    return characterMasks(maps, this.#grid, grid)
-  }
+function sizeOf(request: StoryRequest, { name, size, autoencoder: { factor } }: Pipeline) {
+  const { width, height } = { width: request.width ?? size, height: request.height ?? size }
+  const largest = maxScale * size
+  if (Math.max(width, height) > largest)
+    throw new StoryRejected(`${width}×${height} is too large; ${name} draws up to ${largest}×${largest}`)
+  if (width % factor !== 0 || height % factor !== 0)
+    throw new StoryRejected(`${width}×${height}: ${name} draws sides that are multiples of ${factor}`)
+  const grid: Grid = { width: width / factor, height: height / factor }
+  return { width, height, grid }
 }

@@ -1,6 +1,7 @@
 /** From a story's prompts to what the text encoder reads: names give way to what the characters look like. */
 import type { StoryRequest } from '../../../contract/story.ts'
 import type { Tokenizer } from '../io/tokenizer.ts'
+import type { PromptIds } from '../pipeline/text-encoders.ts'
 
 /** A stretch of a prompt; `character` is the place in the story's cast of whom it names or describes. */
 export interface PromptSegment {
@@ -15,6 +16,31 @@ export interface TokenisedPrompt {
   tokens: number[][]
   /** The end of the prompt that did not fit into the encoder; '' when all of it did. */
   cut: string
+}
+
+export interface CastPrompts {
+  /** One for each frame. */
+  readonly prompts: readonly PromptIds[]
+  /** For each frame, for each character, the positions of its tokens. */
+  readonly tokens: readonly (readonly (readonly number[])[])[]
+  /** One for each frame, or null where the story has no negative prompt. */
+  readonly negatives: readonly PromptIds[] | null
+}
+
+/** All prompts of a story for a model's tokenizers, which agree on where words begin: SDXL's differ in padding alone. */
+export function castPrompts(request: StoryRequest, { tokenizers }: { tokenizers: readonly Tokenizer[] }): CastPrompts {
+  const cast = request.characters.length
+  const written = request.frames.map((_, i) => {
+    const segments = framePrompt(request, i)
+    return tokenizers.map((tokenizer) => tokenisePrompt(segments, tokenizer, cast))
+  })
+  const { negative_prompt: negative } = request
+  const against = negative && tokenizers.map((tokenizer) => tokenisePrompt([{ text: negative }], tokenizer, cast).ids)
+  return {
+    prompts: written.map((encoders) => encoders.map(({ ids }) => ids)),
+    tokens: written.map((encoders) => encoders[0]!.tokens),
+    negatives: against ? written.map(() => against) : null,
+  }
 }
 
 /**

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { chooseAnchors, foreignPixels, gatherIndices } from './sharing.ts'
+import { chooseAnchors, foreignPixels, looksAt } from './sharing.ts'
 
 const mask = (...bits: number[]) => Uint8Array.from(bits)
 const all = { drop: 0, seed: 1, step: 3 }
@@ -38,9 +38,13 @@ test('what is left out of an anchor is the same for all who look, changes with t
   assert.deepEqual(foreignPixels(masks, [true, false, false], 4096, { drop: 1, seed: 1, step: 3 })[1], [])
 })
 
-test('gathered rows hold own pixels, then foreign ones of the same half, and know their length', () => {
-  const { index, length } = gatherIndices([[3], []], 2)
-  assert.deepEqual(index.shape, [4, 3])
-  assert.deepEqual([...index.data].map(Number), [0, 1, 3, 2, 3, 0, 4, 5, 7, 6, 7, 0])
-  assert.deepEqual([...length.data], [3, 2, 3, 2])
+test('a frame looks at the anchors that show one of its characters, never at itself', () => {
+  const present = [
+    [true, false],
+    [false, true],
+    [true, true],
+    [false, false],
+  ]
+  assert.deepEqual(looksAt(present, [true, true, false, false]), [[], [], [0, 1], []])
+  assert.deepEqual(looksAt(present, [true, true, true, false]), [[2], [2], [0, 1], []])
 })

@@ -22,6 +22,13 @@ export function chooseAnchors(present: readonly (readonly boolean[])[]): boolean
   return anchors
 }
 
+/** For each frame the others that it attends to: anchors that show a character which is in both. */
+export function looksAt(present: readonly (readonly boolean[])[], anchors: readonly boolean[]): number[][] {
+  return present.map((frame, i) =>
+    present.flatMap((other, j) => (j !== i && anchors[j] && frame.some((here, c) => here && other[c]) ? [j] : [])),
+  )
+}
+
 /**
  * For every frame the foreign pixels that join its keys and values, as `frame · pixels + pixel`: those of anchors that
  * show a character which is in both frames. Which of them are left out depends on seed, step, anchor and pixel alone,
@@ -48,26 +55,6 @@ export function foreignPixels(
       return [...new Set(common)].map((pixel) => j * pixels + pixel)
     }),
   )
-}
-
-/**
- * Indices and lengths for the gather before attention over rows [unconditional frames | conditional frames]: own
- * pixels first, then foreign ones, then padding up to the longest row, which the length hides.
- */
-export function gatherIndices(foreign: readonly (readonly number[])[], pixels: number) {
-  const frames = foreign.length
-  const width = pixels + Math.max(...foreign.map((list) => list.length))
-  const index = new BigInt64Array(2 * frames * width)
-  const length = new Int32Array(2 * frames)
-  for (let half = 0; half < 2; half++)
-    for (const [i, list] of foreign.entries()) {
-      const row = half * frames + i
-      const base = half * frames * pixels
-      for (let p = 0; p < pixels; p++) index[row * width + p] = BigInt(row * pixels + p)
-      for (const [k, pixel] of list.entries()) index[row * width + pixels + k] = BigInt(base + pixel)
-      length[row] = pixels + list.length
-    }
-  return { index: { data: index, shape: [2 * frames, width] }, length: { data: length, shape: [2 * frames] } }
 }
 
 /** A number in [0, 1) for these integers (murmur3's finaliser over their mix). */

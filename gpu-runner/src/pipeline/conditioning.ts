@@ -1,0 +1,79 @@
+/** What the UNet is told beside the latent: prompts, and for SDXL pooled prompts and picture sizes, a row a frame. */
+import type { Tokenizer } from '../io/tokenizer.ts'
+import type { EncodedPrompt, PromptIds } from './text-encoders.ts'
+
+/** A row of a UNet call, without its latent. */
+export interface ConditioningRow extends EncodedPrompt {
+  /** SDXL: original size, crop, target size, each height or top first, in pixels. */
+  readonly timeIds: readonly number[] | null
+  /** For each adapter the embeddings of its pictures. */
+  readonly pictures?: readonly Float32Array[]
+}
+
+export interface Conditioning {
+  readonly conditional: readonly ConditioningRow[]
+  /** What guidance goes away from; null without guidance. */
+  readonly unconditional: readonly ConditioningRow[] | null
+}
+
+/** [height, width] or [top, left]. */
+export type Pair = readonly [number, number]
+
+export interface PictureSizes {
+  readonly original?: Pair | undefined
+  readonly crop?: Pair | undefined
+  readonly target?: Pair | undefined
+}
+
+export interface ConditioningOptions {
+  readonly prompts: readonly PromptIds[]
+  /** One for each prompt; null where none was given, and undefined without guidance. */
+  readonly negatives?: readonly PromptIds[] | null | undefined
+  /** Layers that the prompts, not the negative ones, leave out. */
+  readonly clipSkip?: number | undefined
+  /** Of the pictures to make, in pixels. */
+  readonly size: Pair
+  readonly sizes?: PictureSizes | undefined
+  /** The same for the unconditional rows; as `sizes` unless both original and target are given. */
+  readonly negativeSizes?: PictureSizes | undefined
+}
+
+interface Encoder {
+  readonly text: {
+    readonly tokenizers: readonly Tokenizer[]
+    readonly length: number
+    encode(prompts: readonly PromptIds[], skip?: number): Promise<EncodedPrompt[]>
+  }
+  readonly takesSizes: boolean
+  readonly zerosForEmptyPrompt: boolean
+}
+
+export async function encodeConditioning(
+  { text, takesSizes, zerosForEmptyPrompt }: Encoder,
+  { prompts, negatives, clipSkip = 0, size, sizes, negativeSizes }: ConditioningOptions,
+): Promise<Conditioning> {
+  const own = takesSizes ? timeIds(size, sizes) : null
+  const encoded = await text.encode(prompts, clipSkip)
+  const conditional = encoded.map((prompt) => ({ ...prompt, timeIds: own }))
+  if (negatives === undefined) return { conditional, unconditional: null }
+  const away = takesSizes && negativeSizes?.original && negativeSizes.target ? timeIds(size, negativeSizes) : own
+  const against =
+    negatives === null && zerosForEmptyPrompt
+      ? encoded.map(({ context, pooled }) => ({ context: zeros(context), pooled: pooled && zeros(pooled) }))
+      : await text.encode(negatives ?? prompts.map(() => promptIds('', text)))
+  return { conditional, unconditional: against.map((prompt) => ({ ...prompt, timeIds: away })) }
+}
+
+/** A text for every encoder of a model; what does not fit is cut off. */
+export function promptIds(
+  prompt: string,
+  { tokenizers, length }: { tokenizers: readonly Tokenizer[]; length: number },
+): PromptIds {
+  return tokenizers.map((tokenizer) => tokenizer.padded(tokenizer.encode(prompt), length))
+}
+
+function timeIds(size: Pair, { original = size, crop = [0, 0], target = size }: PictureSizes = {}): number[] {
+  return [...original, ...crop, ...target]
+}
+
+const zeros = (values: Float32Array) => new Float32Array(values.length)

@@ -1,0 +1,188 @@
+/** The UNet of a model as one graph for any batch and size, with attention shared among rows and read out as maps. */
+import { z } from 'zod'
+import { scale } from '../graph/arithmetic.ts'
+import { attention, attentionProbabilities, mergeHeads, splitHeads } from '../graph/attention.ts'
+import { gatheredAttention } from '../graph/gathered-attention.ts'
+import { matmul } from '../graph/matmul.ts'
+import { mean, total } from '../graph/reduce.ts'
+import { reshape } from '../graph/shape.ts'
+import { dims4, input, type Value } from '../graph/value.ts'
+import { layerName } from '../models/attention-maps.ts'
+import { withAdapters } from '../models/ip-adapter.ts'
+import type { AttentionCall } from '../models/transformer-block.ts'
+import { unet } from '../models/unet.ts'
+import { parseUNetConfig, type UNetConfig } from '../models/unet-config.ts'
+import { commonFolder } from '../runtime/model-weights.ts'
+import { type HostTensor, openSession, type SessionOptions } from '../runtime/session.ts'
+import { adapterFolders, adapterInputs, embedsName, type PictureAdapter } from './adapters.ts'
+import { type AttentionPlan, type Grid, levelGrid, levelOf, planAttention } from './attention-plan.ts'
+import type { ConditioningRow } from './conditioning.ts'
+import { ModelError, partConfig, partWeights } from './folder.ts'
+import { gatherIndices } from './gather.ts'
+import { Part } from './part.ts'
+
+/** One row of a call. */
+export interface DenoiserRow extends ConditioningRow {
+  /** [C,h,w] */
+  readonly latent: Float32Array
+  /** Mean over the tokens of each of K characters, [T,K]. */
+  readonly selector?: Float32Array
+}
+
+export interface DenoiserCall {
+  readonly rows: readonly DenoiserRow[]
+  /** Of the latents. */
+  readonly grid: Grid
+  readonly timestep: number
+  /** K; 1 where no row has a selector. */
+  readonly characters?: number
+  /**
+   * For each shared level of the plan, for each row, the pixels of other rows it attends to beside its own, counted
+   * over all rows of the call at that level.
+   */
+  readonly foreign?: readonly (readonly (readonly number[])[])[]
+  /** For errors, such as 'step 3 of 25'. */
+  readonly where?: string
+}
+
+export interface Denoiser {
+  readonly config: UNetConfig
+  readonly plan: AttentionPlan
+  /** For each row the prediction [C,h,w], and attention to each character on the grid of the plan's maps, [S,K]. */
+  run(call: DenoiserCall): Promise<{ outputs: Float32Array[]; maps: Float32Array[] }>
+  readonly part: Part
+}
+
+export interface DenoiserOptions extends SessionOptions {
+  /** Tokens of a prompt, and widths of its embeddings. */
+  readonly text: { readonly length: number; readonly width: number; readonly pooledWidth: number }
+  readonly adapters?: readonly PictureAdapter[] | undefined
+  /** The one size of latents; masks of adapters need it, as they are cut to the layers while the graph is built. */
+  readonly grid?: Grid | undefined
+}
+
+export function buildDenoiser(folder: string, settings: DenoiserOptions): Denoiser {
+  const { text, adapters: given = [], grid: fixed, ...options } = settings
+  const config = partConfig(z.unknown().transform(parseUNetConfig), folder)
+  const plan = planAttention(config)
+  if (!plan) throw new ModelError(`${folder}: a UNet without cross-attention cannot follow a prompt`)
+  if (config.contextWidth !== text.width)
+    throw new ModelError(
+      `${folder}: the UNet takes text of width ${config.contextWidth}, the text encoders give ${text.width}`,
+    )
+  const takesSizes = config.additionTimeEmbedDim !== null
+  if (takesSizes !== text.pooledWidth > 0)
+    throw new ModelError(
+      `${folder}: the UNet ${takesSizes ? 'needs' : 'knows no'} pooled text and picture sizes; model_index.json names another class`,
+    )
+  const root = commonFolder([folder, ...adapterFolders(given)])
+  const { adapters, feeds: constant } = adapterInputs(given, root)
+  const { self, cross, maps } = attentionHooks(config, plan, text.length)
+  const inputs = {
+    sample: input('sample', ['batch', config.inChannels, fixed?.height ?? 'height', fixed?.width ?? 'width']),
+    timestep: input('timestep', ['batch']),
+    context: input('context', ['batch', text.length, text.width]),
+    ...(takesSizes && {
+      textEmbeds: input('textEmbeds', ['batch', text.pooledWidth]),
+      timeIds: input('timeIds', ['batch', 6]),
+    }),
+  }
+  const hooks = { self, cross: adapters.length > 0 ? withAdapters(adapters, config, cross) : cross }
+  const output = unet(inputs, partWeights(folder, root), config, hooks)
+  const outputs = { output, maps: scale(total(maps), 1 / maps.length) }
+  const part = new Part('unet', () => openSession(outputs, { ...options, weights: root }))
+  return {
+    config,
+    plan,
+    part,
+    async run({ rows, grid, timestep, characters = 1, foreign, where }) {
+      const n = rows.length
+      const selectors = rows.map(({ selector }) => selector ?? new Float32Array(text.length * characters))
+      const feeds: Record<string, HostTensor> = {
+        ...constant,
+        sample: stacked(
+          rows.map(({ latent }) => latent),
+          [config.inChannels, grid.height, grid.width],
+        ),
+        timestep: { data: new Float32Array(n).fill(timestep), shape: [n] },
+        context: stacked(
+          rows.map(({ context }) => context),
+          [text.length, text.width],
+        ),
+        selector: stacked(selectors, [text.length, characters]),
+      }
+      if (takesSizes) {
+        feeds.textEmbeds = stacked(
+          rows.map(({ pooled }) => pooled!),
+          [text.pooledWidth],
+        )
+        feeds.timeIds = stacked(
+          rows.map(({ timeIds }) => Float32Array.from(timeIds!)),
+          [6],
+        )
+      }
+      for (const [i, { embedShape }] of given.entries())
+        feeds[embedsName(i)] = stacked(
+          rows.map(({ pictures }) => pictures![i]!),
+          embedShape,
+        )
+      for (const [i, level] of plan.shared.entries()) {
+        const { width, height } = levelGrid(grid, level)
+        const { index, length } = gatherIndices(foreign?.[i] ?? rows.map(() => []), width * height)
+        feeds[indexName(level)] = index
+        feeds[lengthName(level)] = length
+      }
+      const { output, maps } = await part.run(feeds, where)
+      return { outputs: unstacked(output!, n), maps: unstacked(maps!, n) }
+    },
+  }
+}
+
+const indexName = (level: number) => `index${level}`
+const lengthName = (level: number) => `length${level}`
+
+/** Hooks of the plan; `maps`, [N,S,K] each, fill as the graph is built. */
+function attentionHooks(config: UNetConfig, plan: AttentionPlan, tokens: number) {
+  const places = new Map(
+    plan.shared.map((level) => [
+      level,
+      {
+        index: input(indexName(level), ['batch', `keys${level}`], 'int64'),
+        length: input(lengthName(level), ['batch'], 'int32'),
+      },
+    ]),
+  )
+  const selector = input('selector', ['batch', tokens, 'characters'])
+  const maps: Value[] = []
+  const self = (call: AttentionCall): Value => {
+    const { q, k, v, heads } = call
+    const { level, way } = levelOf(layerName(call), config)
+    // The way down and the middle stay each frame's own: they decide on layout, which is to differ.
+    const place = way === 'up' ? places.get(level) : undefined
+    return place ? gatheredAttention(q, k, v, heads, place.index, place.length) : attention(q, k, v, heads)
+  }
+  const cross = (call: AttentionCall): Value => {
+    const { q, k, v, heads } = call
+    if (levelOf(layerName(call), config).level !== plan.maps) return attention(q, k, v, heads)
+    const p = attentionProbabilities(q, k, heads)
+    const [b, , s, t] = dims4(p)
+    maps.push(matmul(reshape(mean(p, [1]), [b, s, t]), selector))
+    return mergeHeads(matmul(p, splitHeads(v, heads)))
+  }
+  return { self, cross, maps }
+}
+
+function stacked(rows: readonly Float32Array[], shape: readonly number[]): HostTensor {
+  const size = shape.reduce((a, b) => a * b, 1)
+  const data = new Float32Array(rows.length * size)
+  for (const [i, row] of rows.entries()) {
+    if (row.length !== size) throw new RangeError(`row ${i} of a UNet call has ${row.length} values, not [${shape}]`)
+    data.set(row, i * size)
+  }
+  return { data, shape: [rows.length, ...shape] }
+}
+
+function unstacked({ data }: HostTensor, rows: number): Float32Array[] {
+  const size = data.length / rows
+  return Array.from({ length: rows }, (_, i) => (data as Float32Array).subarray(i * size, (i + 1) * size))
+}

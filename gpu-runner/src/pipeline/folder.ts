@@ -1,0 +1,112 @@
+/** A model folder in diffusers layout: what kind of model it says it is, and where its parts lie. */
+import { existsSync, readFileSync } from 'node:fs'
+import { basename, join, resolve } from 'node:path'
+import { z } from 'zod'
+import { openCheckpoint } from '../io/safetensors.ts'
+import type { Weights } from '../nn/weights.ts'
+import { storedWeights } from '../runtime/model-weights.ts'
+
+/** The folder is no model that can be opened here: what is wrong, in which file. */
+export class ModelError extends Error {
+  override name = 'ModelError'
+}
+
+/** 'sd' is Stable Diffusion 1 and 2 and what shares their layout, story-mini among them. */
+export type ModelKind = 'sd' | 'sdxl'
+
+const kinds: Readonly<Record<string, ModelKind>> = {
+  StableDiffusionPipeline: 'sd',
+  StableDiffusionXLPipeline: 'sdxl',
+}
+
+const parts: Readonly<Record<ModelKind, readonly string[]>> = {
+  sd: ['unet', 'vae', 'text_encoder', 'tokenizer', 'scheduler'],
+  sdxl: ['unet', 'vae', 'text_encoder', 'text_encoder_2', 'tokenizer', 'tokenizer_2', 'scheduler'],
+}
+
+/** Classes that a part may have; of parts that are not here, its own reader decides. */
+const classes: Readonly<Record<string, readonly string[]>> = {
+  unet: ['UNet2DConditionModel'],
+  vae: ['AutoencoderKL', 'AutoencoderTiny'],
+  text_encoder: ['CLIPTextModel', 'CLIPTextModelWithProjection'],
+  text_encoder_2: ['CLIPTextModelWithProjection'],
+}
+
+const ModelIndex = z.looseObject({
+  _class_name: z.string(),
+  force_zeros_for_empty_prompt: z.boolean().default(true),
+})
+
+export interface ModelFolder {
+  readonly name: string
+  readonly kind: ModelKind
+  /** SDXL: without a negative prompt, guidance goes away from embeddings of zeros, not from the empty prompt. */
+  readonly zerosForEmptyPrompt: boolean
+  /** The folder of a part that is known to be there. */
+  part(name: string): string
+}
+
+/** Check what `folder` is before anything is loaded. Safety checker and feature extractor are neither read nor missed. */
+export function openModelFolder(folder: string): ModelFolder {
+  const path = join(folder, 'model_index.json')
+  const index = parseFile(ModelIndex, path)
+  const kind = Object.hasOwn(kinds, index._class_name) ? kinds[index._class_name] : undefined
+  if (!kind)
+    throw new ModelError(`${path}: '${index._class_name}' is no known model; ${Object.keys(kinds).join(' and ')} are`)
+  for (const part of parts[kind]) {
+    if (!existsSync(join(folder, part))) throw new ModelError(`${folder} lacks the folder '${part}'`)
+    const entry = z.tuple([z.string(), z.string()]).safeParse(index[part])
+    const allowed = classes[part]
+    if (entry.success && allowed && !allowed.includes(entry.data[1]))
+      throw new ModelError(`${path}: '${entry.data[1]}' is no known ${part}; ${allowed.join(' and ')} are`)
+  }
+  return {
+    name: basename(resolve(folder)),
+    kind,
+    zerosForEmptyPrompt: kind === 'sdxl' && index.force_zeros_for_empty_prompt,
+    part: (name) => join(folder, name),
+  }
+}
+
+/** The configuration of a part, as its model reads it. */
+export function partConfig<T>(schema: z.ZodType<T>, folder: string): T {
+  return parseFile(schema, join(folder, 'config.json'))
+}
+
+const variants = ['', '.fp16', '.bf16']
+
+/**
+ * The tensors of a part: `<base>.safetensors` or its shards, else the same of a half-precision variant
+ * (`<base>.fp16.safetensors`). `root` is the folder that the session finds its files from.
+ */
+export function partWeights(folder: string, root = folder): Weights {
+  const bases = ['diffusion_pytorch_model', 'model']
+  for (const base of bases)
+    for (const variant of variants) {
+      const file = `${base}${variant}.safetensors`
+      // Shards of a variant are listed under either name, by the version that saved them.
+      const indices = [`${file}.index.json`, `${base}.safetensors.index${variant}.json`]
+      const index = indices.find((name) => existsSync(join(folder, name)))
+      if (existsSync(join(folder, file)) || index)
+        return storedWeights(openCheckpoint(folder, `${base}${variant}`, index), root)
+    }
+  throw new ModelError(
+    `${folder} has no weights: neither ${bases.join(' nor ')}, each with .safetensors or .fp16.safetensors` +
+      '; .bin files must be saved as safetensors first',
+  )
+}
+
+export function parseFile<T>(schema: z.ZodType<T>, path: string): T {
+  const result = schema.safeParse(readJson(path))
+  if (!result.success) throw new ModelError(`${path}: ${z.prettifyError(result.error)}`)
+  return result.data
+}
+
+function readJson(path: string): unknown {
+  if (!existsSync(path)) throw new ModelError(`${path} is missing; the folder is no model in diffusers layout`)
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'))
+  } catch (error) {
+    throw new ModelError(`${path} is no JSON: ${error instanceof Error ? error.message : error}`)
+  }
+}

@@ -1,0 +1,81 @@
+/** A model folder, opened: one road for SD 1, SD 2, SDXL and story-mini, to stories and to golden cases alike. */
+import { readSchedulerConfig } from '../diffusion/schedulers/index.ts'
+import type { SessionOptions } from '../runtime/session.ts'
+import type { PictureAdapter } from './adapters.ts'
+import type { Grid } from './attention-plan.ts'
+import { type Autoencoder, buildAutoencoder } from './autoencoder.ts'
+import { buildDenoiser, type Denoiser } from './denoiser.ts'
+import { ModelError, type ModelKind, openModelFolder } from './folder.ts'
+import { buildTextEncoders, type TextEncoders } from './text-encoders.ts'
+
+export interface Pipeline {
+  readonly name: string
+  readonly kind: ModelKind
+  /** The folder's scheduler_config.json, as it is. */
+  readonly scheduler: object
+  /** Side in pixels of the pictures the model was trained on. */
+  readonly size: number
+  readonly text: TextEncoders
+  readonly denoiser: Denoiser
+  readonly autoencoder: Autoencoder
+  /** SDXL: the UNet is told picture sizes. */
+  readonly takesSizes: boolean
+  readonly zerosForEmptyPrompt: boolean
+  /** Give back all memory; whatever is run next opens again. */
+  release(): Promise<void>
+}
+
+export interface PipelineOptions extends SessionOptions {
+  readonly adapters?: readonly PictureAdapter[] | undefined
+  /** The one size of latents, for adapters with masks. */
+  readonly grid?: Grid | undefined
+}
+
+/** Everything that is wrong with a folder is found here, as a `ModelError`; the sessions that every story needs open. */
+export async function openPipeline(path: string, { adapters, grid, ...options }: PipelineOptions): Promise<Pipeline> {
+  const folder = openModelFolder(path)
+  const text = named(folder.part('text_encoder'), () => buildTextEncoders(folder, options))
+  const autoencoder = named(folder.part('vae'), () => buildAutoencoder(folder.part('vae'), options))
+  const denoiser = named(folder.part('unet'), () =>
+    buildDenoiser(folder.part('unet'), { ...options, text, adapters, grid }),
+  )
+  const { config } = denoiser
+  if (config.inChannels !== autoencoder.latentChannels || config.outChannels !== autoencoder.latentChannels)
+    throw new ModelError(
+      `${path}: the UNet goes from ${config.inChannels} to ${config.outChannels} channels and the autoencoder has ` +
+        `${autoencoder.latentChannels}; models for inpainting or depth are not supported`,
+    )
+  const scheduler = named(folder.part('scheduler'), () => readSchedulerConfig(folder.part('scheduler')))
+  const parts = [...text.parts, denoiser.part, autoencoder.decoder, autoencoder.encoder]
+  const release = async () => {
+    await Promise.all(parts.map((part) => part.release()))
+  }
+  try {
+    for (const part of parts.slice(0, -1)) await part.open()
+  } catch (error) {
+    await release()
+    throw error
+  }
+  return {
+    name: folder.name,
+    kind: folder.kind,
+    scheduler,
+    size: config.sampleSize * autoencoder.factor,
+    text,
+    denoiser,
+    autoencoder,
+    takesSizes: config.additionTimeEmbedDim !== null,
+    zerosForEmptyPrompt: folder.zerosForEmptyPrompt,
+    release,
+  }
+}
+
+/** Errors of the layers below, which know tensors and files but not the part, as errors of the model. */
+function named<T>(part: string, read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    if (error instanceof ModelError) throw error
+    throw new ModelError(`${part}: ${error instanceof Error ? error.message : error}`, { cause: error })
+  }
+}

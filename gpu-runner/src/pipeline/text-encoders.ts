@@ -1,0 +1,143 @@
+/** The text encoders of a model, one for SD and two for SDXL, as one function from token ids to embeddings. */
+import { concat, reshape } from '../graph/shape.ts'
+import { input, node, type Value } from '../graph/value.ts'
+import { openTokenizer, type Tokenizer } from '../io/tokenizer.ts'
+import { ClipTextConfig, clipText, finalNorm, pooledText, projectedText } from '../models/clip-text.ts'
+import { openSession, type SessionOptions } from '../runtime/session.ts'
+import { ModelError, type ModelFolder, partConfig, partWeights } from './folder.ts'
+import { Part } from './part.ts'
+
+/** One prompt, for each encoder exactly `length` ids. */
+export type PromptIds = readonly (readonly number[])[]
+
+export interface EncodedPrompt {
+  /** [T,X], the encoders' states side by side. */
+  readonly context: Float32Array
+  /** [P], SDXL only. */
+  readonly pooled: Float32Array | null
+}
+
+export interface TextEncoders {
+  /** One for each encoder. */
+  readonly tokenizers: readonly Tokenizer[]
+  /** Tokens of every prompt, T. */
+  readonly length: number
+  /** Widths of `context` and `pooled`. */
+  readonly width: number
+  readonly pooledWidth: number
+  /** `skip` layers before the one that is usual are left out. */
+  encode(prompts: readonly PromptIds[], skip?: number): Promise<EncodedPrompt[]>
+  readonly parts: readonly Part[]
+}
+
+/** Prompts in one run of an encoder: bounds what the hidden states of all its layers take. */
+const batch = 8
+
+export function buildTextEncoders(folder: ModelFolder, options: SessionOptions): TextEncoders {
+  const suffixes = folder.kind === 'sdxl' ? ['', '_2'] : ['']
+  const tokenizers = suffixes.map((suffix) => openTokenizer(folder.part(`tokenizer${suffix}`)))
+  const [length] = tokenizers.map(({ modelMaxLength }) => modelMaxLength) as [number]
+  if (tokenizers.some(({ modelMaxLength }) => modelMaxLength !== length))
+    throw new ModelError(`${folder.name}: its tokenizers have different lengths, ${length} the first`)
+  const encoders = suffixes.map((suffix) => buildEncoder(folder, `text_encoder${suffix}`, length, options))
+  const width = encoders.reduce((sum, { config }) => sum + config.width, 0)
+  return {
+    tokenizers,
+    length,
+    width,
+    pooledWidth: folder.kind === 'sdxl' ? encoders.at(-1)!.config.projection : 0,
+    parts: encoders.map(({ part }) => part),
+    async encode(prompts, skip = 0) {
+      const distinct = [...new Map(prompts.map((ids) => [String(ids), ids])).values()]
+      const encoded = new Map<string, EncodedPrompt>()
+      for (let from = 0; from < distinct.length; from += batch) {
+        const some = distinct.slice(from, from + batch)
+        const rows = await runEncoders(encoders, some, length, skip)
+        for (const [i, ids] of some.entries()) encoded.set(String(ids), rows[i]!)
+      }
+      return prompts.map((ids) => encoded.get(String(ids))!)
+    },
+  }
+}
+
+async function runEncoders(
+  encoders: readonly Encoder[],
+  prompts: readonly PromptIds[],
+  length: number,
+  skip: number,
+): Promise<EncodedPrompt[]> {
+  const states: { data: Float32Array; width: number }[] = []
+  let pooled: Float32Array | null = null
+  for (const [i, { part, config, usual }] of encoders.entries()) {
+    if (skip > usual) throw new RangeError(`${part.name}: ${skip} layers are to be skipped, and there are ${usual}`)
+    const ids = BigInt64Array.from(
+      prompts.flatMap((encoder) => encoder[i]!),
+      BigInt,
+    )
+    const outputs = await part.run({
+      ids: { data: ids, shape: [prompts.length, length] },
+      layer: { data: BigInt64Array.of(BigInt(usual - skip)), shape: [1] },
+    })
+    states.push({ data: outputs.context!.data as Float32Array, width: config.width })
+    if (outputs.pooled) pooled = outputs.pooled.data as Float32Array
+  }
+  const size = pooled ? pooled.length / prompts.length : 0
+  return prompts.map((_, row) => ({
+    context: sideBySide(states, row, length),
+    pooled: pooled?.slice(row * size, (row + 1) * size) ?? null,
+  }))
+}
+
+interface Encoder {
+  readonly part: Part
+  readonly config: ClipTextConfig
+  /** The layer that is taken when none are skipped. */
+  readonly usual: number
+}
+
+/**
+ * ids[N,T] and a layer's number → context[N,T,D], the state after that layer, and for SDXL's second encoder
+ * pooled[N,P]. SD takes the last layer and norms it, SDXL the last but one as it is.
+ */
+function buildEncoder(folder: ModelFolder, name: string, length: number, options: SessionOptions): Encoder {
+  const path = folder.part(name)
+  const config = partConfig(ClipTextConfig, path)
+  const weights = partWeights(path)
+  const ids = input('ids', ['batch', length], 'int64')
+  const { hidden, last } = clipText(ids, weights, config)
+  const chosen = pick(hidden, input('layer', [1], 'int64'))
+  const twofold = folder.kind === 'sdxl'
+  const outputs: Record<string, Value> = { context: twofold ? chosen : finalNorm(chosen, weights, config) }
+  if (name === 'text_encoder_2') outputs.pooled = projectedText(pooledText(ids, last, config), weights, config)
+  const part = new Part(name, () => openSession(outputs, { ...options, weights: path }))
+  return { part, config, usual: config.layers - (twofold ? 1 : 0) }
+}
+
+/** The value at place `which`[1] of equally shaped `values`[N,T,D]. */
+function pick(values: readonly Value[], which: Value): Value {
+  const [n, t, d] = values[0]!.shape
+  const all = concat(
+    values.map((value) => reshape(value, [n!, 1, t!, d!])),
+    1,
+  )
+  return reshape(node('Gather', [all, which], { shape: [n!, 1, t!, d!], attrs: { axis: 1 } }), [n!, t!, d!])
+}
+
+/** Row `row` of every encoder's states [N,T,·], joined token by token. */
+function sideBySide(
+  states: readonly { data: Float32Array; width: number }[],
+  row: number,
+  length: number,
+): Float32Array {
+  const width = states.reduce((sum, { width }) => sum + width, 0)
+  const joined = new Float32Array(length * width)
+  let at = 0
+  for (const { data, width: own } of states) {
+    for (let t = 0; t < length; t++) {
+      const from = (row * length + t) * own
+      joined.set(data.subarray(from, from + own), t * width + at)
+    }
+    at += own
+  }
+  return joined
+}

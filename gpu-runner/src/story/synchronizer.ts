@@ -1,0 +1,90 @@
+/** ID-Synchronizer: who attends to whom at each step, from the attention maps of the steps before. */
+import { type AttentionPlan, type Grid, levelGrid } from '../pipeline/attention-plan.ts'
+import type { Sharing } from '../pipeline/guided.ts'
+import { type AttentionMap, characterMasks, type FrameMasks } from './masks.ts'
+import { chooseAnchors, foreignPixels, looksAt } from './sharing.ts'
+
+/** Share of a foreign character's pixels that are left out at full strength, so that poses stay free (ConsiStory's). */
+const fullStrengthDrop = 0.5
+
+/** Maps of this many steps are averaged into masks. */
+const window = 10
+
+/** Levels with more pixels are not shared, however large the pictures: 64×64, as SDXL has at its own size. */
+const mostPixels = 64 * 64
+
+export interface SynchronizerOptions {
+  /** For each frame, for each character, the positions of its tokens in the prompt. */
+  readonly tokens: readonly (readonly (readonly number[])[])[]
+  readonly text: { readonly length: number }
+  readonly plan: AttentionPlan
+  /** Of the latents. */
+  readonly grid: Grid
+  /** Above 0, up to 1. */
+  readonly strength: number
+  readonly seed: number
+}
+
+export class Synchronizer implements Sharing {
+  readonly selectors: readonly Float32Array[]
+  readonly characters: number
+  /** For each frame the frames that it attends to. */
+  readonly looksAt: readonly (readonly number[])[]
+  readonly #options: SynchronizerOptions
+  readonly #anchors: readonly boolean[]
+  readonly #present: readonly (readonly boolean[])[]
+  /** Maps of each frame at the latest steps, oldest first. */
+  readonly #history: Float32Array[][]
+
+  constructor(options: SynchronizerOptions) {
+    const { tokens, text } = options
+    this.#options = options
+    this.#present = tokens.map((cast) => cast.map((positions) => positions.length > 0))
+    this.#anchors = chooseAnchors(this.#present)
+    this.#history = tokens.map(() => [])
+    this.looksAt = looksAt(this.#present, this.#anchors)
+    this.characters = Math.max(1, tokens[0]?.length ?? 0)
+    this.selectors = tokens.map((cast) => tokenSelector(cast, text.length, this.characters))
+  }
+
+  observe(_: number, frame: number, map: Float32Array): void {
+    const own = this.#history[frame]!
+    own.push(map)
+    if (own.length > window) own.shift()
+  }
+
+  /** The first step has no maps yet: every frame is on its own. */
+  foreign(step: number): readonly (readonly (readonly number[])[])[] {
+    const { plan, grid, strength, seed } = this.#options
+    return plan.shared.map((level) => {
+      const own = levelGrid(grid, level)
+      const pixels = own.width * own.height
+      if (pixels > mostPixels) return this.#history.map(() => [])
+      const masks = this.#history.map((_, frame) => this.#masks(frame, own))
+      const drop = 1 - strength * (1 - fullStrengthDrop)
+      return foreignPixels(masks, this.#anchors, pixels, { drop, seed, step })
+    })
+  }
+
+  #masks(frame: number, to: Grid): FrameMasks {
+    const { plan, grid } = this.#options
+    const history = this.#history[frame]!
+    const from = levelGrid(grid, plan.maps)
+    const pixels = from.width * from.height
+    const maps = this.#present[frame]!.map((present, character): AttentionMap | null => {
+      if (!present || history.length === 0) return null
+      const map = new Float32Array(pixels)
+      for (const step of history) for (let p = 0; p < pixels; p++) map[p]! += step[p * this.characters + character]!
+      return map
+    })
+    return characterMasks(maps, from, to)
+  }
+}
+
+/** Mean over each character's tokens as a matrix, [T,K]. */
+function tokenSelector(tokens: readonly (readonly number[])[], length: number, characters: number): Float32Array {
+  const data = new Float32Array(length * characters)
+  for (const [character, positions] of tokens.entries())
+    for (const position of positions) data[position * characters + character] = 1 / positions.length
+  return data
+}
