@@ -108,7 +108,9 @@ function inBatch(
     const first = row - (row % frames.length)
     return foreign[frames[row % frames.length]!]!.map((pixel) => {
       const frame = Math.floor(pixel / pixels)
-      return (first + place.get(frame)!) * pixels + (pixel - frame * pixels)
+      const at = place.get(frame)
+      if (at === undefined) throw new RangeError(`frame ${frame} is attended to, and not in the call of ${frames}`)
+      return (first + at) * pixels + (pixel - frame * pixels)
     })
   })
 }
