@@ -91,6 +91,19 @@ export const StoryRequest = z
     height: Side,
     steps: within(z.int(), 1, LIMITS.steps).nullable().default(null),
     guidance_scale: within(z.number(), 0, 30).nullable().default(null),
+    guidance_rescale: Strength.nullable()
+      .default(null)
+      .describe('How far guided predictions are brought back to the contrast of unguided ones; null for 0'),
+    guidance_interval: z
+      .tuple([Strength, Strength])
+      .refine(([start, end]) => start < end, 'the start must come before the end')
+      .nullable()
+      .default(null)
+      .describe('Shares of the steps between which to guide, such as [0.1, 0.8]; null for all steps'),
+    clip_skip: within(z.int(), 0, 12)
+      .nullable()
+      .default(null)
+      .describe('Last layers of the text encoder to leave out; null for 0'),
     seed: z.int().min(0).nullable().default(null).describe('0 to 2^53 - 1; null for a seed drawn at acceptance'),
     scheduler: z
       .string()

@@ -128,9 +128,7 @@ export function buildDenoiser(folder: string, settings: DenoiserOptions): Denois
         )
       for (const [i, level] of plan.shared.entries()) {
         const { width, height } = levelGrid(grid, level)
-        const { index, length } = gatherIndices(foreign?.[i] ?? rows.map(() => []), width * height)
-        feeds[indexName(level)] = index
-        feeds[lengthName(level)] = length
+        feeds[indexName(level)] = gatherIndices(foreign?.[i] ?? rows.map(() => []), width * height)
       }
       const { output, maps } = await part.run(feeds, where)
       return { outputs: unstacked(output!, n), maps: unstacked(maps!, n) }
@@ -139,18 +137,11 @@ export function buildDenoiser(folder: string, settings: DenoiserOptions): Denois
 }
 
 const indexName = (level: number) => `index${level}`
-const lengthName = (level: number) => `length${level}`
 
 /** Hooks of the plan; `maps`, [N,S,K] each, fill as the graph is built. */
 function attentionHooks(config: UNetConfig, plan: AttentionPlan, tokens: number) {
-  const places = new Map(
-    plan.shared.map((level) => [
-      level,
-      {
-        index: input(indexName(level), ['batch', `keys${level}`], 'int64'),
-        length: input(lengthName(level), ['batch'], 'int32'),
-      },
-    ]),
+  const indices = new Map(
+    plan.shared.map((level) => [level, input(indexName(level), ['batch', `keys${level}`], 'int64')]),
   )
   const selector = input('selector', ['batch', tokens, 'characters'])
   const maps: Value[] = []
@@ -158,8 +149,8 @@ function attentionHooks(config: UNetConfig, plan: AttentionPlan, tokens: number)
     const { q, k, v, heads } = call
     const { level, way } = levelOf(layerName(call), config)
     // The way down and the middle stay each frame's own: they decide on layout, which is to differ.
-    const place = way === 'up' ? places.get(level) : undefined
-    return place ? gatheredAttention(q, k, v, heads, place.index, place.length) : attention(q, k, v, heads)
+    const index = way === 'up' ? indices.get(level) : undefined
+    return index ? gatheredAttention(q, k, v, heads, index) : attention(q, k, v, heads)
   }
   const cross = (call: AttentionCall): Value => {
     const { q, k, v, heads } = call

@@ -25,6 +25,8 @@ export interface TextEncoders {
   /** Widths of `context` and `pooled`. */
   readonly width: number
   readonly pooledWidth: number
+  /** Layers that can be skipped. */
+  readonly layers: number
   /** `skip` layers before the one that is usual are left out. */
   encode(prompts: readonly PromptIds[], skip?: number): Promise<EncodedPrompt[]>
   readonly parts: readonly Part[]
@@ -46,6 +48,7 @@ export function buildTextEncoders(folder: ModelFolder, options: SessionOptions):
     length,
     width,
     pooledWidth: folder.kind === 'sdxl' ? encoders.at(-1)!.config.projection : 0,
+    layers: Math.min(...encoders.map(({ usual }) => usual)),
     parts: encoders.map(({ part }) => part),
     async encode(prompts, skip = 0) {
       const distinct = [...new Map(prompts.map((ids) => [String(ids), ids])).values()]

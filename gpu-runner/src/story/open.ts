@@ -5,7 +5,7 @@ import { sample } from '../diffusion/sample.ts'
 import type { Grid } from '../pipeline/attention-plan.ts'
 import { toRgb } from '../pipeline/autoencoder.ts'
 import { encodeConditioning } from '../pipeline/conditioning.ts'
-import { guidedDenoise, isGuided } from '../pipeline/guided.ts'
+import { type Guidance, guidedDenoise, isGuided } from '../pipeline/guided.ts'
 import { openPipeline, type Pipeline } from '../pipeline/open.ts'
 import { NotFinite } from '../pipeline/part.ts'
 import { planCalls } from './calls.ts'
@@ -24,44 +24,44 @@ const defaults = {
 /** Pictures with sides beyond this many times those a model was trained on are no pictures any more. */
 const maxScale = 2
 
-/** What the rows of one UNet call may take beside the weights, unless frames that look at each other need more. */
+/** Beside the weights. More rows in a call make it no faster on a CPU. */
 const usualCallBytes = 4 * 2 ** 30
 
-export interface OpenOptions {
-  folder: string
-  device: Device
-  callBytes?: number
+export async function openStoryModel({ folder, device }: { folder: string; device: Device }): Promise<StoryModel> {
+  return storyModel(await openPipeline(folder, { device }))
 }
 
-export async function openStoryModel(options: OpenOptions): Promise<StoryModel> {
-  const { folder, device, callBytes = usualCallBytes } = options
-  const pipeline = await openPipeline(folder, { device })
+/** `callBytes` bounds what the rows of one UNet call take, unless frames that look at each other need more. */
+export function storyModel(pipeline: Pipeline, { callBytes = usualCallBytes } = {}): StoryModel {
   return {
     name: pipeline.name,
     defaultSize: { width: pipeline.size, height: pipeline.size },
-    tell: (request, told) => tell(pipeline, callBytes, request, told),
+    tell: (request, options) => tell(pipeline, callBytes, request, options),
     close: () => pipeline.release(),
   }
 }
 
-/** A story that does not come to its end, cancelled or failed, gives back all memory that it took. */
+/** A story that begins and does not come to its end, cancelled or failed, gives back all memory that it took. */
 async function* tell(
   pipeline: Pipeline,
   callBytes: number,
   request: StoryRequest,
   options: TellOptions,
 ): AsyncGenerator<StoryEvent> {
-  let ended = false
+  let unfinished = false
   try {
-    yield* told(pipeline, callBytes, request, options)
-    ended = true
+    for await (const event of told(pipeline, callBytes, request, options)) {
+      unfinished = true
+      yield event
+    }
+    unfinished = false
   } catch (error) {
     // The story is at fault: the same numbers come out however often it is tried.
     if (error instanceof NotFinite)
       throw new StoryRejected(`${error.message}; try another scheduler, or less guidance`, { cause: error })
     throw error
   } finally {
-    if (!ended) await pipeline.release()
+    if (unfinished) await pipeline.release()
   }
 }
 
@@ -77,7 +77,16 @@ async function* told(
   const { grid, width, height } = sizeOf(request, pipeline)
   const isFlow = '_class_name' in pipeline.scheduler && String(pipeline.scheduler._class_name).startsWith('FlowMatch')
   const usual = defaults[isFlow ? 'flow' : pipeline.kind]
-  const guidance = { scale: request.guidance_scale ?? usual.guidance }
+  const guidance: Guidance = {
+    scale: request.guidance_scale ?? usual.guidance,
+    rescale: request.guidance_rescale ?? 0,
+    interval: request.guidance_interval ?? [0, 1],
+  }
+  const clipSkip = request.clip_skip ?? 0
+  if (clipSkip > text.layers)
+    throw new StoryRejected(
+      `clip_skip ${clipSkip}: the text encoder of ${pipeline.name} has ${text.layers} layers to skip`,
+    )
   const schedule = scheduleFor(pipeline.scheduler, request.scheduler, request.steps ?? usual.steps)
   signal.throwIfAborted()
 
@@ -86,6 +95,7 @@ async function* told(
   const conditioning = await encodeConditioning(pipeline, {
     prompts,
     negatives: isGuided(guidance) ? negatives : undefined,
+    clipSkip,
     size: [height, width],
   })
   signal.throwIfAborted()
