@@ -27,11 +27,14 @@ const compileSeconds = (performance.now() - from) / 1000
 show(1, 'open')
 
 const { denoiser, text } = pipeline
-const factor = 2 ** (JSON.parse(readFileSync(join(checkpoint, 'vae', 'config.json'), 'utf8')).block_out_channels.length - 1)
+const factor =
+  2 ** (JSON.parse(readFileSync(join(checkpoint, 'vae', 'config.json'), 'utf8')).block_out_channels.length - 1)
 const grid = { width: width / factor, height: height / factor }
 const prompts = Array.from({ length: frames }, (_, i) => promptIds(`a fox walks through scene ${i}`, text))
 const conditioning = await encodeConditioning(pipeline, { prompts, negatives: null, size: [height, width] })
-const latent = Float32Array.from({ length: denoiser.config.inChannels * grid.width * grid.height }, (_, i) => Math.sin(i))
+const latent = Float32Array.from({ length: denoiser.config.inChannels * grid.width * grid.height }, (_, i) =>
+  Math.sin(i),
+)
 const rows = [...conditioning.unconditional!, ...conditioning.conditional].map((row) => ({ ...row, latent }))
 const seconds: number[] = []
 let firstStepSeconds = 0
@@ -111,5 +114,12 @@ function readOptions() {
     process.exit(2)
   }
   const device = values.device as NonNullable<SessionOptions['device']>
-  return { checkpoint: values.checkpoint, device, frames: count, steps: number, width: Number(size[1]), height: Number(size[2]) }
+  return {
+    checkpoint: values.checkpoint,
+    device,
+    frames: count,
+    steps: number,
+    width: Number(size[1]),
+    height: Number(size[2]),
+  }
 }
