@@ -1,45 +1,41 @@
-/** Low-rank changes of weights (LoRA, arXiv:2106.09685), made in the graph: the checkpoint stays as it is. */
-import { add } from '../graph/arithmetic.ts'
+/**
+ * Low-rank changes of weights (LoRA, arXiv:2106.09685), as a path beside each layer: x goes through both factors, and
+ * what comes out is added. The weight itself stays in its file, shared and unchanged; adding the product of the factors
+ * to it would take memory for every changed weight, and the time of all those sums when a session opens.
+ */
+import { add, scale } from '../graph/arithmetic.ts'
+import { type ConvOptions, conv2d } from '../graph/conv.ts'
 import { matmul } from '../graph/matmul.ts'
 import { reshape } from '../graph/shape.ts'
-import { product, type Value } from '../graph/value.ts'
-import { viewOf, type Weights } from './weights.ts'
+import type { Value } from '../graph/value.ts'
+import { type LowRank, viewOf, type Weights } from './weights.ts'
 
-/** factor · up · down is added to a weight [O,I] or [O,I,k,k]. */
-export interface LowRank {
-  /** [O,r] or [O,r,1,1] */
-  readonly up: Value
-  /** [r,I] or [r,I,k,k] */
-  readonly down: Value
-  readonly factor: number
-}
-
-/**
- * `w`, the tensors named in `changes` with their changes added. Both factors are constants of the graph, so a runtime
- * that folds constants computes each sum once, when the session opens, and a step costs what it costs without.
- */
+/** `w`, its layers changed by `changes`, under the full names of the weights. */
 export function withLowRank(w: Weights, changes: ReadonlyMap<string, readonly LowRank[]>): Weights {
-  const made = new Map<string, Value>()
-  return viewOf({
-    has: (name) => w.has(name),
-    get(name, shape, init) {
-      const before = made.get(name)
-      if (before) return before
-      const value = (changes.get(name) ?? []).reduce((sum, change) => add(sum, difference(change, shape)), get())
-      made.set(name, value)
-      return value
-
-      function get(): Value {
-        return w.get(name, shape, init)
-      }
-    },
-  })
+  return viewOf({ has: w.has, get: w.get, lowRank: (name) => changes.get(name) ?? [] })
 }
 
-/** The change as a tensor of `shape`; the last factor of a convolution is itself a 1×1 convolution. */
-function difference({ up, down, factor }: LowRank, shape: readonly number[]): Value {
-  const [out, rank] = [up.shape[0]!, down.shape[0]!]
-  const left = reshape(up, [out, rank])
-  const right = reshape(down, [rank, product(shape.slice(1))])
-  return reshape(matmul(left, right, { alpha: factor }), shape)
+/** y[…,O], what a linear layer makes of x[…,I], with the changes of its weight. */
+export function addLinear(y: Value, x: Value, changes: readonly LowRank[]): Value {
+  return changes.reduce((sum, { up, down, factor }) => {
+    const inner = matmul(x, matrix(down), { transB: true })
+    return add(sum, matmul(inner, matrix(up), { transB: true, alpha: factor }))
+  }, y)
+}
+
+/** y[N,O,H',W'], what a convolution makes of x[N,I,H,W], with the changes of its weight. */
+export function addConv(y: Value, x: Value, changes: readonly LowRank[], options: ConvOptions): Value {
+  return changes.reduce((sum, { up, down, factor }) => {
+    const inner = conv2d(x, kernel(down), null, options)
+    return add(sum, scale(conv2d(inner, kernel(up)), factor))
+  }, y)
+}
+
+/** Files hold the factors of a linear layer as 1×1 convolutions too, and those of a 1×1 convolution as matrices. */
+function matrix(factor: Value): Value {
+  return factor.shape.length === 2 ? factor : reshape(factor, factor.shape.slice(0, 2))
+}
+
+function kernel(factor: Value): Value {
+  return factor.shape.length === 4 ? factor : reshape(factor, [...factor.shape, 1, 1])
 }

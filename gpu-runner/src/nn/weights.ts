@@ -13,6 +13,17 @@ export interface Weights {
   at(name: string | number): Weights
   has(name: string): boolean
   get(name: string, shape: readonly number[], init?: Init): Value
+  /** What a layer adds to the answer of its tensor `name`. */
+  lowRank(name: string): readonly LowRank[]
+}
+
+/** A change of a weight [O,I] or [O,I,k,k] by factor · up · down (LoRA, arXiv:2106.09685). */
+export interface LowRank {
+  /** [O,r] or [O,r,1,1] */
+  readonly up: Value
+  /** [r,I] or [r,I,k,k] */
+  readonly down: Value
+  readonly factor: number
 }
 
 /** What `checkpointWeights` needs to know of one stored tensor; `file` is relative to the weights folder. */
@@ -37,16 +48,18 @@ export class WeightError extends Error {
   }
 }
 
-/** Any source of tensors as a view: `has` and `get` take full names. */
+/** Any source of tensors as a view: its functions take full names. */
 export function viewOf(source: {
   has(name: string): boolean
   get(name: string, shape: readonly number[], init: Init): Value
+  lowRank?(name: string): readonly LowRank[]
 }): Weights {
   const view = (prefix: string): Weights => ({
     prefix,
     at: (name) => view(`${prefix}${name}.`),
     has: (name) => source.has(prefix + name),
     get: (name, shape, init = 'fan-in') => source.get(prefix + name, shape, init),
+    lowRank: (name) => source.lowRank?.(prefix + name) ?? [],
   })
   return view('')
 }

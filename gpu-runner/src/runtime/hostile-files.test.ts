@@ -57,7 +57,7 @@ test('safetensors: bytes and entries of the header changed, files cut and grown'
     const { weights, root, checkpoints } = openWeights(folder, 'model')
     const y = linear(input('x', ['rows', 3]), weights, 4)
     if (round % 8 > 0) return
-    const session = await openSession({ y }, { weights: root })
+    const session = await openSession({ y }, { weights: root, threads: 1 })
     try {
       const out = await session.run({ x: { data: Float32Array.of(1, 2, 3), shape: [1, 3] } })
       assertFinite(out.y!.data as Float32Array, { part: 'linear' }, checkpoints)
@@ -103,11 +103,15 @@ test('configurations: each value of each model replaced by another', async (t) =
   const path = join(folder, 'config.json')
   const planes = (c: { inChannels: number }) => input('x', ['batch', c.inChannels, 8, 8])
   const floats = (...shape: number[]) => ({ data: new Float32Array(shape.reduce((a, b) => a * b)).fill(0.1), shape })
-  const models: Record<string, { folder: string; build: () => Built }> = {
+  /** A configuration that came out as one before makes the graph it made before. */
+  const seen = new Set<string>()
+  const isNew = (config: object) => seen.size < seen.add(JSON.stringify(config)).size
+  const models: Record<string, { folder: string; build: () => Built | undefined }> = {
     unet: {
       folder: join(golden, 'unet-eps-probe'),
       build() {
         const config = readConfig(path, parseUNetConfig)
+        if (!isNew(config)) return undefined
         const { weights, root } = openWeights(this.folder, 'diffusion_pytorch_model')
         const context = input('context', ['batch', 3, config.contextWidth])
         const more = { textEmbeds: input('textEmbeds', ['batch', 8]), timeIds: input('timeIds', ['batch', 6]) }
@@ -123,6 +127,7 @@ test('configurations: each value of each model replaced by another', async (t) =
       folder: join(golden, 'vae-legacy-names'),
       build() {
         const config = readConfig(path, AutoencoderConfig.parse)
+        if (!isNew(config)) return undefined
         const { weights, root } = openWeights(this.folder, 'diffusion_pytorch_model')
         const { mean } = posterior(encode(planes(config), weights, config), config)
         return { y: decode(mean, weights, config), root, feeds: { x: floats(1, 3, 8, 8) } }
@@ -132,6 +137,7 @@ test('configurations: each value of each model replaced by another', async (t) =
       folder: join(golden, 'clip-text-eps-probe'),
       build() {
         const config = readConfig(path, ClipTextConfig.parse)
+        if (!isNew(config)) return undefined
         const { weights, root } = openWeights(this.folder, 'model')
         const ids = input('ids', ['batch', 9], 'int64')
         const y = pooledText(ids, clipText(ids, weights, config).last, config)
@@ -142,6 +148,7 @@ test('configurations: each value of each model replaced by another', async (t) =
       folder: join(golden, 'clip-vision-quick-tiny'),
       build() {
         const config = readConfig(path, ClipVisionConfig.parse)
+        if (!isNew(config)) return undefined
         const { weights, root } = openWeights(this.folder, 'model')
         const pixels = input('x', ['batch', config.channels, config.imageSize, config.imageSize])
         return { y: clipVision(pixels, weights, config).imageEmbeds, root, feeds: { x: floats(1, 3, 28, 28) } }
@@ -150,22 +157,26 @@ test('configurations: each value of each model replaced by another', async (t) =
   }
   for (const model of Object.values(models)) {
     const sound = JSON.parse(readFileSync(join(model.folder, 'config.json'), 'utf8'))
+    // Every key with every value once, rather than some by chance: what goes wrong goes wrong with one such pair.
+    const keys = [...Object.keys(sound), 'num_attention_heads', 'addition_embed_type', 'addition_time_embed_dim']
+    const pairs = keys.flatMap((key) => [...strange, 'text_time'].map((value) => ({ ...sound, [key]: value })))
+    let next = 0
     const faults: Record<string, (r: Random) => string | Buffer> = {
-      'a value': (r: Random) => JSON.stringify(changed(sound, r)),
-      'two values': (r: Random) => JSON.stringify(changed(changed(sound, r), r)),
-      'a byte': (r: Random) => {
-        const bytes = Buffer.from(JSON.stringify(sound))
-        return withByte(bytes, Math.floor(r.next() * bytes.length), r)
+      'a value': () => JSON.stringify(pairs[next++]),
+      'values and bytes': (r) => {
+        const bytes = Buffer.from(JSON.stringify(changed(changed(sound, r), r)))
+        return r.chance(0.5) ? bytes : withByte(bytes, Math.floor(r.next() * bytes.length), r)
       },
     }
     let built = 0
-    await survives(faults, 25, async (bytes) => {
+    await survives(faults, pairs.length, async (bytes) => {
       writeFileSync(path, bytes)
-      const { y, root, feeds } = model.build()
-      const onnx = encodeModel({ y })
-      if (built++ % 8 > 0) return
-      const session = await openModel(onnx, { weights: root })
-      await session.run(feeds).finally(() => session.close())
+      const made = model.build()
+      if (!made) return
+      const onnx = encodeModel({ y: made.y })
+      if (built++ % 40 > 0) return
+      const session = await openModel(onnx, { weights: made.root, threads: 1 })
+      await session.run(made.feeds).finally(() => session.close())
     })
     assert.ok(built > 5, `only ${built} opened`)
   }

@@ -97,6 +97,7 @@ export function loraChanges(loras: readonly Lora[], part: LoraPart, checkpoint: 
       const layer = layers.get(name)
       if (layer === undefined)
         throw new LoraError(lora.path, change.down, `${checkpoint.path} has no such layer; it is for another model`)
+      if (/embeddings\.\w+_embedding$/.test(layer)) throw new LoraError(lora.path, change.down, 'changes an embedding')
       const tensor = `${layer}.weight`
       checkShapes(lora, change, checkpoint, tensor)
       const before = changes.get(tensor) ?? []

@@ -104,7 +104,7 @@ async function hidden(folder: string): Promise<Float32Array> {
   const config = readConfig(join(golden, 'config.json'), ClipTextConfig.parse)
   const { weights, root } = openWeights(folder, 'model')
   const { last } = clipText(input('ids', [1, ids.length], 'int64'), weights, config)
-  const session = await openSession({ last }, { weights: root })
+  const session = await openSession({ last }, { weights: root, threads: 1 })
   try {
     return (await session.run({ ids: { data: ids, shape: [1, ids.length] } })).last!.data as Float32Array
   } finally {

@@ -4,9 +4,9 @@ import { dirname, relative, resolve, sep } from 'node:path'
 import { cast } from '../graph/arithmetic.ts'
 import type { DType, Value } from '../graph/value.ts'
 import { type Checkpoint, openCheckpoint, type SafetensorsDtype, type TensorInfo } from '../io/safetensors.ts'
-import { type LowRank, withLowRank } from '../nn/lora.ts'
+import { withLowRank } from '../nn/lora.ts'
 import type { LoraPart } from '../nn/lora-names.ts'
-import { checkpointWeights, type StoredTensor, WeightError, type Weights } from '../nn/weights.ts'
+import { checkpointWeights, type LowRank, type StoredTensor, WeightError, type Weights } from '../nn/weights.ts'
 import { type Lora, type LoraChange, loraChanges } from './lora.ts'
 
 const types: Partial<Record<SafetensorsDtype, DType>> = {
