@@ -8,6 +8,8 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { sd15 } from '../../../test/model-folder.ts'
+import { writeSafetensors } from '../io/safetensors.ts'
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url))
 const good = JSON.stringify({ frames: [{ prompt: 'one' }, { prompt: 'two' }], width: 64, height: 72 })
@@ -47,6 +49,7 @@ test('bad flags: what is wrong, how it is used, exit 2', async (t) => {
   for (const [flags, message] of [
     [['--steps', '0'], /--steps is '0': 1 to 100/],
     [['--device', 'abacus'], /--device is 'abacus'; one of cpu, webgpu, cuda/],
+    [['--lora', 'a.safetensors:much'], /--lora a\.safetensors:much: 'much' is no scale/],
     [['--stepz', '3'], /Unknown option '--stepz'/],
   ] as const) {
     const { code, stderr } = await run(good, ...flags)
@@ -56,6 +59,30 @@ test('bad flags: what is wrong, how it is used, exit 2', async (t) => {
   }
 })
 
+test('an SD folder as users have it, with a LoRA file', async (t) => {
+  const { run, folder } = await setUp(t)
+  const lora = join(folder, 'style.safetensors')
+  const layer = 'unet.mid_block.attentions.0.transformer_blocks.0.attn1.to_q.lora'
+  const wave = (length: number) => Float32Array.from({ length }, (_, i) => Math.sin(i))
+  writeSafetensors(lora, {
+    [`${layer}_A.weight`]: { dtype: 'F32', shape: [2, 32], data: wave(64) },
+    [`${layer}_B.weight`]: { dtype: 'F32', shape: [32, 2], data: wave(64) },
+  })
+  const story = JSON.stringify({ frames: [{ prompt: 'a red fox' }], steps: 2, seed: 1 })
+  const usual = { FABLEFRAME_MODEL_MODULE: undefined }
+  const picture = async (...flags: string[]) => {
+    const { code, stderr } = await run({ input: story, env: usual }, '--model', sd15, ...flags)
+    assert.equal(code, 0, stderr)
+    return readFile(join(folder, 'out/1/frame-0.png'))
+  }
+  const plain = await picture()
+  assert.notDeepEqual(await picture('--lora', `${lora}:0.5`), plain)
+  assert.deepEqual(await picture('--lora', `${lora}:0`), plain)
+  const missing = await run({ input: story, env: usual }, '--model', sd15, '--lora', join(folder, 'none.safetensors'))
+  assert.equal(missing.code, 1)
+  assert.match(missing.stderr, /could not be opened: .*none\.safetensors/)
+})
+
 async function setUp(t: TestContext) {
   const folder = await mkdtemp(join(tmpdir(), 'generate-'))
   t.after(() => rm(folder, { recursive: true }))
@@ -63,9 +90,10 @@ async function setUp(t: TestContext) {
   const env = { ...process.env, FABLEFRAME_MODEL_MODULE: path('../../../test/drawing-model.ts') }
   return {
     folder,
-    async run(input: string, ...flags: string[]) {
+    async run(given: string | { input: string; env: Record<string, string | undefined> }, ...flags: string[]) {
+      const { input, env: own } = typeof given === 'string' ? { input: given, env: {} } : given
       const args = [path('generate.ts'), '--in', '-', '--out', join(folder, 'out'), '--model', folder, ...flags]
-      const child = spawn(process.execPath, args, { env, stdio: ['pipe', 'ignore', 'pipe'] })
+      const child = spawn(process.execPath, args, { env: { ...env, ...own }, stdio: ['pipe', 'ignore', 'pipe'] })
       child.stdin.on('error', () => {}).end(input) // closed early where the flags are wrong
       const [stderr, [code]] = await Promise.all([text(child.stderr), once(child, 'exit')])
       return { code, stderr }

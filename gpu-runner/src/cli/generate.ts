@@ -18,6 +18,7 @@ import { progressBar } from './progress.ts'
 const USAGE = `npm run generate -- --in <stories.jsonl, or - for standard input> --out <folder>
   [--model <folder>]             default: gpu-runner/models/story-mini
   [--steps <n>] [--seed <n>]     for every story, whatever its line says
+  [--lora <file>[:<scale>]]      as often as there are files; scale 1 unless given
   [--device cpu|webgpu|cuda]     default: cpu`
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
@@ -32,7 +33,8 @@ interface Line {
 const flags = readFlags()
 const lines = parse(await readInput(flags.in), flags)
 const { openStoryModel } = await loadModule()
-const model = await openStoryModel({ folder: flags.model, device: flags.device }).catch((error) =>
+const { model: folder, device, loras } = flags
+const model = await openStoryModel({ folder, device, loras }).catch((error) =>
   fail(1, `The model in ${flags.model} could not be opened: ${error.message}`),
 )
 const foreign = lines.filter(({ request }) => request.model !== null && request.model !== model.name)
@@ -103,7 +105,15 @@ function parse(input: string, { steps, seed }: typeof flags): Line[] {
 
 function readFlags() {
   const string = { type: 'string' } as const
-  const options = { in: string, out: string, model: string, steps: string, seed: string, device: string }
+  const options = {
+    in: string,
+    out: string,
+    model: string,
+    steps: string,
+    seed: string,
+    device: string,
+    lora: { ...string, multiple: true },
+  } as const
   try {
     const { values } = parseArgs({ options, strict: true })
     if (!values.in || !values.out) throw new Error('--in and --out are wanted')
@@ -114,12 +124,19 @@ function readFlags() {
       out: resolve(values.out),
       model: resolve(values.model ?? here('../../models/story-mini')),
       device,
+      loras: (values.lora ?? []).map(loraFile),
       steps: number('steps', values.steps),
       seed: number('seed', values.seed),
     }
   } catch (error) {
     return fail(2, error instanceof Error ? error.message : String(error), '', USAGE)
   }
+}
+
+function loraFile(flag: string): { path: string; scale: number } {
+  const [, path = flag, scale = '1'] = /^(.+):([^:/\\]*)$/.exec(flag) ?? []
+  if (scale.trim() === '' || !Number.isFinite(Number(scale))) throw new Error(`--lora ${flag}: '${scale}' is no scale`)
+  return { path: resolve(path), scale: Number(scale) }
 }
 
 function number(flag: 'steps' | 'seed', value: string | undefined): number | null {

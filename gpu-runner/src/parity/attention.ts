@@ -4,12 +4,13 @@ import { scale as times } from '../graph/arithmetic.ts'
 import { total } from '../graph/reduce.ts'
 import { reshape, slice } from '../graph/shape.ts'
 import { input, type Value } from '../graph/value.ts'
+import { openCheckpoint } from '../io/safetensors.ts'
 import { recordMaps } from '../models/attention-maps.ts'
 import { downsampledMasks, withAdapters } from '../models/ip-adapter.ts'
 import { unet } from '../models/unet.ts'
 import { parseUNetConfig } from '../models/unet-config.ts'
-import { adapterFolders, adapterInputs, embedsName, type PictureAdapter } from '../pipeline/adapters.ts'
-import { commonFolder, modelWeights } from '../runtime/model-weights.ts'
+import { adapterInputs, embedsName, type PictureAdapter } from '../pipeline/adapters.ts'
+import { changedWeights, modelWeights } from '../runtime/model-weights.ts'
 import { type HostTensor, openSession } from '../runtime/session.ts'
 import {
   checkAll,
@@ -63,10 +64,10 @@ export async function* ipAdapter(golden: GoldenCase, device: Device): AsyncGener
         ...(golden.inputs.tensors.has(mask) && { masks: inputOf(golden, mask) }),
       }
     })
-    const root = commonFolder([folder, ...adapterFolders(given)])
+    const files = given.map(({ file }) => file)
+    const { weights, root } = changedWeights(openCheckpoint(folder, 'diffusion_pytorch_model'), [], 'unet', files)
     const { adapters: opened, feeds: more } = adapterInputs(given, root)
     for (const [i, { embeds }] of given.entries()) more[embedsName(i)] = embeds
-    const weights = modelWeights(folder, 'diffusion_pytorch_model', root)
     const hooks = { cross: withAdapters(opened, config) }
     const outputs: Record<string, Value> = { out: unet(unetInputs(config, feeds, 'fixed'), weights, config, hooks) }
     const tokens = opened.map((adapter) => adapter.tokens)

@@ -1,5 +1,4 @@
 /** IP-Adapters as inputs of a UNet graph: their weights, tokens, scales and masks. */
-import { dirname } from 'node:path'
 import { input } from '../graph/value.ts'
 import { openSafetensors } from '../io/safetensors.ts'
 import { type Adapter, adapterConfig, imageTokens } from '../models/ip-adapter.ts'
@@ -37,5 +36,3 @@ export function adapterInputs(given: readonly PictureAdapter[], root: string) {
 }
 
 export const embedsName = (adapter: number) => `embeds${adapter}`
-
-export const adapterFolders = (given: readonly PictureAdapter[]) => given.map(({ file }) => dirname(file))

@@ -1,61 +1,78 @@
 /** The autoencoder of a model: latents to pictures, and back. */
 import { z } from 'zod'
+import { inTiles, type Planes, tilingOf } from '../diffusion/tiling.ts'
 import { add, mul, offset, scale } from '../graph/arithmetic.ts'
 import { input, type Value } from '../graph/value.ts'
 import { AutoencoderConfig, decode, encode, posterior } from '../models/autoencoder-kl.ts'
 import { AutoencoderTinyConfig, decodeTiny, encodeTiny } from '../models/autoencoder-tiny.ts'
-import { type HostTensor, openSession, type SessionOptions } from '../runtime/session.ts'
-import { ModelError, partConfig, partWeights } from './folder.ts'
+import type { Weights } from '../nn/weights.ts'
+import { changedWeights } from '../runtime/model-weights.ts'
+import type { HostTensor, SessionOptions } from '../runtime/session.ts'
+import { ModelError, partCheckpoint, partConfig } from './folder.ts'
 import { Part } from './part.ts'
 
 export interface Autoencoder {
   readonly latentChannels: number
   /** Picture pixels along one side of a latent pixel. */
   readonly factor: number
-  /** Latents [N,L,h,w] as a sampler ends with → pictures [N,3,h·f,w·f], about −1 … 1. */
-  decode(latents: HostTensor, where?: string): Promise<HostTensor>
+  /**
+   * Latents [N,L,h,w] as a sampler ends with → pictures [N,3,h·f,w·f], about −1 … 1. Where they would take more than
+   * `mostBytes`, in tiles.
+   */
+  decode(latents: HostTensor, options?: { mostBytes?: number; signal?: AbortSignal }): Promise<HostTensor>
   /** Pictures [N,3,H,W] in −1 … 1 → latents [N,L,H/f,W/f]; `noise` of that size draws from what the encoder allows. */
   encode(pictures: HostTensor, noise: HostTensor): Promise<HostTensor>
   readonly decoder: Part
   readonly encoder: Part
 }
 
+/** Of all channels at full size, that decoding holds at once. */
+const workingTensors = 6
+
+const tilePixels = 512
+
 export function buildAutoencoder(folder: string, options: SessionOptions): Autoencoder {
   const { _class_name: name } = partConfig(z.looseObject({ _class_name: z.string() }), folder)
   if (name !== 'AutoencoderTiny' && name !== 'AutoencoderKL')
     throw new ModelError(`${folder}: '${name}' is no known autoencoder; AutoencoderKL and AutoencoderTiny are`)
-  const { latentChannels, factor, picture, encoded } = name === 'AutoencoderTiny' ? tiny(folder) : kl(folder)
-  const decoder = new Part('vae decoder', () => openSession({ picture }, { ...options, weights: folder }))
-  const encoder = new Part('vae encoder', () => openSession({ latent: encoded() }, { ...options, weights: folder }))
+  const opened = changedWeights(partCheckpoint(folder))
+  const build = name === 'AutoencoderTiny' ? tiny : kl
+  const { latentChannels, factor, channels, picture, encoded } = build(folder, opened.weights)
+  const decoder = new Part('vae decoder', () => ({ picture }), opened, options)
+  const encoder = new Part('vae encoder', () => ({ latent: encoded() }), opened, options)
   return {
     latentChannels,
     factor,
     decoder,
     encoder,
-    decode: async (latent, where) => (await decoder.run({ latent }, where)).picture!,
+    async decode(latents, { mostBytes = Number.POSITIVE_INFINITY, signal } = {}) {
+      const [n, , height, width] = latents.shape as [number, number, number, number]
+      const run = async (latent: HostTensor) => (await decoder.run({ latent })).picture!
+      if (workingTensors * 4 * channels * n * height * width * factor ** 2 <= mostBytes) return run(latents)
+      const tile = async (latent: Planes) => (await run(latent)) as Planes
+      return inTiles(latents as Planes, tilingOf(tilePixels, factor, 'decode'), tile, signal)
+    },
     encode: async (picture, noise) => (await encoder.run({ picture, noise })).latent!,
   }
 }
 
-function kl(folder: string) {
+function kl(folder: string, weights: Weights) {
   const config = partConfig(AutoencoderConfig, folder)
-  const weights = partWeights(folder)
   const picture = decode(unscaled(config), weights, config)
   const encoded = () => {
     const moments = encode(input('picture', ['batch', config.inChannels, 'height', 'width']), weights, config)
     const { mean, std } = posterior(moments, config)
     return scaled(add(mean, mul(std, input('noise', mean.shape))), config)
   }
-  return { ...config, picture, encoded }
+  return { ...config, channels: config.channels[0]!, picture, encoded }
 }
 
-function tiny(folder: string) {
+function tiny(folder: string, weights: Weights) {
   const config = partConfig(AutoencoderTinyConfig, folder)
-  const weights = partWeights(folder)
   const picture = decodeTiny(unscaled(config), weights, config)
   const encoded = () =>
     scaled(encodeTiny(input('picture', ['batch', config.inChannels, 'height', 'width']), weights, config), config)
-  return { ...config, picture, encoded }
+  return { ...config, channels: config.decoderChannels.at(-1)!, picture, encoded }
 }
 
 interface Scaling {

@@ -12,12 +12,13 @@ import { withAdapters } from '../models/ip-adapter.ts'
 import type { AttentionCall } from '../models/transformer-block.ts'
 import { unet } from '../models/unet.ts'
 import { parseUNetConfig, type UNetConfig } from '../models/unet-config.ts'
-import { commonFolder } from '../runtime/model-weights.ts'
-import { type HostTensor, openSession, type SessionOptions } from '../runtime/session.ts'
-import { adapterFolders, adapterInputs, embedsName, type PictureAdapter } from './adapters.ts'
+import type { Lora } from '../runtime/lora.ts'
+import { changedWeights } from '../runtime/model-weights.ts'
+import type { HostTensor, SessionOptions } from '../runtime/session.ts'
+import { adapterInputs, embedsName, type PictureAdapter } from './adapters.ts'
 import { type AttentionPlan, type Grid, levelGrid, levelOf, planAttention } from './attention-plan.ts'
 import type { ConditioningRow } from './conditioning.ts'
-import { ModelError, partConfig, partWeights } from './folder.ts'
+import { ModelError, partCheckpoint, partConfig } from './folder.ts'
 import { gatherIndices } from './gather.ts'
 import { Part } from './part.ts'
 
@@ -41,8 +42,8 @@ export interface DenoiserCall {
    * over all rows of the call at that level.
    */
   readonly foreign?: readonly (readonly (readonly number[])[])[]
-  /** For errors, such as 'step 3 of 25'. */
-  readonly where?: string
+  /** Of the sampling from 1, for errors. */
+  readonly step?: number
 }
 
 export interface Denoiser {
@@ -56,13 +57,14 @@ export interface Denoiser {
 export interface DenoiserOptions extends SessionOptions {
   /** Tokens of a prompt, and widths of its embeddings. */
   readonly text: { readonly length: number; readonly width: number; readonly pooledWidth: number }
+  readonly loras?: readonly Lora[] | undefined
   readonly adapters?: readonly PictureAdapter[] | undefined
   /** The one size of latents; masks of adapters need it, as they are cut to the layers while the graph is built. */
   readonly grid?: Grid | undefined
 }
 
 export function buildDenoiser(folder: string, settings: DenoiserOptions): Denoiser {
-  const { text, adapters: given = [], grid: fixed, ...options } = settings
+  const { text, loras = [], adapters: given = [], grid: fixed, ...options } = settings
   const config = partConfig(z.unknown().transform(parseUNetConfig), folder)
   const plan = planAttention(config)
   if (!plan) throw new ModelError(`${folder}: a UNet without cross-attention cannot follow a prompt`)
@@ -75,8 +77,9 @@ export function buildDenoiser(folder: string, settings: DenoiserOptions): Denois
     throw new ModelError(
       `${folder}: the UNet ${takesSizes ? 'needs' : 'knows no'} pooled text and picture sizes; model_index.json names another class`,
     )
-  const root = commonFolder([folder, ...adapterFolders(given)])
-  const { adapters, feeds: constant } = adapterInputs(given, root)
+  const files = given.map(({ file }) => file)
+  const opened = changedWeights(partCheckpoint(folder), loras, 'unet', files)
+  const { adapters, feeds: constant } = adapterInputs(given, opened.root)
   const { self, cross, maps } = attentionHooks(config, plan, text.length)
   const inputs = {
     sample: input('sample', ['batch', config.inChannels, fixed?.height ?? 'height', fixed?.width ?? 'width']),
@@ -88,14 +91,14 @@ export function buildDenoiser(folder: string, settings: DenoiserOptions): Denois
     }),
   }
   const hooks = { self, cross: adapters.length > 0 ? withAdapters(adapters, config, cross) : cross }
-  const output = unet(inputs, partWeights(folder, root), config, hooks)
+  const output = unet(inputs, opened.weights, config, hooks)
   const outputs = { output, maps: scale(total(maps), 1 / maps.length) }
-  const part = new Part('unet', () => openSession(outputs, { ...options, weights: root }))
+  const part = new Part('unet', () => outputs, opened, options)
   return {
     config,
     plan,
     part,
-    async run({ rows, grid, timestep, characters = 1, foreign, where }) {
+    async run({ rows, grid, timestep, characters = 1, foreign, step }) {
       const n = rows.length
       const selectors = rows.map(({ selector }) => selector ?? new Float32Array(text.length * characters))
       const feeds: Record<string, HostTensor> = {
@@ -130,7 +133,7 @@ export function buildDenoiser(folder: string, settings: DenoiserOptions): Denois
         const { width, height } = levelGrid(grid, level)
         feeds[indexName(level)] = gatherIndices(foreign?.[i] ?? rows.map(() => []), width * height)
       }
-      const { output, maps } = await part.run(feeds, where)
+      const { output, maps } = await part.run(feeds, step)
       return { outputs: unstacked(output!, n), maps: unstacked(maps!, n) }
     },
   }

@@ -2,9 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { z } from 'zod'
-import { openCheckpoint } from '../io/safetensors.ts'
-import type { Weights } from '../nn/weights.ts'
-import { storedWeights } from '../runtime/model-weights.ts'
+import { type Checkpoint, openCheckpoint } from '../io/safetensors.ts'
 
 /** The folder is no model that can be opened here: what is wrong, in which file. */
 export class ModelError extends Error {
@@ -77,9 +75,9 @@ const variants = ['', '.fp16', '.bf16']
 
 /**
  * The tensors of a part: `<base>.safetensors` or its shards, else the same of a half-precision variant
- * (`<base>.fp16.safetensors`). `root` is the folder that the session finds its files from.
+ * (`<base>.fp16.safetensors`).
  */
-export function partWeights(folder: string, root = folder): Weights {
+export function partCheckpoint(folder: string): Checkpoint {
   const bases = ['diffusion_pytorch_model', 'model']
   for (const base of bases)
     for (const variant of variants) {
@@ -87,8 +85,7 @@ export function partWeights(folder: string, root = folder): Weights {
       // Shards of a variant are listed under either name, by the version that saved them.
       const indices = [`${file}.index.json`, `${base}.safetensors.index${variant}.json`]
       const index = indices.find((name) => existsSync(join(folder, name)))
-      if (existsSync(join(folder, file)) || index)
-        return storedWeights(openCheckpoint(folder, `${base}${variant}`, index), root)
+      if (existsSync(join(folder, file)) || index) return openCheckpoint(folder, `${base}${variant}`, index)
     }
   throw new ModelError(
     `${folder} has no weights: neither ${bases.join(' nor ')}, each with .safetensors or .fp16.safetensors` +

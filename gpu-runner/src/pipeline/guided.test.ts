@@ -8,11 +8,12 @@ import { mul } from '../graph/arithmetic.ts'
 import { input, type Value } from '../graph/value.ts'
 import { recordMaps } from '../models/attention-maps.ts'
 import { unet } from '../models/unet.ts'
+import { storedWeights } from '../runtime/model-weights.ts'
 import { openSession } from '../runtime/session.ts'
 import { levelGrid, levelOf } from './attention-plan.ts'
 import { planBatches } from './batches.ts'
 import { encodeConditioning, promptIds } from './conditioning.ts'
-import { partWeights } from './folder.ts'
+import { partCheckpoint } from './folder.ts'
 import { type GuidedOptions, guidedDenoise, type Sharing } from './guided.ts'
 import { openPipeline } from './open.ts'
 
@@ -78,7 +79,7 @@ for (const [name, pipeline] of Object.entries(models)) {
       ...extra,
     }
     const folder = join(folders[name as keyof typeof folders], 'unet')
-    const out = unet(inputs, partWeights(folder), config, { cross: recordMaps(recorded) })
+    const out = unet(inputs, storedWeights(partCheckpoint(folder), folder), config, { cross: recordMaps(recorded) })
     const layers = [...recorded.keys()].filter((layer) => levelOf(layer, config).level === plan.maps)
     assert.equal(layers.length, name === 'sd15' ? 3 : 2 * (1 + 1 + 2), String(layers))
     const outputs = Object.fromEntries(layers.map((layer) => [layer, recorded.get(layer)!]))

@@ -76,7 +76,7 @@ export function guidedDenoise(options: GuidedOptions): Denoise {
               return inBatch(foreign[i]!, batch, width * height, together.length)
             }),
           }),
-          where: `step ${step + 1} of ${steps}`,
+          step: step + 1,
         })
         for (const [h, half] of together.entries())
           for (const frame of batch.taken) {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { mkdirSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { copyModel, editJson, sd15, sdxl } from '../../../test/model-folder.ts'
@@ -22,7 +22,7 @@ test('what a folder is: name, kind and size of SD and SDXL', async () => {
   }
 })
 
-test('half-precision variants and shards, under every name they are saved by, give the same numbers', async (t) => {
+test('half-precision variants, shards and links, under every name they are saved by, give the same numbers', async (t) => {
   const expected = await prediction(sd15)
   const changes: ((folder: string) => void)[] = [
     (folder) => {
@@ -31,6 +31,11 @@ test('half-precision variants and shards, under every name they are saved by, gi
       renameSync(path('vae', 'diffusion_pytorch_model'), path('vae', 'diffusion_pytorch_model.fp16'))
       renameSync(path('text_encoder', 'model'), path('text_encoder', 'model.fp16'))
       rmSync(join(folder, 'image_encoder'), { recursive: true })
+    },
+    (folder) => {
+      const [file, blob] = [join(folder, 'unet/diffusion_pytorch_model.safetensors'), join(folder, 'blob')]
+      renameSync(file, blob)
+      symlinkSync(blob, file)
     },
     (folder) =>
       shard(join(folder, 'unet'), 'diffusion_pytorch_model', 'diffusion_pytorch_model.safetensors.index.json'),
@@ -64,8 +69,8 @@ test('a folder that is no model, or not one for here: a ModelError that names th
   await broken(t, sd15, /'AutoencoderDC' is no known autoencoder/, (folder) =>
     editJson(join(folder, 'vae/config.json'), { _class_name: 'AutoencoderDC' }),
   )
-  await broken(t, sd15, /text_encoder: .*vocab\.json/, (folder) => rmSync(join(folder, 'tokenizer/vocab.json')))
-  await broken(t, sd15, /scheduler: .*scheduler_config\.json/, (folder) =>
+  await broken(t, sd15, /tokenizer\/vocab\.json/, (folder) => rmSync(join(folder, 'tokenizer/vocab.json')))
+  await broken(t, sd15, /scheduler\/scheduler_config\.json/, (folder) =>
     rmSync(join(folder, 'scheduler/scheduler_config.json')),
   )
 })
@@ -74,10 +79,10 @@ test('parts that do not fit: the tensor or the sizes are named', async (t) => {
   await broken(
     t,
     sd15,
-    /unet: time_embedding\.linear_1\.weight: has shape \[64,16\], the model needs \[96,24\]/,
+    /unet\/diffusion_pytorch_model\.safetensors: time_embedding\.linear_1\.weight: has shape \[64,16\], the model needs \[96,24\]/,
     (folder) => editJson(join(folder, 'unet/config.json'), { block_out_channels: [24, 24, 32, 32] }),
   )
-  await broken(t, sd15, /unet: .*down_blocks\.0\.resnets\.1\..*no such tensor/, (folder) =>
+  await broken(t, sd15, /unet\/.*down_blocks\.0\.resnets\.1\..*no such tensor/, (folder) =>
     editJson(join(folder, 'unet/config.json'), { layers_per_block: 2 }),
   )
   await broken(t, sd15, /the UNet takes text of width 40, the text encoders give 24/, (folder) =>
@@ -103,7 +108,7 @@ test('parts that do not fit: the tensor or the sizes are named', async (t) => {
     writeSafetensors(path, { ...Object.fromEntries(copied), 'conv_in.weight': wide })
     editJson(join(folder, 'unet/config.json'), { in_channels: 9 })
   })
-  await broken(t, sd15, /unet: .*diffusion_pytorch_model\.safetensors.*are not within/, (folder) =>
+  await broken(t, sd15, /^\/.*unet\/diffusion_pytorch_model\.safetensors: .*are not within/, (folder) =>
     truncateSync(join(folder, 'unet/diffusion_pytorch_model.safetensors'), 900_000),
   )
 })

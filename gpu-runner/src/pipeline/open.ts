@@ -1,5 +1,7 @@
 /** A model folder, opened: one road for SD 1, SD 2, SDXL and story-mini, to stories and to golden cases alike. */
+import { dirname } from 'node:path'
 import { readSchedulerConfig } from '../diffusion/schedulers/index.ts'
+import { type Lora, type LoraFile, openLoras, unusedParts } from '../runtime/lora.ts'
 import type { SessionOptions } from '../runtime/session.ts'
 import type { PictureAdapter } from './adapters.ts'
 import type { Grid } from './attention-plan.ts'
@@ -26,18 +28,26 @@ export interface Pipeline {
 }
 
 export interface PipelineOptions extends SessionOptions {
+  /** Changes of the weights, added in the order given; every key must belong to the model. */
+  readonly loras?: readonly LoraFile[] | undefined
   readonly adapters?: readonly PictureAdapter[] | undefined
   /** The one size of latents, for adapters with masks. */
   readonly grid?: Grid | undefined
 }
 
-/** Everything that is wrong with a folder is found here, as a `ModelError`; the sessions that every story needs open. */
-export async function openPipeline(path: string, { adapters, grid, ...options }: PipelineOptions): Promise<Pipeline> {
+/**
+ * Everything that is wrong with a folder is found here, as a `ModelError`, and with a LoRA file as a `LoraError`. The
+ * sessions that every story needs are open then.
+ */
+export async function openPipeline(path: string, settings: PipelineOptions): Promise<Pipeline> {
+  const { loras: files = [], adapters, grid, ...options } = settings
   const folder = openModelFolder(path)
-  const text = named(folder.part('text_encoder'), () => buildTextEncoders(folder, options))
+  const loras = openLoras(files)
+  checkLoras(loras, folder.kind)
+  const text = named(folder.part('text_encoder'), () => buildTextEncoders(folder, options, loras))
   const autoencoder = named(folder.part('vae'), () => buildAutoencoder(folder.part('vae'), options))
   const denoiser = named(folder.part('unet'), () =>
-    buildDenoiser(folder.part('unet'), { ...options, text, adapters, grid }),
+    buildDenoiser(folder.part('unet'), { ...options, text, loras, adapters, grid }),
   )
   const { config } = denoiser
   if (config.inChannels !== autoencoder.latentChannels || config.outChannels !== autoencoder.latentChannels)
@@ -70,12 +80,21 @@ export async function openPipeline(path: string, { adapters, grid, ...options }:
   }
 }
 
+function checkLoras(loras: readonly Lora[], kind: ModelKind): void {
+  const parts =
+    kind === 'sdxl' ? (['unet', 'text_encoder', 'text_encoder_2'] as const) : (['unet', 'text_encoder'] as const)
+  const [unused] = unusedParts(loras, parts)
+  if (unused)
+    throw new ModelError(`${unused.path} changes the ${unused.part}, which this model has not; it is for another model`)
+}
+
 /** Errors of the layers below, which know tensors and files but not the part, as errors of the model. */
 function named<T>(part: string, read: () => T): T {
   try {
     return read()
   } catch (error) {
     if (error instanceof ModelError) throw error
-    throw new ModelError(`${part}: ${error instanceof Error ? error.message : error}`, { cause: error })
+    const message = error instanceof Error ? error.message : String(error)
+    throw new ModelError(message.startsWith(dirname(part)) ? message : `${part}: ${message}`, { cause: error })
   }
 }

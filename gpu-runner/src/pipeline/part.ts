@@ -1,16 +1,9 @@
 /** One network of an open model. */
-import type { HostTensor, Session } from '../runtime/session.ts'
+import type { Value } from '../graph/value.ts'
+import { assertFinite } from '../runtime/finite.ts'
+import type { OpenWeights } from '../runtime/model-weights.ts'
+import { type HostTensor, openSession, type Session, type SessionOptions } from '../runtime/session.ts'
 import { ModelError } from './folder.ts'
-
-/** A network gave values that are no numbers. */
-export class NotFinite extends Error {
-  override name = 'NotFinite'
-  readonly part: string
-  constructor(part: string, output: string, where: string) {
-    super(`${part} gave values that are no finite numbers in '${output}'${where && ` at ${where}`}`)
-    this.part = part
-  }
-}
 
 /**
  * A network whose session can be released, with all memory it holds, and comes back at its next run. Every output is
@@ -19,12 +12,20 @@ export class NotFinite extends Error {
 export class Part {
   readonly name: string
   readonly #create: () => Promise<Session>
+  readonly #weights: OpenWeights
   readonly #running = new Set<Promise<unknown>>()
   #session: Promise<Session> | undefined
 
-  constructor(name: string, create: () => Promise<Session>) {
+  /** `graph` builds the outputs each time the session opens. */
+  constructor(
+    name: string,
+    graph: () => Readonly<Record<string, Value>>,
+    weights: OpenWeights,
+    options: SessionOptions,
+  ) {
     this.name = name
-    this.#create = create
+    this.#weights = weights
+    this.#create = async () => openSession(graph(), { ...options, weights: weights.root })
   }
 
   get isOpen(): boolean {
@@ -39,14 +40,15 @@ export class Part {
     return this.#session
   }
 
-  /** `where` says in an error when it happened, such as 'step 3 of 25'. */
-  async run(feeds: Readonly<Record<string, HostTensor>>, where = ''): Promise<Record<string, HostTensor>> {
+  /** `step`, of the sampling from 1, is for errors. */
+  async run(feeds: Readonly<Record<string, HostTensor>>, step?: number): Promise<Record<string, HostTensor>> {
     const running = this.open().then((session) => session.run(feeds))
     const ended = running.catch(() => {}).finally(() => this.#running.delete(ended))
     this.#running.add(ended)
     const outputs = await running
-    for (const [name, { data }] of Object.entries(outputs))
-      if (data instanceof Float32Array && !data.every(Number.isFinite)) throw new NotFinite(this.name, name, where)
+    const where = { part: this.name, ...(step !== undefined && { step }) }
+    for (const { data } of Object.values(outputs))
+      if (data instanceof Float32Array) assertFinite(data, where, this.#weights.checkpoints)
     return outputs
   }
 

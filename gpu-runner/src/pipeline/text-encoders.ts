@@ -3,8 +3,10 @@ import { concat, reshape } from '../graph/shape.ts'
 import { input, node, type Value } from '../graph/value.ts'
 import { openTokenizer, type Tokenizer } from '../io/tokenizer.ts'
 import { ClipTextConfig, clipText, finalNorm, pooledText, projectedText } from '../models/clip-text.ts'
-import { openSession, type SessionOptions } from '../runtime/session.ts'
-import { ModelError, type ModelFolder, partConfig, partWeights } from './folder.ts'
+import type { Lora } from '../runtime/lora.ts'
+import { changedWeights } from '../runtime/model-weights.ts'
+import type { SessionOptions } from '../runtime/session.ts'
+import { ModelError, type ModelFolder, partCheckpoint, partConfig } from './folder.ts'
 import { Part } from './part.ts'
 
 /** One prompt, for each encoder exactly `length` ids. */
@@ -35,13 +37,17 @@ export interface TextEncoders {
 /** Prompts in one run of an encoder: bounds what the hidden states of all its layers take. */
 const batch = 8
 
-export function buildTextEncoders(folder: ModelFolder, options: SessionOptions): TextEncoders {
-  const suffixes = folder.kind === 'sdxl' ? ['', '_2'] : ['']
+export function buildTextEncoders(
+  folder: ModelFolder,
+  options: SessionOptions,
+  loras: readonly Lora[] = [],
+): TextEncoders {
+  const suffixes = folder.kind === 'sdxl' ? (['', '_2'] as const) : ([''] as const)
   const tokenizers = suffixes.map((suffix) => openTokenizer(folder.part(`tokenizer${suffix}`)))
   const [length] = tokenizers.map(({ modelMaxLength }) => modelMaxLength) as [number]
   if (tokenizers.some(({ modelMaxLength }) => modelMaxLength !== length))
     throw new ModelError(`${folder.name}: its tokenizers have different lengths, ${length} the first`)
-  const encoders = suffixes.map((suffix) => buildEncoder(folder, `text_encoder${suffix}`, length, options))
+  const encoders = suffixes.map((suffix) => buildEncoder(folder, `text_encoder${suffix}`, length, options, loras))
   const width = encoders.reduce((sum, { config }) => sum + config.width, 0)
   return {
     tokenizers,
@@ -102,17 +108,24 @@ interface Encoder {
  * ids[N,T] and a layer's number → context[N,T,D], the state after that layer, and for SDXL's second encoder
  * pooled[N,P]. SD takes the last layer and norms it, SDXL the last but one as it is.
  */
-function buildEncoder(folder: ModelFolder, name: string, length: number, options: SessionOptions): Encoder {
+function buildEncoder(
+  folder: ModelFolder,
+  name: 'text_encoder' | 'text_encoder_2',
+  length: number,
+  options: SessionOptions,
+  loras: readonly Lora[],
+): Encoder {
   const path = folder.part(name)
   const config = partConfig(ClipTextConfig, path)
-  const weights = partWeights(path)
+  const opened = changedWeights(partCheckpoint(path), loras, name)
+  const { weights } = opened
   const ids = input('ids', ['batch', length], 'int64')
   const { hidden, last } = clipText(ids, weights, config)
   const chosen = pick(hidden, input('layer', [1], 'int64'))
   const twofold = folder.kind === 'sdxl'
   const outputs: Record<string, Value> = { context: twofold ? chosen : finalNorm(chosen, weights, config) }
   if (name === 'text_encoder_2') outputs.pooled = projectedText(pooledText(ids, last, config), weights, config)
-  const part = new Part(name, () => openSession(outputs, { ...options, weights: path }))
+  const part = new Part(name, () => outputs, opened, options)
   return { part, config, usual: config.layers - (twofold ? 1 : 0) }
 }
 

@@ -34,11 +34,21 @@ export function openWeights(
   loras: readonly Lora[] = [],
   part: LoraPart = 'unet',
 ): OpenWeights {
-  const checkpoint = openCheckpoint(folder, base)
+  return changedWeights(openCheckpoint(folder, base), loras, part)
+}
+
+/** The same for a `checkpoint` that is open; the files `beside` it are below the root too. */
+export function changedWeights(
+  checkpoint: Checkpoint,
+  loras: readonly Lora[] = [],
+  part: LoraPart = 'unet',
+  beside: readonly string[] = [],
+): OpenWeights {
   const changes = loraChanges(loras, part, checkpoint)
   const used = new Set([...changes.values()].flatMap((list) => list.map(({ lora }) => lora)))
   const checkpoints = [checkpoint, ...[...used].map((lora) => lora.factors)]
   const files = new Set(checkpoints.flatMap(({ tensors }) => [...tensors.values()].map(({ path }) => path)))
+  for (const path of beside) files.add(path)
   const root = commonFolder([...files].map((path) => dirname(realpathSync(path))))
   const weights = storedWeights(checkpoint, root)
   if (changes.size === 0) return { weights, root, checkpoints }

@@ -7,12 +7,12 @@ import { toRgb } from '../pipeline/autoencoder.ts'
 import { encodeConditioning } from '../pipeline/conditioning.ts'
 import { type Guidance, guidedDenoise, isGuided } from '../pipeline/guided.ts'
 import { openPipeline, type Pipeline } from '../pipeline/open.ts'
-import { NotFinite } from '../pipeline/part.ts'
+import { NotFiniteError } from '../runtime/finite.ts'
 import { planCalls } from './calls.ts'
 import { castPrompts } from './prompts.ts'
 import { scheduleFor } from './schedule.ts'
 import { Synchronizer } from './synchronizer.ts'
-import { type Device, type StoryEvent, type StoryModel, StoryRejected, type TellOptions } from './types.ts'
+import { type OpenStoryOptions, type StoryEvent, type StoryModel, StoryRejected, type TellOptions } from './types.ts'
 
 /** Steps and guidance by what a model was trained for: a rectified flow, SD or SDXL. */
 const defaults = {
@@ -27,8 +27,8 @@ const maxScale = 2
 /** Beside the weights. More rows in a call make it no faster on a CPU. */
 const usualCallBytes = 4 * 2 ** 30
 
-export async function openStoryModel({ folder, device }: { folder: string; device: Device }): Promise<StoryModel> {
-  return storyModel(await openPipeline(folder, { device }))
+export async function openStoryModel({ folder, ...options }: OpenStoryOptions): Promise<StoryModel> {
+  return storyModel(await openPipeline(folder, options))
 }
 
 /** `callBytes` bounds what the rows of one UNet call take, unless frames that look at each other need more. */
@@ -57,8 +57,7 @@ async function* tell(
     unfinished = false
   } catch (error) {
     // The story is at fault: the same numbers come out however often it is tried.
-    if (error instanceof NotFinite)
-      throw new StoryRejected(`${error.message}; try another scheduler, or less guidance`, { cause: error })
+    if (error instanceof NotFiniteError) throw new StoryRejected(error.message, { cause: error })
     throw error
   } finally {
     if (unfinished) await pipeline.release()
@@ -128,7 +127,7 @@ async function* told(
     const slot = frames.indexOf(index)
     const data = latents.slice(slot * perFrame, (slot + 1) * perFrame)
     const latent = { data, shape: [1, autoencoder.latentChannels, grid.height, grid.width] }
-    const rgb = toRgb(await autoencoder.decode(latent, `frame ${index}`))
+    const rgb = toRgb(await autoencoder.decode(latent, { mostBytes: callBytes, signal }))
     yield { type: 'frame', frame: { index, rgb, width, height, seed } }
   }
 }

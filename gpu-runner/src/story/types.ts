@@ -34,7 +34,14 @@ export interface StoryModel {
 
 /** A module whose `openStoryModel` opens the model in `folder`; `story/open.ts` is the real one. */
 export interface StoryModelModule {
-  openStoryModel(options: { folder: string; device: Device }): Promise<StoryModel>
+  openStoryModel(options: OpenStoryOptions): Promise<StoryModel>
+}
+
+export interface OpenStoryOptions {
+  folder: string
+  device: Device
+  /** Files whose changes are added to the model's weights. */
+  loras?: readonly { path: string; scale: number }[]
 }
 
 /** The story itself cannot be told by this model, however often it is tried: an unknown scheduler, a size too large. */
