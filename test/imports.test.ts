@@ -21,6 +21,7 @@ const arrows: Record<string, string[]> = {
   'gpu-runner/src/train/**': engine('models', 'nn', 'graph', 'diffusion', 'io', 'runtime', 'storydb'),
   'gpu-runner/src/pipeline/**': engine('models', 'nn', 'graph', 'diffusion', 'io', 'runtime'),
   'gpu-runner/src/story/**': [...engine('pipeline', 'diffusion', 'io', 'runtime'), 'contract/**'],
+  'gpu-runner/src/doctor/**': engine('runtime'),
   'gpu-runner/src/worker/**': [...engine('story'), 'contract/**'],
   'gpu-runner/src/queue/**': ['contract/**'],
   'gpu-runner/src/**': ['gpu-runner/src/**', 'contract/**'],

@@ -73,7 +73,7 @@ export function clip(x: Value, low: number, high: number): Value {
 
 export function cast(x: Value, dtype: DType): Value {
   if (x.dtype === dtype) return x
-  const codes = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9, float16: 10, bfloat16: 16 }
+  const codes = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9, float16: 10, float64: 11, bfloat16: 16 }
   const back = x.dtype
   const grad = (dy: Value) => [cast(dy, back)]
   return node('Cast', [x], { shape: x.shape, dtype, attrs: { to: codes[dtype] }, grad })

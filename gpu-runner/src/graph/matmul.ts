@@ -40,7 +40,8 @@ function gradOfB(a: Value, b: Value, dy: Value, transA: boolean, transB: boolean
     : matmul(x, g, { transA: !turned, transB: false, alpha })
 }
 
-function swapLast(x: Value): Value {
+/** x with its last two axes swapped. */
+export function swapLast(x: Value): Value {
   const axes = x.shape.map((_, i) => i)
   return transpose(x, [...axes.slice(0, -2), axes.at(-1)!, axes.at(-2)!])
 }

@@ -15,6 +15,7 @@ const elementType: Record<DType, number> = {
   int64: 7,
   bool: 9,
   float16: 10,
+  float64: 11,
   bfloat16: 16,
 }
 

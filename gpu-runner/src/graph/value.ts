@@ -3,7 +3,7 @@
 /** A dimension: a number, or the name of one that is known only at run time ('batch', 'height', 'ceil(height/2)'). */
 export type Dim = number | string
 export type Shape = readonly Dim[]
-export type DType = 'float32' | 'float16' | 'bfloat16' | 'int64' | 'int32' | 'uint8' | 'bool'
+export type DType = 'float32' | 'float64' | 'float16' | 'bfloat16' | 'int64' | 'int32' | 'uint8' | 'bool'
 export type Attribute = number | string | readonly number[] | { readonly float: number }
 
 /** Where a weight's bytes are: `offset` and `length` in bytes inside the file `location`, a name in the model folder. */

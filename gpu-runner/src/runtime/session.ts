@@ -2,6 +2,7 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { encodeModel, inOrder } from '../graph/onnx.ts'
 import type { DType, Value } from '../graph/value.ts'
+import { type Device, fit } from './providers.ts'
 
 export type TensorData = Float32Array | BigInt64Array | Int32Array | Uint8Array | Uint16Array
 
@@ -14,7 +15,7 @@ export interface SessionOptions {
   /** Folder of the weight files that the graph points into. */
   weights?: string
   threads?: number
-  device?: 'cpu' | 'webgpu' | 'cuda'
+  device?: Device
   /** How far onnxruntime may rewrite the graph; by default what suits the size of the weights. */
   optimise?: 'all' | 'extended'
   /** Write onnxruntime's own profile to files that start with this. */
@@ -38,7 +39,13 @@ const refused = (what: string) => (cause: Error) => {
 
 /** Open the model that computes `outputs`. Feeds are borrowed for the time of a run, never copied on the CPU. */
 export async function openSession(outputs: Readonly<Record<string, Value>>, options: SessionOptions = {}) {
-  return openModel(encodeModel(outputs), { optimise: optimisation(Object.values(outputs)), ...options })
+  const fitted = await fit(outputs, options.device ?? 'cpu', openAsIs)
+  return openModel(encodeModel(fitted), { optimise: optimisation(Object.values(fitted)), ...options })
+}
+
+/** `outputs` on `device`, with no op swapped. */
+export function openAsIs(outputs: Readonly<Record<string, Value>>, device: Device): Promise<Session> {
+  return openModel(encodeModel(outputs), { device })
 }
 
 /** Bytes of weights from which on a model counts as large. */

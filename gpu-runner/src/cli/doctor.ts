@@ -1,0 +1,69 @@
+/** `npm run doctor`: what this machine has, whether each device computes what the CPU does, and what to install. */
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { jsonOf } from '../doctor/child.ts'
+import { type Diagnosis, diagnose } from '../doctor/diagnosis.ts'
+import { inspectMachine, type Machine } from '../doctor/machine.ts'
+import type { DeviceCheck } from '../runtime/check-device.ts'
+import { devices } from '../runtime/providers.ts'
+
+const usage = `usage: npm run doctor -- [--json] [--timeout <seconds a device, default 120>]
+
+Exits 0 when the CPU works, 1 when it does not.`
+
+const { json, timeoutMs } = readOptions()
+const machine = inspectMachine()
+if (!json) printMachine(machine)
+const diagnoses: Diagnosis[] = []
+for (const device of devices) {
+  const outcome = await jsonOf<DeviceCheck>(join(import.meta.dirname, 'doctor-device.ts'), [device], timeoutMs)
+  const diagnosis = diagnose(device, outcome, machine)
+  diagnoses.push(diagnosis)
+  if (!json) printDiagnosis(diagnosis)
+}
+if (json) process.stdout.write(`${JSON.stringify({ machine, devices: diagnoses }, null, 2)}\n`)
+process.exitCode = diagnoses.some(({ device, verdict }) => device === 'cpu' && verdict === 'works') ? 0 : 1
+
+function printMachine(machine: Machine): void {
+  const gigabytes = `${(machine.memoryBytes / 2 ** 30).toFixed(1)} GiB of memory`
+  const rows = {
+    system: `${machine.system}, Node ${machine.node}, onnxruntime ${machine.onnxruntime}`,
+    processor: `${machine.cpu}, ${machine.cores} cores, ${gigabytes}`,
+    'NVIDIA GPU': machine.nvidia?.join('; ') ?? 'none (nvidia-smi does not run)',
+    'Vulkan drivers': machine.vulkanDrivers.join(', ') || 'none',
+    'GPU libraries': machine.libraries.join(', ') || 'none',
+    providers: machine.providerFiles.join(', '),
+  }
+  for (const [name, value] of Object.entries(rows)) print(name, value)
+  process.stdout.write('\n')
+}
+
+function printDiagnosis({ device, verdict, outcome, advice }: Diagnosis): void {
+  if ('problem' in outcome) print(device, `${verdict}: ${outcome.problem}`)
+  else {
+    const { maxError, attention, firstSeconds, seconds } = outcome
+    const times = `${firstSeconds.toFixed(2)} s to open and run, ${seconds.toFixed(3)} s to run again`
+    const against =
+      device === 'cpu' ? 'it is the reference' : `largest error against the CPU ${maxError.toExponential(1)}`
+    print(device, `${verdict}: ${against}; ${attention} attention; ${times}`)
+  }
+  for (const line of advice) process.stdout.write(`${' '.repeat(16)}- ${line}\n`)
+}
+
+function print(name: string, value: string): void {
+  process.stdout.write(`${name.padEnd(16)}${value}\n`)
+}
+
+function readOptions(): { json: boolean; timeoutMs: number } {
+  try {
+    const { values } = parseArgs({
+      options: { json: { type: 'boolean', default: false }, timeout: { type: 'string', default: '120' } },
+    })
+    const seconds = Number(values.timeout)
+    if (!(seconds > 0)) throw new RangeError(`--timeout must be a number of seconds, not '${values.timeout}'`)
+    return { json: values.json, timeoutMs: seconds * 1e3 }
+  } catch (error) {
+    process.stderr.write(`doctor: ${error instanceof Error ? error.message : error}\n${usage}\n`)
+    process.exit(2)
+  }
+}
