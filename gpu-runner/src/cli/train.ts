@@ -7,6 +7,9 @@ import { recipes } from '../train/recipes.ts'
 import type { Stage } from '../train/stage.ts'
 import { autoencoderStage } from '../train/stage-autoencoder.ts'
 import { denoiserStage } from '../train/stage-denoiser.ts'
+import { identityStage } from '../train/stage-identity.ts'
+import { segmenterStage } from '../train/stage-segmenter.ts'
+import { setsStage } from '../train/stage-sets.ts'
 import { textEncoderStage } from '../train/stage-text-encoder.ts'
 import { progressBar } from './progress.ts'
 
@@ -14,6 +17,9 @@ const stages: Record<string, Stage> = {
   'text-encoder': textEncoderStage,
   autoencoder: autoencoderStage,
   denoiser: denoiserStage,
+  segmenter: segmenterStage,
+  identity: identityStage,
+  sets: setsStage,
 }
 
 const usage = `usage: npm run train -- <${Object.keys(stages).join('|')}> [--minutes N] [--resume] [--out <folder>]

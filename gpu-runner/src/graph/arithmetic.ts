@@ -79,6 +79,11 @@ export function cast(x: Value, dtype: DType): Value {
   return node('Cast', [x], { shape: x.shape, dtype, attrs: { to: codes[dtype] }, grad })
 }
 
+/** x itself, but a constant as far as gradients go. */
+export function detach(x: Value): Value {
+  return node('Identity', [x], { shape: x.shape })
+}
+
 /** The shape two operands share after broadcasting; a named dimension goes with itself or with 1. */
 export function broadcast(a: Shape, b: Shape, what: string): Shape {
   const rank = Math.max(a.length, b.length)

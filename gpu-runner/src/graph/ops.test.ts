@@ -8,7 +8,7 @@ import { gradients } from './backward.ts'
 import { conv2d } from './conv.ts'
 import { embedding, linear, matmul } from './matmul.ts'
 import { groupNorm, layerNorm } from './norm.ts'
-import { logSumExp, mean, meanSquare, sum } from './reduce.ts'
+import { largest, logSumExp, mean, meanSquare, smallest, sum } from './reduce.ts'
 import * as s from './shape.ts'
 import { input, type Value } from './value.ts'
 
@@ -54,6 +54,7 @@ const elementwise: Record<string, [(...x: Value[]) => Value, number[][], { map?:
   pad: [(x) => s.pad(x, 1, 2, 1), [shape]],
   pad2d: [(x) => s.pad2d(x, [0, 1, 2, 3]), [[1, 2, 3, 4]]],
   upsample2x: [(x) => s.upsample2x(x), [[2, 3, 2, 4]]],
+  averagePool2x: [(x) => s.averagePool2x(x), [[2, 3, 4, 6]]],
   'toTokens and toImage': [(x) => s.toImage(a.mul(s.toTokens(x), s.toTokens(x)), x), [[2, 3, 4, 5]]],
   matmul: [
     (x, y) => matmul(x, y),
@@ -165,6 +166,16 @@ test('a value used twice gets the sum of both gradients, and an unused one none'
   assert.equal(none, null)
   const got = await evaluate({ dx: dx! }, { x: { data: Float32Array.of(1, -2, 3), shape: [3] } })
   assertClose(got.dx!.data, [4, -8, 12], 1e-6)
+})
+
+test('detached values and extremes are constants as far as gradients go', async () => {
+  const x = input('x', [3])
+  const stretched = a.sub(x, smallest(x, [0]))
+  const [dx] = gradients(sum(a.mul(stretched, a.detach(largest(stretched, [0])))), [x])
+  const got = await evaluate({ stretched, dx: dx! }, { x: { data: Float32Array.of(1, -2, 3), shape: [3] } })
+  assertClose(got.stretched!.data, [3, 0, 5], 0)
+  assertClose(got.dx!.data, [5, 5, 5], 0)
+  assert.throws(() => s.averagePool2x(input('x', [1, 1, 3, 4])), /\[1,1,3,4\] has an odd side/)
 })
 
 test('one graph runs at several batch sizes and picture sizes', async () => {

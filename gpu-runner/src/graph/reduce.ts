@@ -24,6 +24,16 @@ export function meanSquare(x: Value, axes?: readonly number[]): Value {
   return mean(square(x), axes)
 }
 
+/** The largest element over `axes`; a constant as far as gradients go. */
+export function largest(x: Value, axes: readonly number[]): Value {
+  return node('ReduceMax', [x, int64(...axes)], { shape: kept(x.shape, axes), attrs: { keepdims: 1 } })
+}
+
+/** The smallest element over `axes`; a constant as far as gradients go. */
+export function smallest(x: Value, axes: readonly number[]): Value {
+  return node('ReduceMin', [x, int64(...axes)], { shape: kept(x.shape, axes), attrs: { keepdims: 1 } })
+}
+
 /** Sum of equal-shaped terms. */
 export function total(terms: readonly Value[]): Value {
   const [first, ...rest] = terms

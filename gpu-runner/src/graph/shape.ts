@@ -117,6 +117,22 @@ function twice(dim: Dim): Dim {
   return typeof dim === 'number' ? 2 * dim : half ? half[1]! : `${dim}*2`
 }
 
+/** Mean of each 2×2 block of x[N,C,H,W], whose height and width are even. */
+export function averagePool2x(x: Value): Value {
+  const [n, c, h, w] = dims4(x)
+  const half = (dim: Dim) => {
+    const size = known(dim, 'averagePool2x: height and width')
+    if (size % 2) throw new RangeError(`averagePool2x: [${x.shape}] has an odd side`)
+    return size / 2
+  }
+  const quarter = node('Constant', [], { shape: [], dtype: 'float32', attrs: { value_float: { float: 0.25 } } })
+  return node('AveragePool', [x], {
+    shape: [n, c, half(h), half(w)],
+    attrs: { kernel_shape: [2, 2], strides: [2, 2] },
+    grad: (dy) => [upsample2x(node('Mul', [dy, quarter], { shape: dy.shape }))],
+  })
+}
+
 /** Sum of each 2×2 block: dy[N,C,2H,2W] → [N,C,H,W]. */
 function sumBlocks(dy: Value, h: Dim, w: Dim): Value {
   const [n, c] = dims4(dy)

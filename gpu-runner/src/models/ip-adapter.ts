@@ -6,6 +6,7 @@
 import { gelu } from '../graph/activation.ts'
 import { add, mul } from '../graph/arithmetic.ts'
 import { attention } from '../graph/attention.ts'
+import { sum } from '../graph/reduce.ts'
 import { concat, pad, reshape, shapeOf, slice } from '../graph/shape.ts'
 import { dims4, int64, known, node, product, type Value } from '../graph/value.ts'
 import { layerNorm, linear } from '../nn/layers.ts'
@@ -191,5 +192,6 @@ function spread(queries: Value, context: Value): Value {
   const [, t, d] = queries.shape
   const rest = int64(known(t, 'ip-adapter: tokens'), known(d, 'ip-adapter: width'))
   const shape = node('Concat', [shapeOf(context, 0, 1), rest], { shape: [3], attrs: { axis: 0 } })
-  return node('Expand', [queries, shape], { shape: [context.shape[0]!, t!, d!] })
+  const grad = (dy: Value) => [sum(dy, [0]), null]
+  return node('Expand', [queries, shape], { shape: [context.shape[0]!, t!, d!], grad })
 }

@@ -23,25 +23,27 @@ export type CaptionOptions = {
   variant?: number
   /** Names of the characters, put before what they are; an undefined one stays nameless. */
   names?: readonly (string | undefined)[]
+  /** How much is told of each identity, instead of what `variant` picks. */
+  detail?: Detail
 }
 
 /** Segments in the making: what they state is noted as they are written. */
 type Draft = { segments: Segment[]; mentions: Set<Attribute> }
 
 /** How much of an identity is told: all, all but some of the clothes, or the species with or without its colour. */
-type Detail = 'full' | 'partial' | 'short'
+export type Detail = 'full' | 'partial' | 'short'
 
 export const captionText = ({ segments }: Pick<Caption, 'segments'>): string =>
   segments.map(({ text }) => text).join(' ')
 
-export function captionFrame(frame: Frame, { variant = 0, names = [] }: CaptionOptions = {}): Caption {
+export function captionFrame(frame: Frame, { variant = 0, names = [], detail }: CaptionOptions = {}): Caption {
   const r = random(variant, 77)
   const scene = draft()
   if (!r.chance(0.06)) writeScene(scene, frame.scene, r)
   const placed = frame.actors.length > 1 && r.chance(0.5)
   const characters = frame.actors.map((actor, i) => {
     const side = placed ? positionWords(i, frame.actors.length) : undefined
-    return writeActor(actor, i, names[i], side, r)
+    return writeActor(actor, i, names[i], side, r, detail)
   })
   const told = characters.flatMap(({ segments }, i) =>
     i === 0 ? segments : [say(r.pick(['and', ',', ', and'])), ...segments],
@@ -77,9 +79,11 @@ function writeActor(
   name: string | undefined,
   side: string | undefined,
   r: Random,
+  wanted: Detail | undefined,
 ): Draft {
   const d = draft()
-  const detail: Detail = r.chance(0.72) ? 'full' : r.chance(0.4) ? 'partial' : 'short'
+  const picked: Detail = r.chance(0.72) ? 'full' : r.chance(0.4) ? 'partial' : 'short'
+  const detail = wanted ?? picked
   const of = (text: string): Segment => ({ text, character })
   const { adjectives, adverbs } = EXPRESSION_WORDS[actor.expression]
   const { does, doing } = ACTION_WORDS[actor.action]

@@ -3,8 +3,8 @@ import { add, clip, log, mul, neg, offset, scale, sub } from '../graph/arithmeti
 import { attentionProbabilities, mergeHeads, splitHeads } from '../graph/attention.ts'
 import { matmul } from '../graph/matmul.ts'
 import { mean, meanSquare, sum, total } from '../graph/reduce.ts'
-import { reshape, transpose } from '../graph/shape.ts'
-import { dims4, input, known, node, type Value } from '../graph/value.ts'
+import { averagePool2x, reshape, transpose } from '../graph/shape.ts'
+import { dims3, dims4, input, known, node, type Value } from '../graph/value.ts'
 import { type ClipTextConfig, clipText } from '../models/clip-text.ts'
 import type { AttentionCall } from '../models/transformer-block.ts'
 import { unet } from '../models/unet.ts'
@@ -27,7 +27,7 @@ export interface DenoiserRecipe {
 }
 
 /** Attention maps are held to masks where a pixel is still a place: on grids of at least this many pixels. */
-const smallestMap = 64
+export const smallestMap = 64
 
 /**
  * ‖v − (ε − z)‖² with v the model's velocity at (1 − σ)·z + σ·ε (Liu et al. 2023), and beside it
@@ -57,7 +57,7 @@ export function denoiserLoss(
   const cross = (call: AttentionCall) => {
     const p = attentionProbabilities(call.q, call.k, call.heads)
     const pixels = known(call.q.shape[1], 'denoiserLoss: pixels')
-    if (pixels >= smallestMap) mapLosses.push(mapLoss(p, selector, masks))
+    if (pixels >= smallestMap) mapLosses.push(mapLoss(headMean(p), selector, masks))
     return mergeHeads(matmul(p, splitHeads(call.v, call.heads)))
   }
   const timestep = scale(reshape(sigma, [batch]), 1000)
@@ -71,22 +71,25 @@ export function denoiserLoss(
   return { loss, outputs: { mse: meanSquare(error), maps } }
 }
 
-/** p[B,H,S,T] against masks[B,G,h,w] pooled to S pixels: a mean over covered pixels, [1,1,1]. */
-function mapLoss(p: Value, selector: Value, masks: Value): Value {
-  const [b, , s, t] = dims4(p)
-  const attended = matmul(reshape(mean(p, [1]), [b, s, t]), selector)
-  const [, , h, w] = dims4(masks)
-  const pool = Math.round(Math.sqrt((known(h, 'masks') * known(w, 'masks')) / known(s, 'pixels')))
-  const small = pool === 1 ? masks : averagePool(masks, pool)
-  const target = transpose(reshape(small, [b, groups, s]), [0, 2, 1])
+/** p[B,S,T], a mean over heads, against masks[B,G,h,w] pooled to S pixels: a mean over covered pixels, [1,1,1]. */
+export function mapLoss(p: Value, selector: Value, masks: Value): Value {
+  const [b, s] = dims3(p)
+  const attended = matmul(p, selector)
+  const target = transpose(reshape(pooledTo(masks, known(s, 'mapLoss: pixels')), [b, groups, s]), [0, 2, 1])
   const lacking = clip(offset(neg(log(offset(attended, 1e-4))), Math.log(0.5)), 0, 100)
   return mul(sum(mul(lacking, target)), node('Reciprocal', [offset(sum(target), 1)], { shape: [1, 1, 1] }))
 }
 
-function averagePool(x: Value, size: number): Value {
-  const [b, g, h, w] = dims4(x)
-  const shape = [b, g, known(h, 'height') / size, known(w, 'width') / size]
-  return node('AveragePool', [x], { shape, attrs: { kernel_shape: [size, size], strides: [size, size] } })
+/** x[N,C,h,w] averaged down to a grid of `pixels` pixels. */
+export function pooledTo(x: Value, pixels: number): Value {
+  const [, , h, w] = dims4(x)
+  return known(h, 'pooledTo: height') * known(w, 'pooledTo: width') > pixels ? pooledTo(averagePool2x(x), pixels) : x
+}
+
+/** p[B,H,S,T] → its mean over heads, [B,S,T]. */
+export function headMean(p: Value): Value {
+  const [b, , s, t] = dims4(p)
+  return reshape(mean(p, [1]), [b, s, t])
 }
 
 /** The feeds of one step. `empty` stands in for captions that are withheld. */

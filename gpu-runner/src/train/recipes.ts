@@ -1,15 +1,40 @@
 /** The models this repository trains, and how. Configurations are the files that diffusers and transformers read. */
 
+import type { AdapterConfig } from '../models/ip-adapter.ts'
 import type { AutoencoderRecipe } from './autoencoder.ts'
 import { captionTokens } from './captions.ts'
 import type { DenoiserRecipe } from './denoiser.ts'
+import type { IdentityRecipe } from './identity.ts'
 import type { PoolRecipe } from './latent-pool.ts'
+import type { SegmenterConfig } from './segmenter.ts'
+import type { SetRecipe } from './set-loss.ts'
+import type { SetPoolRecipe } from './sets.ts'
 
 export interface Recipe {
   vocabulary: { captions: number; size: number }
   textEncoder: { config: Record<string, unknown>; batch: number; rate: number; steps: number }
   autoencoder: { config: Record<string, unknown>; training: AutoencoderRecipe; rate: number; steps: number }
   denoiser: { config: Record<string, unknown>; training: DenoiserRecipe; pool: PoolRecipe; rate: number; steps: number }
+  segmenter: {
+    training: SegmenterConfig
+    batch: number
+    pool: PoolRecipe
+    /** Latents get noise of a deviation drawn from 0 to this: a denoiser's pictures are not clean either. */
+    latentNoise: number
+    rate: number
+    steps: number
+  }
+  identity: {
+    training: IdentityRecipe
+    batch: number
+    /** `reference` is the side of the cut-outs that are kept, in pixels. */
+    pool: PoolRecipe & { reference: number }
+    /** Share of pictures that show only a part of the character. */
+    regions: number
+    rate: number
+    steps: number
+  }
+  sets: { training: SetRecipe; pool: Omit<SetPoolRecipe, 'frames'>; rate: number; steps: number }
 }
 
 const textEncoder = (width: number, layers: number, vocabulary: number) => ({
@@ -59,6 +84,27 @@ const unet = (channels: number[], latent: number, context: number, groups: numbe
   use_linear_projection: true,
 })
 
+const setTraining = {
+  ...{ sets: 2, frames: 4, shift: 2.5, characterWeight: 2.5, mapWeight: 0.05 },
+  ...{ textDrop: 0.1, imageDrop: 0.1, bothDrop: 0.05, shortCaptions: 0.4 },
+  ...{ alone: 0.2, frameDrop: 0.15, keyDrop: 0.6, truthAtEnd: 0.3, commonLevel: 0.8, cleanFrame: 0.1 },
+  ...{ perceptualWeight: 0.1, segmentWeight: 0.05, perceptualWarmup: 2_000 },
+}
+
+const imageEncoder = (size: number, channels: number[], groups: number) => ({
+  _class_name: 'CharacterEncoder',
+  image_size: size,
+  channels,
+  norm_num_groups: groups,
+})
+
+const resampler = (sizes: Pick<AdapterConfig, 'tokens' | 'width' | 'inner' | 'layers'>): AdapterConfig => ({
+  ...sizes,
+  kind: 'plus',
+  attentionWidth: sizes.inner,
+  feedForward: 4 * sizes.inner,
+})
+
 export const recipes: Record<string, Recipe> = {
   /** The model that ships. */
   'story-mini': {
@@ -77,6 +123,37 @@ export const recipes: Record<string, Recipe> = {
       rate: 5e-4,
       steps: 60_000,
     },
+    segmenter: {
+      training: { channels: [32, 64, 128], groups: 8 },
+      batch: 16,
+      pool: { levels: [1, 3, 2], size: 128, fresh: 6, capacity: 8192 },
+      latentNoise: 0.4,
+      rate: 2e-3,
+      steps: 3_000,
+    },
+    identity: {
+      training: {
+        encoder: imageEncoder(64, [32, 64, 96, 128], 8),
+        resampler: resampler({ tokens: 8, width: 192, inner: 192, layers: 2 }),
+      },
+      batch: 32,
+      pool: { levels: [1, 3, 2], size: 128, reference: 96, fresh: 8, capacity: 4096 },
+      regions: 0.3,
+      rate: 1e-3,
+      steps: 6_000,
+    },
+    sets: {
+      training: {
+        ...setTraining,
+        references: { slots: 16, references: 16, perSlot: 3, regions: 0.3, elsewhere: 0.3 },
+      },
+      pool: {
+        ...{ levels: [1, 3, 1, 2], size: 128, reference: 96, outside: 1, absent: 0.3 },
+        ...{ fresh: 1, capacity: 2048 },
+      },
+      rate: 3e-4,
+      steps: 40_000,
+    },
   },
   /** Small enough for tests: every stage in seconds, no picture worth a look. */
   tiny: {
@@ -92,6 +169,38 @@ export const recipes: Record<string, Recipe> = {
       config: unet([32, 64], 4, 32, 8),
       training: { batch: 2, shift: 2.5, characterWeight: 2.5, mapWeight: 0.05, textDrop: 0.1 },
       pool: { levels: [1], size: 64, fresh: 1, capacity: 64 },
+      rate: 4e-3,
+      steps: 200,
+    },
+    segmenter: {
+      training: { channels: [8, 8, 16], groups: 4 },
+      batch: 4,
+      pool: { levels: [1, 3], size: 64, fresh: 2, capacity: 64 },
+      latentNoise: 0.3,
+      rate: 4e-3,
+      steps: 200,
+    },
+    identity: {
+      training: {
+        encoder: imageEncoder(32, [8, 16, 16], 4),
+        resampler: resampler({ tokens: 4, width: 32, inner: 64, layers: 1 }),
+      },
+      batch: 8,
+      pool: { levels: [1, 3], size: 64, reference: 48, fresh: 4, capacity: 64 },
+      regions: 0.3,
+      rate: 4e-3,
+      steps: 200,
+    },
+    sets: {
+      training: {
+        ...setTraining,
+        ...{ frames: 3, perceptualWarmup: 20 },
+        references: { slots: 6, references: 6, perSlot: 2, regions: 0.3, elsewhere: 0.3 },
+      },
+      pool: {
+        ...{ levels: [1, 3], size: 64, reference: 48, outside: 1, absent: 0.3 },
+        ...{ fresh: 1, capacity: 32 },
+      },
       rate: 4e-3,
       steps: 200,
     },

@@ -7,14 +7,19 @@ import { StoryRequest } from '../../../contract/story.ts'
 import { openSafetensors } from '../io/safetensors.ts'
 import { openStoryModel } from '../story/open.ts'
 import { StoryRejected } from '../story/types.ts'
+import { weightsFile } from './checkpoint.ts'
 import { exportModel } from './export.ts'
 import { recipes } from './recipes.ts'
 import type { Stage, StageOptions, StageReport } from './stage.ts'
 import { autoencoderStage } from './stage-autoencoder.ts'
 import { denoiserStage } from './stage-denoiser.ts'
+import { identityStage } from './stage-identity.ts'
+import { segmenterStage } from './stage-segmenter.ts'
+import { setsStage } from './stage-sets.ts'
 import { textEncoderStage } from './stage-text-encoder.ts'
 
 const recipe = recipes.tiny!
+const resumes = 'a run that was stopped and resumed ends where an uninterrupted one does'
 
 /** Run `stage` until `steps` steps are done in all, and return what it reported. */
 async function run(
@@ -62,16 +67,31 @@ test('from an empty folder: every stage lowers its loss, resumes to the same num
   })
   await t.test('denoiser', async () => falls(await run(denoiserStage, folder, 60)))
 
-  await t.test('a run that was stopped and resumed ends where an uninterrupted one does', async () => {
-    const state = () => openSafetensors(join(folder, 'training', 'denoiser', 'state.safetensors'))
-    const text = readFileSync(join(folder, 'text_encoder', 'model.safetensors'))
-    const restore = () => writeFileSync(join(folder, 'text_encoder', 'model.safetensors'), text)
-    const whole = await run(denoiserStage, folder, 6)
+  await t.test('segmenter', async () => falls(await run(segmenterStage, folder, 60)))
+  await t.test('identity', async () => falls(await run(identityStage, folder, 60)))
+  await t.test('sets', async () => {
+    falls(await run(setsStage, folder, 60))
+    const names = [...openSafetensors(join(folder, 'ip_adapter.safetensors')).tensors.keys()]
+    assert.ok(names.includes('ip_adapter.1.to_k_ip.weight') && names.includes('image_proj.latents'), names.join())
+  })
+
+  const stages = { denoiser: denoiserStage, sets: setsStage }
+  for (const [name, stage] of Object.entries(stages)) await t.test(`${name}: ${resumes}`, () => resumed(name, stage))
+
+  async function resumed(name: string, stage: Stage): Promise<void> {
+    const state = () => openSafetensors(join(folder, 'training', name, 'state.safetensors'))
+    // Stages refine what they begin with, so that every run must be given the same.
+    const begun = ['text_encoder/model', 'unet/diffusion_pytorch_model', 'image_encoder/model', 'ip_adapter'].map(
+      (base) => weightsFile(folder, base),
+    )
+    const before = begun.map((file) => readFileSync(file))
+    const restore = () => begun.map((file, i) => writeFileSync(file, before[i]!))
+    const whole = await run(stage, folder, 6)
     const wanted = new Map([...state().tensors.keys()].map((name) => [name, state().read(name)]))
     restore()
-    await run(denoiserStage, folder, 3)
+    await run(stage, folder, 3)
     restore()
-    const rest = await run(denoiserStage, folder, 6, { resume: true })
+    const rest = await run(stage, folder, 6, { resume: true })
     assert.deepEqual(
       rest.map(({ step }) => step),
       [4, 5, 6],
@@ -81,7 +101,7 @@ test('from an empty folder: every stage lowers its loss, resumes to the same num
       whole.slice(3).map(({ loss }) => loss),
     )
     for (const [name, values] of wanted) assert.deepEqual(state().read(name), values, name)
-  })
+  }
 
   await t.test('the exported folder opens and tells a story', async () => {
     const target = join(folder, 'exported')
@@ -117,6 +137,12 @@ test('from an empty folder: every stage lowers its loss, resumes to the same num
     }, /enough/)
     await model.close()
   })
+})
+
+test('sets without a segmentation network say which stage comes first', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'fableframe-train-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  await assert.rejects(run(setsStage, folder, 1), /segmenter.model\.safetensors is missing; run the stage 'segmenter'/)
 })
 
 test('a denoiser without an autoencoder says which file it misses', async (t) => {

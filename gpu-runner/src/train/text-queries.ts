@@ -1,4 +1,4 @@
-/** Pretraining of the text encoder: it learns to answer what a caption says about the first character and the scene. */
+/** Pretraining of encoders: what they say must answer which attributes a character has. */
 import { softmax } from '../graph/activation.ts'
 import { add, mul, sub } from '../graph/arithmetic.ts'
 import { matmul } from '../graph/matmul.ts'
@@ -11,19 +11,24 @@ import type { Weights } from '../nn/weights.ts'
 import type { HostTensor } from '../runtime/session.ts'
 import { attributeLabels } from '../storydb/labels.ts'
 import type { Caption, Frame } from '../storydb/types.ts'
-import { ATTRIBUTES, VOCABULARY } from '../storydb/vocabulary.ts'
+import { ATTRIBUTES, type Attribute, VOCABULARY } from '../storydb/vocabulary.ts'
 import type { ParameterSet } from './parameters.ts'
 
 const classes = Math.max(...ATTRIBUTES.map((name) => VOCABULARY[name].length))
 const count = ATTRIBUTES.length
 
-/** Cross-entropy of all attributes that the captions state, and the share answered right. */
+/** Cross-entropy of the attributes that captions state of the first character and the scene. */
 export function queryLoss(config: ClipTextConfig, batch: number, tokens: number, parameters: ParameterSet) {
   const ids = input('ids', [batch, tokens], 'int64')
   const { last } = clipText(ids, parameters.weights('text_encoder.'), config)
-  const logits = answers(last, parameters.weights('queries.'), config.width)
-  const target = input('target', [batch, count, classes])
-  const stated = input('stated', [batch, count, 1])
+  return answerLoss(last, parameters.weights('queries.'), config.width)
+}
+
+/** Cross-entropy of all stated attributes, read from hidden[B,T,D]. */
+export function answerLoss(hidden: Value, w: Weights, width: number) {
+  const logits = answers(hidden, w, width)
+  const target = input('target', logits.shape)
+  const stated = input('stated', [logits.shape[0]!, count, 1])
   const right = sum(mul(logits, target), [2])
   const nats = mul(sub(logSumExp(logits), right), stated)
   return { loss: mul(sum(nats), input('inverse', [1, 1, 1])), logits }
@@ -45,13 +50,20 @@ function answers(hidden: Value, w: Weights, width: number): Value {
 
 /** Targets of a batch of captions. */
 export function queryTargets(items: readonly { frame: Frame; caption: Caption }[]): Record<string, HostTensor> {
+  return answerTargets(items.map(({ frame, caption }) => ({ frame, character: 0, stated: caption.mentions[0]! })))
+}
+
+/** Targets of a batch: which attributes of which character of a frame are to be told. */
+export function answerTargets(
+  items: readonly { frame: Frame; character: number; stated: readonly Attribute[] }[],
+): Record<string, HostTensor> {
   const target = new Float32Array(items.length * count * classes)
   const stated = new Float32Array(items.length * count)
-  for (const [i, { frame, caption }] of items.entries()) {
-    const labels = attributeLabels(frame, 0)
+  for (const [i, item] of items.entries()) {
+    const labels = attributeLabels(item.frame, item.character)
     for (const [a, name] of ATTRIBUTES.entries()) {
       target[(i * count + a) * classes + labels[name]] = 1
-      stated[i * count + a] = Number(caption.mentions[0]!.includes(name))
+      stated[i * count + a] = Number(item.stated.includes(name))
     }
   }
   const total = stated.reduce((a, b) => a + b, 0)

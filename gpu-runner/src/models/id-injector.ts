@@ -1,0 +1,78 @@
+/**
+ * The ID-Injector: identity tokens reach the pixels of one character, or of one part of it, and no others. The layers
+ * are IP-Adapter's, under its names; what differs is that every row of a batch has its own characters and references.
+ */
+import { add, mul } from '../graph/arithmetic.ts'
+import { attentionProbabilities, mergeHeads, splitHeads } from '../graph/attention.ts'
+import { matmul } from '../graph/matmul.ts'
+import { averagePool2x, reshape } from '../graph/shape.ts'
+import { dims3, dims4, known, type Value } from '../graph/value.ts'
+import { linear } from '../nn/layers.ts'
+import type { Weights } from '../nn/weights.ts'
+import { layerName } from './attention-maps.ts'
+import { crossAttentionLayers } from './ip-adapter.ts'
+import type { AttentionCall, AttentionHooks } from './transformer-block.ts'
+import type { UNetConfig } from './unet-config.ts'
+
+/**
+ * Places where an identity goes: slot p is a region of one row of the batch, and has up to K references. Assignments are
+ * one-hot matrices, so that gathering and its gradient are matrix products.
+ */
+export interface IdentitySlots {
+  /** [P,N]: the row of each slot; zeros for a slot that is not used. */
+  readonly rows: Value
+  /** [P·K,R]: the references of each slot. */
+  readonly references: Value
+  /** [P,1,1,K·T]: 0 for tokens of references that a slot has, far below 0 for the rest. */
+  readonly absent: Value
+  /** [P,1,h,w] in 0 … 1: the region on the grid of the latents. */
+  readonly masks: Value
+}
+
+/** A hook that adds to every cross-attention what the references' tokens[R,T,X] answer at their slots. */
+export function withIdentities(
+  tokens: Value,
+  slots: IdentitySlots,
+  w: Weights,
+  config: UNetConfig,
+  inner: NonNullable<AttentionHooks['cross']>,
+): NonNullable<AttentionHooks['cross']> {
+  const order = crossAttentionLayers(config)
+  return (call) => {
+    const place = order.indexOf(layerName(call))
+    if (place < 0) throw new RangeError(`id-injector: no layer '${layerName(call)}' among the ${order.length} known`)
+    return add(inner(call), injected(call, tokens, slots, w.at('ip_adapter').at(2 * place + 1)))
+  }
+}
+
+/** Σ over slots of mask ⊙ softmax(q kᵀ / √d) v, [N,S,D]. */
+function injected({ q, heads }: AttentionCall, tokens: Value, slots: IdentitySlots, w: Weights): Value {
+  const [n, s, d] = dims3(q)
+  const [p] = dims4(slots.masks)
+  const [r, t] = dims3(tokens)
+  const [pixels, width] = [known(s, 'id-injector: pixels'), known(d, 'id-injector: channels')]
+  const each = known(slots.references.shape[0], 'id-injector: references of all slots') / known(p, 'id-injector: slots')
+  // Projected once for each reference, however many slots it goes to.
+  const perSlot = (name: string) => {
+    const all = linear(tokens, w.at(name), width, { bias: false })
+    const size = known(t, 'id-injector: tokens') * width
+    return reshape(matmul(slots.references, reshape(all, [r, size])), [
+      p,
+      each * known(t, 'id-injector: tokens'),
+      width,
+    ])
+  }
+  const queries = reshape(matmul(slots.rows, reshape(q, [n, pixels * width])), [p, pixels, width])
+  const probabilities = attentionProbabilities(queries, perSlot('to_k_ip'), heads, slots.absent)
+  const answer = mergeHeads(matmul(probabilities, splitHeads(perSlot('to_v_ip'), heads)))
+  const where = reshape(shrunk(slots.masks, pixels), [p, pixels, 1])
+  const spread = matmul(slots.rows, reshape(mul(answer, where), [p, pixels * width]), { transA: true })
+  return reshape(spread, [n, pixels, width])
+}
+
+function shrunk(masks: Value, pixels: number): Value {
+  const [, , h, w] = dims4(masks)
+  return known(h, 'id-injector: mask height') * known(w, 'id-injector: mask width') > pixels
+    ? shrunk(averagePool2x(masks), pixels)
+    : masks
+}

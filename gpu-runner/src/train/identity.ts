@@ -1,0 +1,52 @@
+/** The identity encoder: reference pictures to the tokens that an ID-Injector's layers read, and what it is taught first. */
+import { reshape } from '../graph/shape.ts'
+import { input, known, type Value } from '../graph/value.ts'
+import { CharacterEncoderConfig, characterEncoder } from '../models/character-encoder.ts'
+import { type AdapterConfig, imageTokens } from '../models/ip-adapter.ts'
+import type { Frame } from '../storydb/types.ts'
+import type { Attribute } from '../storydb/vocabulary.ts'
+import { parts } from './captions.ts'
+import type { ParameterSet } from './parameters.ts'
+import type { Region } from './references.ts'
+import { answerLoss } from './text-queries.ts'
+
+export interface IdentityRecipe {
+  /** The `config.json` of the image encoder. */
+  encoder: Record<string, unknown>
+  /** The Resampler of IP-Adapter-Plus: learned queries that read the encoder's features. */
+  resampler: AdapterConfig
+}
+
+/** pixels[R,3,S,S] → tokens[R,T,X]. */
+export function identityTokens(pixels: Value, { encoder, resampler }: IdentityRecipe, parameters: ParameterSet): Value {
+  const config = CharacterEncoderConfig.parse(encoder)
+  const features = characterEncoder(pixels, parameters.weights('image_encoder.'), config)
+  const [r, s, c] = features.shape.map((dim) => known(dim, 'identityTokens: shape')) as [number, number, number]
+  const tokens = imageTokens(reshape(features, [r, 1, s, c]), parameters.weights('adapter.'), resampler)
+  return reshape(tokens, [r, resampler.tokens, resampler.width])
+}
+
+/** Cross-entropy of the attributes that tokens of `batch` reference pictures must tell. */
+export function identityLoss(recipe: IdentityRecipe, batch: number, parameters: ParameterSet) {
+  const { size } = CharacterEncoderConfig.parse(recipe.encoder)
+  const tokens = identityTokens(input('pixels', [batch, 3, size, size]), recipe, parameters)
+  return answerLoss(tokens, parameters.weights('queries.'), recipe.resampler.width)
+}
+
+const shown: Record<(typeof parts)[number], readonly Attribute[]> = {
+  face: ['species', 'fur', 'hairStyle', 'hairColour'],
+  upper: ['topType', 'topColour', 'topPattern'],
+  lower: ['bottomType', 'bottomColour'],
+}
+const accessory: readonly Attribute[] = ['accessory', 'accessoryColour']
+
+/** Which attributes a picture of this region of a character shows. */
+export function shownAttributes(frame: Frame, character: number, region: Region): readonly Attribute[] {
+  if (region === 'whole') return [...Object.values(shown).flat(), ...accessory]
+  const part = parts[region]!
+  const worn = frame.actors[character]!.identity.accessory?.type
+  const onBody = worn === 'scarf' || worn === 'backpack'
+  // A face without a hat may belong to somebody with a scarf: then the face alone cannot tell.
+  const tells = part === 'face' ? !onBody : part === 'upper' && onBody
+  return tells ? [...shown[part], ...accessory] : shown[part]
+}
