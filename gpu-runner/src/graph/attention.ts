@@ -1,7 +1,8 @@
 /** Scaled dot-product attention over packed heads. */
 import { softmax, softmaxGrad } from './activation.ts'
-import { add } from './arithmetic.ts'
+import { add, mul, sub } from './arithmetic.ts'
 import { matmul } from './matmul.ts'
+import { sum } from './reduce.ts'
 import { reshape, transpose } from './shape.ts'
 import { dims3, known, node, type Value } from './value.ts'
 
@@ -38,6 +39,20 @@ export function attentionProbabilities(q: Value, k: Value, heads: number, bias: 
   const alpha = 1 / Math.sqrt(known(q.shape[2], 'attention: width') / heads)
   const scores = matmul(splitHeads(q, heads), splitHeads(k, heads), { transB: true, alpha })
   return softmax(bias ? add(scores, bias) : scores)
+}
+
+/**
+ * softmax(scores) v for scores[…,S,T] and v[…,T,d]. Its gradient is shorter than that of the two ops: Σ p·dp of a row
+ * equals Σ dy·y (Dao et al. 2022), which is d numbers instead of T.
+ */
+export function attend(scores: Value, v: Value): Value {
+  const last = scores.shape.length - 1
+  // Private to this op, for what comes back is already centred.
+  const p = node('Softmax', [scores], { shape: scores.shape, attrs: { axis: -1 }, grad: (dp, y) => [mul(dp, y)] })
+  return node('MatMul', [p, v], {
+    shape: [...scores.shape.slice(0, -1), v.shape.at(-1)!],
+    grad: (dy, y) => [sub(matmul(dy, v, { transB: true }), sum(mul(dy, y), [last])), matmul(p, dy, { transA: true })],
+  })
 }
 
 /** x[B,S,D] → [B,heads,S,D/heads]. */

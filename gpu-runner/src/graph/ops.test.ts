@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { assertClose, checkGradient, evaluate, randn } from '../../../test/gradient.ts'
 import * as act from './activation.ts'
 import * as a from './arithmetic.ts'
-import { attention, attentionProbabilities } from './attention.ts'
+import { attend, attention, attentionProbabilities } from './attention.ts'
 import { gradients } from './backward.ts'
 import { conv2d } from './conv.ts'
 import { embedding, linear, matmul } from './matmul.ts'
@@ -132,6 +132,13 @@ const elementwise: Record<string, [(...x: Value[]) => Value, number[][], { map?:
       [2, 3, 8],
       [2, 3, 8],
       [2, 2, 5, 3],
+    ],
+  ],
+  attend: [
+    (scores, v) => attend(scores, v),
+    [
+      [2, 3, 5, 4],
+      [2, 3, 4, 6],
     ],
   ],
   attentionProbabilities: [

@@ -3,7 +3,7 @@
  * are IP-Adapter's, under its names; what differs is that every row of a batch has its own characters and references.
  */
 import { add, mul } from '../graph/arithmetic.ts'
-import { attentionProbabilities, mergeHeads, splitHeads } from '../graph/attention.ts'
+import { attend, mergeHeads, splitHeads } from '../graph/attention.ts'
 import { matmul } from '../graph/matmul.ts'
 import { averagePool2x, reshape } from '../graph/shape.ts'
 import { dims3, dims4, known, type Value } from '../graph/value.ts'
@@ -63,8 +63,13 @@ function injected({ q, heads }: AttentionCall, tokens: Value, slots: IdentitySlo
     ])
   }
   const queries = reshape(matmul(slots.rows, reshape(q, [n, pixels * width])), [p, pixels, width])
-  const probabilities = attentionProbabilities(queries, perSlot('to_k_ip'), heads, slots.absent)
-  const answer = mergeHeads(matmul(probabilities, splitHeads(perSlot('to_v_ip'), heads)))
+  const [qh, kh, vh] = [queries, perSlot('to_k_ip'), perSlot('to_v_ip')].map((x) => splitHeads(x, heads)) as [
+    Value,
+    Value,
+    Value,
+  ]
+  const scores = matmul(qh, kh, { transB: true, alpha: 1 / Math.sqrt(width / heads) })
+  const answer = mergeHeads(attend(add(scores, slots.absent), vh))
   const where = reshape(shrunk(slots.masks, pixels), [p, pixels, 1])
   const spread = matmul(slots.rows, reshape(mul(answer, where), [p, pixels * width]), { transA: true })
   return reshape(spread, [n, pixels, width])

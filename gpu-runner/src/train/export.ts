@@ -1,9 +1,13 @@
 /** Puts a trained model together as a folder that this engine and diffusers load. */
-import { cpSync, mkdirSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { modelCard } from './model-card.ts'
 
 const parts = ['vae', 'unet', 'text_encoder', 'tokenizer']
+/** What a model has once it was trained with references: the image encoder, and IP-Adapter's layers with their resampler. */
+const identityParts = ['image_encoder', 'ip_adapter.safetensors']
+
+const partsOf = (folder: string) => [...parts, ...identityParts.filter((part) => existsSync(join(folder, part)))]
 
 /** Rectified flow, as the denoiser was trained; the shift spends more of the steps on layout than on texture. */
 export const scheduler = {
@@ -27,12 +31,12 @@ const modelIndex = {
 
 /** Take over the parts of a finished model that are not in `to` yet. */
 export function copyParts(from: string, to: string): void {
-  for (const part of parts) cpSync(join(from, part), join(to, part), { recursive: true, force: false })
+  for (const part of partsOf(from)) cpSync(join(from, part), join(to, part), { recursive: true, force: false })
 }
 
 /** Copy the trained parts of `from` to `to`, without the training state. */
 export function exportModel(from: string, to: string): void {
-  for (const part of parts) cpSync(join(from, part), join(to, part), { recursive: true })
+  for (const part of partsOf(from)) cpSync(join(from, part), join(to, part), { recursive: true })
   mkdirSync(join(to, 'scheduler'), { recursive: true })
   writeFileSync(join(to, 'scheduler', 'scheduler_config.json'), `${JSON.stringify(scheduler, null, 2)}\n`)
   writeFileSync(join(to, 'README.md'), modelCard(from))

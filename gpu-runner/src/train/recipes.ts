@@ -145,7 +145,7 @@ export const recipes: Record<string, Recipe> = {
     sets: {
       training: {
         ...setTraining,
-        references: { slots: 16, references: 16, perSlot: 3, regions: 0.3, elsewhere: 0.3 },
+        references: { slots: 16, references: 14, perSlot: 3, regions: 0.3, elsewhere: 0.3 },
       },
       pool: {
         ...{ levels: [1, 3, 1, 2], size: 128, reference: 96, outside: 1, absent: 0.3 },

@@ -112,8 +112,9 @@ function draw(reference: Reference, region: Region, side: number, { flip, scale,
       const own = inBand ? bilinear(alpha, size, 1, 0, fx, fy, false) / 255 : 0
       const other = behind(across, (y + 0.5) / side)
       for (let c = 0; c < 3; c++) {
-        const shown = bilinear(rgb, size, 3, c, fx, fy, true)
-        const mixed = own * shown + (1 - own) * (other ? other[c]! : shown)
+        // Where the character is not, what the frame showed is not looked up.
+        const shown = own > 0 || !other ? bilinear(rgb, size, 3, c, fx, fy, true) : 0
+        const mixed = other ? own * shown + (1 - own) * other[c]! : shown
         planes[(c * side + y) * side + x] = Math.max(-1, Math.min(1, (mixed * gains[c]!) / 127.5 - 1))
       }
     }
@@ -173,16 +174,34 @@ function squareAround([left, top, right, bottom]: Box, room: number) {
   return { left: (left + right - side) / 2, top: (top + bottom - side) / 2, side }
 }
 
-/** One channel of interleaved bytes between pixels; outside are the edges' colours, or with `clamp` false nothing. */
-function bilinear(data: Uint8Array, size: number, channels: number, c: number, x: number, y: number, clamp: boolean) {
-  const [x0, y0] = [Math.floor(x), Math.floor(y)]
-  const [fx, fy] = [x - x0, y - y0]
-  const at = (px: number, py: number): number => {
-    if (!clamp && (px < 0 || py < 0 || px >= size || py >= size)) return 0
-    const [cx, cy] = [Math.max(0, Math.min(size - 1, px)), Math.max(0, Math.min(size - 1, py))]
-    return data[(cy * size + cx) * channels + c]!
+/**
+ * One channel of interleaved bytes between pixels; outside are the edges' colours, or with `edges` false nothing. This is
+ * most of the work on references, and therefore without a closure or an array.
+ */
+function bilinear(
+  data: Uint8Array,
+  size: number,
+  channels: number,
+  c: number,
+  x: number,
+  y: number,
+  edges: boolean,
+): number {
+  const [last, left, top] = [size - 1, Math.floor(x), Math.floor(y)]
+  if (!edges && (left < -1 || top < -1 || left > last || top > last)) return 0
+  const [x0, x1] = [Math.min(last, Math.max(0, left)), Math.min(last, Math.max(0, left + 1))]
+  const [y0, y1] = [Math.min(last, Math.max(0, top)), Math.min(last, Math.max(0, top + 1))]
+  let [a, b] = [x - left, y - top]
+  let [ia, ib] = [1 - a, 1 - b]
+  if (!edges) {
+    if (left < 0) ia = 0
+    if (left >= last) a = 0
+    if (top < 0) ib = 0
+    if (top >= last) b = 0
   }
-  const upper = at(x0, y0) * (1 - fx) + at(x0 + 1, y0) * fx
-  const lower = at(x0, y0 + 1) * (1 - fx) + at(x0 + 1, y0 + 1) * fx
-  return upper * (1 - fy) + lower * fy
+  const [upper, lower] = [y0 * size, y1 * size]
+  return (
+    ib * (ia * data[(upper + x0) * channels + c]! + a * data[(upper + x1) * channels + c]!) +
+    b * (ia * data[(lower + x0) * channels + c]! + a * data[(lower + x1) * channels + c]!)
+  )
 }

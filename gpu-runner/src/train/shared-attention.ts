@@ -2,12 +2,12 @@
  * Auto-mask self-attention in training: the frames of a set attend to each other's characters. At sampling foreign
  * pixels are in or out; here they are weighted, so that a gradient tells the cross-attention where characters are.
  */
-import { sigmoid, softmax } from '../graph/activation.ts'
+import { sigmoid } from '../graph/activation.ts'
 import { add, detach, div, log, mul, offset, scale, sub } from '../graph/arithmetic.ts'
-import { mergeHeads, splitHeads } from '../graph/attention.ts'
+import { attend, mergeHeads, splitHeads } from '../graph/attention.ts'
 import { matmul } from '../graph/matmul.ts'
-import { largest, smallest, sum, total } from '../graph/reduce.ts'
-import { reshape, transpose, upsample2x } from '../graph/shape.ts'
+import { expandLike, largest, smallest, sum, total } from '../graph/reduce.ts'
+import { concat, reshape, transpose, upsample2x } from '../graph/shape.ts'
 import { constant, dims3, dims4, known, type Value } from '../graph/value.ts'
 
 /** What every foreign pixel counts, character or not: log must not meet 0. */
@@ -60,13 +60,24 @@ export function sharingBias(masks: Value, common: Value, closed: Value): Value {
   return reshape(add(weighed, closed), [g, frames, 1, frames * pixels])
 }
 
-/** q, k, v[G·N,S,D] of G sets: softmax(q kᵀ / √d + bias) v over all N·S pixels of a frame's set, [G·N,S,D]. */
+/**
+ * q, k, v[G·N,S,D] of G sets: softmax(q kᵀ / √d + bias) v over all N·S pixels of a frame's set, [G·N,S,D]. The bias is
+ * the same for all pixels and heads of a frame, so it rides along in the product of queries and keys: a query is made
+ * longer by the number of its frame as a one-hot, a key by what it adds in each frame. Nothing of S×T is added, and the
+ * gradient of the bias is no sum over S×T.
+ */
 export function setAttention(q: Value, k: Value, v: Value, heads: number, bias: Value): Value {
   const [b, s, d] = dims3(q)
   const [g, n, , all] = dims4(bias)
-  const bySet = (x: Value) => splitHeads(reshape(x, [g, known(all, 'setAttention: pixels'), d]), heads)
+  const [sets, frames, pixels] = [known(g, 'setAttention: sets'), known(n, 'setAttention: frames'), Number(all)]
+  const bySet = (x: Value) => splitHeads(reshape(x, [g, pixels, d]), heads)
   const alpha = 1 / Math.sqrt(known(d, 'setAttention: width') / heads)
-  const scores = reshape(matmul(bySet(q), bySet(k), { transB: true, alpha }), [g, heads, n, s, all])
-  const p = softmax(add(scores, reshape(bias, [g, 1, n, 1, all])))
-  return reshape(mergeHeads(matmul(reshape(p, [g, heads, all, all]), bySet(v))), [b, s, d])
+  const frameOf = Float32Array.from({ length: sets * heads * pixels * frames }, (_, i) => {
+    const pixel = Math.floor(i / frames) % pixels
+    return Number(Math.floor(pixel / known(s, 'setAttention: pixels')) === i % frames)
+  })
+  const frame = constant(frameOf, [sets, heads, pixels, frames])
+  const added = expandLike(transpose(reshape(scale(bias, 1 / alpha), [g, 1, n, all]), [0, 1, 3, 2]), frame)
+  const scores = matmul(concat([bySet(q), frame], 3), concat([bySet(k), added], 3), { transB: true, alpha })
+  return reshape(mergeHeads(attend(scores, bySet(v))), [b, s, d])
 }
