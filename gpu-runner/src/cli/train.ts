@@ -26,6 +26,7 @@ const usage = `usage: npm run train -- <${Object.keys(stages).join('|')}> [--min
          [--init <model folder>] [--recipe ${Object.keys(recipes).join('|')}] [--seed N] [--sheet-minutes N]
        npm run train -- export --to <model folder> [--out <folder>]
 
+Stages in the order that a model needs them: text-encoder, autoencoder, denoiser, segmenter, identity, sets.
 --out keeps the model in training (runs/story-mini), with its state and sample sheets under training/.
 --resume goes on from that state. --init begins with the weights of a finished model instead of random ones.`
 

@@ -5,9 +5,10 @@
  */
 import { z } from 'zod'
 import { silu } from '../graph/activation.ts'
+import { add } from '../graph/arithmetic.ts'
 import { toTokens } from '../graph/shape.ts'
-import { dims4, type Value } from '../graph/value.ts'
-import { conv, groupNorm, layerNorm } from '../nn/layers.ts'
+import { dims4, known, type Value } from '../graph/value.ts'
+import { conv, layerNorm } from '../nn/layers.ts'
 import type { Weights } from '../nn/weights.ts'
 
 export const CharacterEncoderConfig = z
@@ -17,22 +18,27 @@ export const CharacterEncoderConfig = z
     image_size: z.int(),
     /** Channels after each convolution; all but the last halve the picture. */
     channels: z.array(z.int()).min(2),
-    norm_num_groups: z.int(),
   })
-  .transform((c) => ({ size: c.image_size, channels: c.channels, groups: c.norm_num_groups }))
+  .transform((c) => ({ size: c.image_size, channels: c.channels }))
 
 export type CharacterEncoderConfig = z.output<typeof CharacterEncoderConfig>
 
-/** pixels[N,3,S,S] in −1 … 1 → features[N,pixels,C], normalised, in rows from the top. */
-export function characterEncoder(pixels: Value, w: Weights, { size, channels, groups }: CharacterEncoderConfig): Value {
+/**
+ * pixels[N,3,S,S] in −1 … 1 → features[N,pixels,C], in rows from the top. Normalised at the end alone: a norm over a
+ * picture takes away how bright it is, and colours are half of an identity.
+ */
+export function characterEncoder(pixels: Value, w: Weights, { size, channels }: CharacterEncoderConfig): Value {
   const [, c, height, width] = dims4(pixels)
   if (c !== 3 || height !== size || width !== size)
     throw new RangeError(`characterEncoder: pixels [${pixels.shape}], the model takes [N,3,${size},${size}]`)
   let h = pixels
   for (const [i, out] of channels.entries()) {
-    const view = w.at('blocks').at(i)
     const stride = i < channels.length - 1 ? 2 : 1
-    h = silu(groupNorm(conv(h, view.at('conv'), out, 3, { stride }), view.at('norm'), groups, 1e-5))
+    h = silu(conv(h, w.at('blocks').at(i).at('conv'), out, 3, { stride, init: 'kaiming' }))
   }
-  return layerNorm(toTokens(h), w.at('norm_out'))
+  const features = toTokens(h)
+  const [count, last] = [features.shape[1], features.shape[2]].map((dim) => known(dim, 'characterEncoder: features'))
+  // Crops are upright and centred, so that where something is says much of what it is.
+  const places = w.at('position_embedding').get('weight', [count!, last!], 'embedding')
+  return layerNorm(add(features, places), w.at('norm_out'))
 }

@@ -2,7 +2,7 @@
 import { type DType, type Shape, type Value, weight } from '../graph/value.ts'
 
 /** How a tensor begins its life in training; a checkpoint ignores it. */
-export type Init = 'fan-in' | 'zeros' | 'ones' | 'embedding'
+export type Init = 'fan-in' | 'kaiming' | 'zeros' | 'ones' | 'embedding'
 
 /**
  * A view into a checkpoint under its own tensor names: `w.at('conv1').get('weight', [64, 3, 3, 3])`. A layer states

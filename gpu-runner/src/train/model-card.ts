@@ -10,20 +10,22 @@ type Figures = Record<string, number>
 /** Markdown for the model in training at `folder`. */
 export function modelCard(folder: string): string {
   const recipe = recipes['story-mini']!
-  const stages = ['text-encoder', 'autoencoder', 'denoiser'].map((stage) => ({ stage, log: readLog(folder, stage) }))
+  const names = ['text-encoder', 'autoencoder', 'denoiser', 'segmenter', 'identity', 'sets']
+  const stages = names.map((stage) => ({ stage, log: readLog(folder, stage) }))
   const rows = stages.flatMap(({ stage, log }) => {
     const last = log.at(-1)
     return last ? [`| ${stage} | ${last.step} | ${last.samples ?? ''} | ${figures(last)} |`] : []
   })
-  const curve = stages
-    .at(-1)!
-    .log.flatMap(({ samples, right, wrong }) =>
-      right === undefined ? [] : [`| ${samples} | ${right.toFixed(3)} | ${wrong!.toFixed(3)} |`],
-    )
+  const curve = readLog(folder, 'denoiser').flatMap(({ samples, right, wrong }) =>
+    right === undefined ? [] : [`| ${samples} | ${right.toFixed(3)} | ${wrong!.toFixed(3)} |`],
+  )
+  const sets = readLog(folder, 'sets').flatMap(({ samples, ...log }) =>
+    log.alone === undefined ? [] : [`| ${samples} | ${arms.map((arm) => log[arm]!.toFixed(3)).join(' | ')} |`],
+  )
   return `# story-mini
 
 A small latent diffusion model of cartoon stories, trained by this repository's own code on its own drawings. It is what
-\`npm run demo\` uses, small enough for two CPU cores. It draws one large character in one place, 128×128 pixels.
+\`npm run demo\` uses, small enough for two CPU cores. It draws ${sets.length ? 'one to three characters' : 'one large character'} in one place, 128×128 pixels.
 
 | part | class | parameters |
 |---|---|---|
@@ -44,7 +46,11 @@ a hash and never trained on; the figures below are measured on these.
    patches, written into the convolutions in closed form. The decoder learns from crops, with noise on the latents.
 3. \`npm run train -- denoiser\`: rectified flow, timesteps shifted by ${recipe.denoiser.training.shift}, pixels of characters weighted
    ${recipe.denoiser.training.characterWeight} times, attention of each part's pixels held to the words that describe it.
-4. \`npm run train -- export --to gpu-runner/models/story-mini\`
+4. \`npm run train -- segmenter\` and \`npm run train -- identity\`: a segmentation network over latents, which only
+   training needs, and an image encoder with its resampler, which learn to tell who is in a reference picture.
+5. \`npm run train -- sets\`: the denoiser on sets of ${recipe.sets.training.frames} frames of one cast, with attention shared by soft masks, references
+   from other frames at the places of their characters, and a perceptual loss inside the masks.
+6. \`npm run train -- export --to gpu-runner/models/story-mini\`
 
 \`npm run train -- denoiser --init gpu-runner/models/story-mini --minutes 60\` goes on from what ships.
 
@@ -59,13 +65,29 @@ other frames. The difference is what the captions contribute.
 | samples | right caption | wrong caption |
 |---|---|---|
 ${curve.join('\n')}
-
+${sets.length ? setSection(sets) : ''}
 ## Limits
-One character, the level 1 vocabulary (8 species, 8 actions, 8 places, day and night), 128×128. Faces and hands are soft,
-accessories get lost, expressions are unreliable. Words outside StoryDB's vocabulary mean nothing to it. Frames of a story
-share attention without having been trained for it.
+${sets.length ? afterSets : beforeSets} Faces and hands are soft, accessories get
+lost, expressions are unreliable. Words outside StoryDB's vocabulary mean nothing to it.
 
 MIT licence, like the code. There is nothing in the data but drawings made by this repository.
+`
+}
+
+const beforeSets = `One character, the level 1 vocabulary (8 species, 8 actions, 8 places, day and night), 128×128. Frames of a
+story share attention without having been trained for it.`
+const afterSets = `Up to three characters, 128×128; each takes up fewer pixels the more there are.`
+
+const arms = ['alone', 'shared', 'referred', 'both'] as const
+
+function setSection(rows: readonly string[]): string {
+  return `
+The same error on held-out sets whose captions tell hardly anything of the characters: each frame alone, with shared
+attention, with references, and with both.
+
+| samples | ${arms.join(' | ')} |
+|---|${arms.map(() => '---|').join('')}
+${rows.join('\n')}
 `
 }
 

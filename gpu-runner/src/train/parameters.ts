@@ -51,15 +51,19 @@ export function allocate(parameters: readonly Parameter[]): ParameterData {
   return { flat, tensors }
 }
 
-/** First values: torch's own, U(±1/√fan-in), for matrices and kernels; N(0, 0.02²) for embeddings. */
+/**
+ * First values: torch's own, U(±1/√fan-in), for matrices and kernels; N(0, 2/fan-in) where no norm keeps up what passes
+ * through many of them (He et al. 2015); N(0, 0.02²) for embeddings.
+ */
 export function initialise(parameters: readonly Parameter[], data: ParameterData, normal: () => number): void {
   for (const { name, shape, init } of parameters) {
     const into = data.tensors[name]!.data
     if (init === 'ones') into.fill(1)
     else if (init === 'embedding') for (let i = 0; i < into.length; i++) into[i] = 0.02 * normal()
-    else if (init === 'fan-in') {
-      // A normal of the same variance as torch's uniform: 1/(3·fan-in).
-      const deviation = 1 / Math.sqrt(3 * shape.slice(1).reduce((a, b) => a * b, 1))
+    else if (init === 'fan-in' || init === 'kaiming') {
+      // Torch's uniform has the variance of this normal: 1/(3·fan-in).
+      const variance = init === 'kaiming' ? 2 : 1 / 3
+      const deviation = Math.sqrt(variance / shape.slice(1).reduce((a, b) => a * b, 1))
       for (let i = 0; i < into.length; i++) into[i] = deviation * normal()
     }
   }

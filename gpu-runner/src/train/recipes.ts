@@ -91,11 +91,10 @@ const setTraining = {
   ...{ perceptualWeight: 0.1, segmentWeight: 0.05, perceptualWarmup: 2_000 },
 }
 
-const imageEncoder = (size: number, channels: number[], groups: number) => ({
+const imageEncoder = (size: number, channels: number[]) => ({
   _class_name: 'CharacterEncoder',
   image_size: size,
   channels,
-  norm_num_groups: groups,
 })
 
 const resampler = (sizes: Pick<AdapterConfig, 'tokens' | 'width' | 'inner' | 'layers'>): AdapterConfig => ({
@@ -133,13 +132,13 @@ export const recipes: Record<string, Recipe> = {
     },
     identity: {
       training: {
-        encoder: imageEncoder(64, [32, 64, 96, 128], 8),
-        resampler: resampler({ tokens: 8, width: 192, inner: 192, layers: 2 }),
+        encoder: imageEncoder(64, [32, 48, 64, 96]),
+        resampler: resampler({ tokens: 8, width: 192, inner: 192, layers: 1 }),
       },
       batch: 32,
       pool: { levels: [1, 3, 2], size: 128, reference: 96, fresh: 8, capacity: 4096 },
       regions: 0.3,
-      rate: 1e-3,
+      rate: 2e-3,
       steps: 6_000,
     },
     sets: {
@@ -182,7 +181,7 @@ export const recipes: Record<string, Recipe> = {
     },
     identity: {
       training: {
-        encoder: imageEncoder(32, [8, 16, 16], 4),
+        encoder: imageEncoder(32, [8, 16, 16]),
         resampler: resampler({ tokens: 4, width: 32, inner: 64, layers: 1 }),
       },
       batch: 8,

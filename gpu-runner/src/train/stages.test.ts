@@ -5,6 +5,8 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { StoryRequest } from '../../../contract/story.ts'
 import { openSafetensors } from '../io/safetensors.ts'
+import { adapterConfig, crossAttentionLayers } from '../models/ip-adapter.ts'
+import { parseUNetConfig } from '../models/unet-config.ts'
 import { openStoryModel } from '../story/open.ts'
 import { StoryRejected } from '../story/types.ts'
 import { weightsFile } from './checkpoint.ts'
@@ -71,8 +73,11 @@ test('from an empty folder: every stage lowers its loss, resumes to the same num
   await t.test('identity', async () => falls(await run(identityStage, folder, 60)))
   await t.test('sets', async () => {
     falls(await run(setsStage, folder, 60))
-    const names = [...openSafetensors(join(folder, 'ip_adapter.safetensors')).tensors.keys()]
-    assert.ok(names.includes('ip_adapter.1.to_k_ip.weight') && names.includes('image_proj.latents'), names.join())
+    const { tensors } = openSafetensors(join(folder, 'ip_adapter.safetensors'))
+    assert.deepEqual(adapterConfig(tensors), recipe.identity.training.resampler)
+    const layers = crossAttentionLayers(parseUNetConfig(recipe.denoiser.config))
+    const numbers = layers.flatMap((_, i) => ['k', 'v'].map((kind) => `ip_adapter.${2 * i + 1}.to_${kind}_ip.weight`))
+    assert.deepEqual([...tensors.keys()].filter((name) => name.startsWith('ip_adapter.')).sort(), numbers.sort())
   })
 
   const stages = { denoiser: denoiserStage, sets: setsStage }
@@ -106,6 +111,8 @@ test('from an empty folder: every stage lowers its loss, resumes to the same num
   await t.test('the exported folder opens and tells a story', async () => {
     const target = join(folder, 'exported')
     exportModel(folder, target)
+    assert.ok(existsSync(join(target, 'image_encoder', 'config.json')))
+    assert.ok(existsSync(join(target, 'ip_adapter.safetensors')))
     const model = await openStoryModel({ folder: target, device: 'cpu' })
     const request = StoryRequest.parse({
       characters: [{ id: 'a', name: 'Ann', description: 'a gray cat' }],
