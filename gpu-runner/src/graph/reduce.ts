@@ -54,6 +54,7 @@ export function logSumExp(x: Value): Value {
 /** x spread to the shape of `like`, which it broadcasts to. */
 export function expandLike(x: Value, like: Value): Value {
   const axes = like.shape.flatMap((dim, i) => (x.shape[i] === dim ? [] : [i]))
+  if (axes.length === 0) return x
   return node('Expand', [x, shapeOf(like)], { shape: like.shape, grad: (dy) => [sum(dy, axes), null] })
 }
 

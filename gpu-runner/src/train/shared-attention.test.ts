@@ -56,16 +56,17 @@ test('attention over a set agrees with plain loops', async () => {
   assertClose(got, want, 1e-4)
 })
 
-test('gradients of attention over a set agree with finite differences, that of the bias too', () =>
-  checkGradient(
-    (q, k, v, bias) => setAttention(q, k, v, 2, bias),
-    [
-      [g * n, s, 6],
-      [g * n, s, 6],
-      [g * n, s, 6],
-      [g, n, 1, n * s],
-    ],
-  ))
+for (const heads of [1, 2])
+  test(`gradients of attention over a set agree with finite differences, that of the bias too: ${heads} heads`, () =>
+    checkGradient(
+      (q, k, v, bias) => setAttention(q, k, v, heads, bias),
+      [
+        [g * n, s, 6],
+        [g * n, s, 6],
+        [g * n, s, 6],
+        [g, n, 1, n * s],
+      ],
+    ))
 
 test('gradients reach the masks through the bias', () => {
   const [common, closed] = [new Float32Array(g * n * n * c).fill(1), new Float32Array(g * n * n * s)]
