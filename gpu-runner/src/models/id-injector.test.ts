@@ -16,6 +16,7 @@ const config = parseUNetConfig({
   mid_block_type: 'UNetMidBlock2D',
   layers_per_block: 1,
   cross_attention_dim: 6,
+  norm_num_groups: 4,
 })
 const layer = 'down_blocks.0.attentions.0.transformer_blocks.0.attn2.'
 const [n, side, heads, tokens] = [2, 2, 2, 3]
