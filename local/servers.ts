@@ -1,5 +1,6 @@
 /** The edge and one runner on this machine, wired to each other: what `npm start` and `npm run demo` begin with. */
 import { randomBytes } from 'node:crypto'
+import { hugePages } from '../gpu-runner/src/runtime/huge-pages.ts'
 import { startEdge } from './edge.ts'
 import { supervise } from './supervise.ts'
 
@@ -36,7 +37,7 @@ export async function startServers(options: ServersOptions): Promise<{ url: stri
   for (const signal of ['SIGINT', 'SIGTERM']) process.removeAllListeners(signal)
   const { url } = edge
   const runner = supervise(new URL('../gpu-runner/src/main.ts', import.meta.url), {
-    env: { ...shared, FABLEFRAME_EDGE_URL: url, FABLEFRAME_CLAIM_WAIT: '1', ...options.runnerEnv },
+    env: { ...hugePages, ...shared, FABLEFRAME_EDGE_URL: url, FABLEFRAME_CLAIM_WAIT: '1', ...options.runnerEnv },
     onLine: options.onRunnerLine,
     onExit: options.onRunnerExit,
   })

@@ -25,7 +25,7 @@ const arrows: Record<string, string[]> = {
   'gpu-runner/src/worker/**': [...engine('story'), 'contract/**'],
   'gpu-runner/src/queue/**': ['contract/**'],
   'gpu-runner/src/**': ['gpu-runner/src/**', 'contract/**'],
-  'local/**': ['contract/**', 'src/**', 'gpu-runner/src/main.ts', ...engine('cli')],
+  'local/**': ['contract/**', 'src/**', 'gpu-runner/src/{main,runtime/huge-pages}.ts', ...engine('cli')],
 }
 
 test('no file imports against the arrows', () => {

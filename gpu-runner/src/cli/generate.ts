@@ -11,6 +11,7 @@ import { parseArgs } from 'node:util'
 import { issuesOf } from '../../../contract/problem.ts'
 import { StoryRequest } from '../../../contract/story.ts'
 import { encodePng } from '../io/png.ts'
+import { withHugePages } from '../runtime/huge-pages.ts'
 import { type Device, type StoryModel, type StoryModelModule, StoryRejected } from '../story/types.ts'
 import { pageOf } from '../teller.ts'
 import { progressBar } from './progress.ts'
@@ -30,6 +31,7 @@ interface Line {
   request: StoryRequest
 }
 
+withHugePages()
 const flags = readFlags()
 const lines = parse(await readInput(flags.in), flags)
 const { openStoryModel } = await loadModule()
