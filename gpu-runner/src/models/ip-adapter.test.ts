@@ -19,6 +19,10 @@ test('adapterConfig reads the kind from the tensors, and refuses files of anothe
   const base = adapterConfig(shapes({ 'norm.weight': [32], 'proj.weight': [128, 24] }))
   assert.deepEqual([base.kind, base.tokens, base.width], ['base', 4, 32])
   assert.throws(() => adapterConfig(shapes({ 'proj.0.weight': [8, 8] })), /image_proj\.norm\.weight: is missing/)
+  const uneven = shapes({ 'norm.weight': [32], 'proj.weight': [100, 24] })
+  assert.throws(() => adapterConfig(uneven), /image_proj\.proj\.weight: its 100 rows are no multiple of 32/)
+  const narrow = { latents: [1, 4, 8], 'proj_out.weight': [8, 8], 'layers.0.0.to_q.weight': [40, 8] }
+  assert.throws(() => adapterConfig(shapes(narrow)), /to_q\.weight: its 40 rows are no multiple of 64/)
   assert.throws(() => imageTokens(input('x', [1, 2, 3, 4]), none, base), /a 'base' adapter takes 3 dimensions/)
 })
 
