@@ -8,10 +8,10 @@ import { writeSafetensors } from '../io/safetensors.ts'
 import { AutoencoderConfig, decode, encode } from '../models/autoencoder-kl.ts'
 import { ClipTextConfig, clipText, pooledText, projectedText } from '../models/clip-text.ts'
 import { type PublishedModel, publishedModels } from '../models/published.ts'
-import { randomTensors, wantedTensors } from '../runtime/random-weights.ts'
 import { unet } from '../models/unet.ts'
 import { parseUNetConfig } from '../models/unet-config.ts'
 import type { Weights } from '../nn/weights.ts'
+import { randomTensors, wantedTensors } from '../runtime/random-weights.ts'
 import { progressBar } from './progress.ts'
 
 const usage = `usage: npm run checkpoint:random -- --like ${Object.keys(publishedModels).join('|')} --out <folder> [--dtype f16|f32] [--seed N]
