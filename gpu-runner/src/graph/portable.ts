@@ -1,10 +1,10 @@
 /** Forms of ops that every provider computes right, in place of a kernel that is missing or wrong. */
 import { softmax } from './activation.ts'
 import { add, cast, div, mul, offset, scale, sqrt, square, sub } from './arithmetic.ts'
-import { mergeHeads, splitHeads } from './attention.ts'
+import { mergeHeads } from './attention.ts'
 import { matmul, swapLast } from './matmul.ts'
 import { mean } from './reduce.ts'
-import { reshape } from './shape.ts'
+import { reshape, transpose } from './shape.ts'
 import { known, type Node, node, type Value } from './value.ts'
 
 /** Of com.microsoft MultiHeadAttention over q, k, v and a bias of the scores. The scores are held in memory. */
@@ -14,9 +14,11 @@ export function portableAttention(made: Node): Value {
   const heads = made.attrs.num_heads
   if (typeof heads !== 'number' || projectionBias || padding)
     throw new TypeError('MultiHeadAttention: its portable form knows heads and a bias of the scores, and no more')
-  const alpha = 1 / Math.sqrt(known(q.shape[2], 'attention: width') / heads)
-  const scores = matmul(scale(splitHeads(q, heads), alpha), swapLast(splitHeads(k, heads)))
-  return mergeHeads(matmul(softmax(bias ? add(scores, bias) : scores), splitHeads(v, heads)))
+  const width = (x: Value) => known(x.shape[2], 'attention: width')
+  // The batch may be named in one operand and a number in another.
+  const split = (x: Value) => transpose(reshape(x, [q.shape[0]!, x.shape[1]!, heads, width(x) / heads]), [0, 2, 1, 3])
+  const scores = matmul(scale(split(q), 1 / Math.sqrt(width(q) / heads)), swapLast(split(k)))
+  return mergeHeads(matmul(softmax(bias ? add(scores, bias) : scores), split(v)))
 }
 
 /** Of com.microsoft FusedMatMul. A transposed weight is folded when the session is opened, at the price of its copy. */

@@ -22,6 +22,8 @@ test('portable attention computes what the fused kernel does: plain, biased, nar
   const biased = attention(q, k, v, heads, input('bias', [1, 1, 'pixels', 'tokens']))
   await same(biased, 'MultiHeadAttention', portableAttention, { ...feeds, ...bias })
 
+  const [, some, numbered] = inputs([1], [2, 'tokens', 8], [2, 'tokens', 8])
+  await same(attention(q, some, numbered, heads), 'MultiHeadAttention', portableAttention, feeds)
   const narrow = { ...feeds, v: randn([2, 7, 4], 5) }
   const [, , less] = inputs([1], [1], ['batch', 'tokens', 4])
   await same(attention(q, k, less, heads), 'MultiHeadAttention', portableAttention, narrow)
