@@ -2,20 +2,17 @@
  * `npm run bench:engine`: how fast a checkpoint in diffusers layout opens and samples, as JSON. A step is one call of the
  * UNet for all frames with classifier-free guidance; its arithmetic is set against matrix products timed in the same run.
  */
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { progressBar } from '../gpu-runner/src/cli/progress.ts'
 import { countFlops } from '../gpu-runner/src/graph/flops.ts'
 import { input } from '../gpu-runner/src/graph/value.ts'
 import { unet } from '../gpu-runner/src/models/unet.ts'
-import { parseUNetConfig } from '../gpu-runner/src/models/unet-config.ts'
 import { viewOf } from '../gpu-runner/src/nn/weights.ts'
 import { encodeConditioning, promptIds } from '../gpu-runner/src/pipeline/conditioning.ts'
 import { openPipeline } from '../gpu-runner/src/pipeline/open.ts'
 import { withHugePages } from '../gpu-runner/src/runtime/huge-pages.ts'
 import { matmulPeak } from '../gpu-runner/src/runtime/peak.ts'
-import type { SessionOptions } from '../gpu-runner/src/runtime/session.ts'
+import { isDevice } from '../gpu-runner/src/runtime/providers.ts'
 
 withHugePages()
 const { checkpoint, device, frames, steps, width, height } = readOptions()
@@ -27,8 +24,7 @@ const compileSeconds = (performance.now() - from) / 1000
 show(1, 'open')
 
 const { denoiser, text } = pipeline
-const factor =
-  2 ** (JSON.parse(readFileSync(join(checkpoint, 'vae', 'config.json'), 'utf8')).block_out_channels.length - 1)
+const { factor } = pipeline.autoencoder
 const grid = { width: width / factor, height: height / factor }
 const prompts = Array.from({ length: frames }, (_, i) => promptIds(`a fox walks through scene ${i}`, text))
 const conditioning = await encodeConditioning(pipeline, { prompts, negatives: null, size: [height, width] })
@@ -81,7 +77,7 @@ console.log(
 
 /** Floating-point operations of a plain call of the UNet for all rows. */
 function stepFlops(): number {
-  const config = parseUNetConfig(JSON.parse(readFileSync(join(checkpoint, 'unet', 'config.json'), 'utf8')))
+  const { config } = denoiser
   const n = rows.length
   const inputs = {
     sample: input('sample', [n, config.inChannels, grid.height, grid.width]),
@@ -107,16 +103,15 @@ function readOptions() {
   })
   const size = /^(\d+)x(\d+)$/.exec(values.size)
   const [count, number] = [Number(values.frames), Number(values.steps)]
-  if (!values.checkpoint || !size || !(count >= 1) || !(number >= 1)) {
+  if (!values.checkpoint || !size || !(count >= 1) || !(number >= 1) || !isDevice(values.device)) {
     process.stderr.write(
       'usage: npm run bench:engine -- --checkpoint <folder> [--size 512x512] [--frames N] [--steps N] [--device cpu|webgpu|cuda]\n',
     )
     process.exit(2)
   }
-  const device = values.device as NonNullable<SessionOptions['device']>
   return {
     checkpoint: values.checkpoint,
-    device,
+    device: values.device,
     frames: count,
     steps: number,
     width: Number(size[1]),

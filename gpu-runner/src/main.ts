@@ -8,6 +8,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { z } from 'zod'
 import { type Log, serve } from './queue/client.ts'
 import { connectEdge } from './queue/edge.ts'
+import { devices } from './runtime/providers.ts'
 import { openTeller } from './teller.ts'
 import { Sampler } from './worker/thread.ts'
 
@@ -20,7 +21,7 @@ const Settings = z.object({
     .string('the secret that events are signed with')
     .regex(/^whsec_[A-Za-z0-9+/]{32,}={0,2}$/, 'whsec_ and at least 24 bytes in standard base64'),
   FABLEFRAME_MODEL: z.string().default(here('../models/story-mini')),
-  FABLEFRAME_DEVICE: z.enum(['cpu', 'webgpu', 'cuda'], 'cpu, webgpu or cuda').default('cpu'),
+  FABLEFRAME_DEVICE: z.enum(devices, 'cpu, webgpu or cuda').default('cpu'),
   FABLEFRAME_RUNNER: z.string().min(1).max(100).optional(),
   /** Resident memory, in megabytes, above which the model is unloaded and loaded afresh between two stories. */
   FABLEFRAME_MEMORY_MB: z.coerce

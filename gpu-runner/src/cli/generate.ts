@@ -12,7 +12,8 @@ import { issuesOf } from '../../../contract/problem.ts'
 import { StoryRequest } from '../../../contract/story.ts'
 import { encodePng } from '../io/png.ts'
 import { withHugePages } from '../runtime/huge-pages.ts'
-import { type Device, type StoryModel, type StoryModelModule, StoryRejected } from '../story/types.ts'
+import { devices, isDevice } from '../runtime/providers.ts'
+import { type StoryModel, type StoryModelModule, StoryRejected } from '../story/types.ts'
 import { pageOf } from '../teller.ts'
 import { progressBar } from './progress.ts'
 
@@ -23,8 +24,6 @@ const USAGE = `npm run generate -- --in <stories.jsonl, or - for standard input>
   [--device cpu|webgpu|cuda]     default: cpu`
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
-const devices: readonly string[] = ['cpu', 'webgpu', 'cuda'] satisfies Device[]
-const isDevice = (name: string): name is Device => devices.includes(name)
 
 interface Line {
   number: number

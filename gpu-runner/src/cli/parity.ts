@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { type Device, findCases } from '../parity/case.ts'
 import { type CaseResult, runCase } from '../parity/run.ts'
+import { isDevice } from '../runtime/providers.ts'
 
 const usage = `usage: npm run parity -- <folder of cases> [--device cpu|webgpu|cuda]
 
@@ -45,8 +46,7 @@ function readOptions(): { folder: string; device: Device } {
     if (!folder || more.length > 0)
       return fail(folder ? `one folder, not ${positionals.length}` : 'a folder is missing')
     if (!existsSync(folder)) return fail(`${folder} does not exist`)
-    if (values.device !== 'cpu' && values.device !== 'webgpu' && values.device !== 'cuda')
-      return fail(`--device must be cpu, webgpu or cuda, not '${values.device}'`)
+    if (!isDevice(values.device)) return fail(`--device must be cpu, webgpu or cuda, not '${values.device}'`)
     return { folder, device: values.device }
   } catch (error) {
     return fail(error instanceof Error ? error.message : String(error))

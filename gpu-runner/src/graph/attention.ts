@@ -2,9 +2,9 @@
 import { softmax, softmaxGrad } from './activation.ts'
 import { add, mul, sub } from './arithmetic.ts'
 import { matmul } from './matmul.ts'
-import { sum } from './reduce.ts'
+import { mean, sum } from './reduce.ts'
 import { reshape, transpose } from './shape.ts'
-import { dims3, known, node, type Value } from './value.ts'
+import { dims3, dims4, known, node, type Value } from './value.ts'
 
 /**
  * softmax(q kᵀ / √d + bias) v for q[B,S,D], k[B,T,D], v[B,T,D] of `heads` heads side by side in D; bias[1 or B, 1 or
@@ -53,6 +53,12 @@ export function attend(scores: Value, v: Value): Value {
     shape: [...scores.shape.slice(0, -1), v.shape.at(-1)!],
     grad: (dy, y) => [sub(matmul(dy, v, { transB: true }), sum(mul(dy, y), [last])), matmul(p, dy, { transA: true })],
   })
+}
+
+/** p[B,H,S,T] → its mean over heads, [B,S,T]. */
+export function headMean(p: Value): Value {
+  const [b, , s, t] = dims4(p)
+  return reshape(mean(p, [1]), [b, s, t])
 }
 
 /** x[B,S,D] → [B,heads,S,D/heads]. */

@@ -133,6 +133,12 @@ export function averagePool2x(x: Value): Value {
   })
 }
 
+/** x[N,C,h,w] averaged down to a grid of `pixels` pixels. */
+export function pooledTo(x: Value, pixels: number): Value {
+  const [, , h, w] = dims4(x)
+  return known(h, 'pooledTo: height') * known(w, 'pooledTo: width') > pixels ? pooledTo(averagePool2x(x), pixels) : x
+}
+
 /** Sum of each 2×2 block: dy[N,C,2H,2W] → [N,C,H,W]. */
 function sumBlocks(dy: Value, h: Dim, w: Dim): Value {
   const [n, c] = dims4(dy)

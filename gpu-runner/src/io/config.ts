@@ -6,8 +6,8 @@ import { z } from 'zod'
 export class ConfigError extends Error {
   override name = 'ConfigError'
   readonly path: string
-  constructor(path: string, problem: string) {
-    super(`${path}: ${problem}`)
+  constructor(path: string, message: string) {
+    super(message)
     this.path = path
   }
 }
@@ -21,18 +21,26 @@ export function readConfig<T>(path: string, parse: (json: unknown) => T): T {
   try {
     return parse(json)
   } catch (error) {
-    if (error instanceof z.ZodError) throw new ConfigError(path, z.prettifyError(error).slice(0, 1000))
+    if (error instanceof z.ZodError) throw new ConfigError(path, `${path}: ${z.prettifyError(error).slice(0, 1000)}`)
     throw error
   }
 }
 
 function readJson(path: string): unknown {
+  const fail = (problem: string) => new ConfigError(path, `${path} ${problem}`)
+  let text: string
   try {
-    const stat = statSync(path)
-    if (!stat.isFile()) throw new Error('it is no file')
-    if (stat.size > maxBytes) throw new Error(`${stat.size} bytes are too many for a configuration`)
-    return JSON.parse(readFileSync(path, 'utf8'))
+    const stat = statSync(path, { throwIfNoEntry: false })
+    if (!stat) throw fail('is missing; the folder is no model in diffusers layout')
+    if (!stat.isFile()) throw fail('is no file')
+    if (stat.size > maxBytes) throw fail(`has ${stat.size} bytes, too many for a configuration`)
+    text = readFileSync(path, 'utf8')
   } catch (error) {
-    throw new ConfigError(path, `cannot be read: ${(error as Error).message}`)
+    throw error instanceof ConfigError ? error : fail(`cannot be read: ${(error as Error).message}`)
+  }
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw fail(`is no JSON: ${(error as Error).message}`)
   }
 }

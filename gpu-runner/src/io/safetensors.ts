@@ -146,7 +146,7 @@ export function writeSafetensors(
           writeAll(file, chunk)
           left -= chunk.length
         }
-        if (left !== 0) throw new SafetensorsError(path, name, `its chunks are ${-left} bytes too many`)
+        if (left !== 0) throw new SafetensorsError(path, name, `its chunks do not fill it: ${left} bytes are left`)
       }
       fsyncSync(file)
     } finally {

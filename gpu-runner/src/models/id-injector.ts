@@ -5,7 +5,7 @@
 import { add, mul } from '../graph/arithmetic.ts'
 import { attend, mergeHeads, splitHeads } from '../graph/attention.ts'
 import { matmul } from '../graph/matmul.ts'
-import { averagePool2x, reshape } from '../graph/shape.ts'
+import { pooledTo, reshape } from '../graph/shape.ts'
 import { dims3, dims4, known, type Value } from '../graph/value.ts'
 import { linear } from '../nn/layers.ts'
 import type { Weights } from '../nn/weights.ts'
@@ -70,14 +70,7 @@ function injected({ q, heads }: AttentionCall, tokens: Value, slots: IdentitySlo
   ]
   const scores = matmul(qh, kh, { transB: true, alpha: 1 / Math.sqrt(width / heads) })
   const answer = mergeHeads(attend(add(scores, slots.absent), vh))
-  const where = reshape(shrunk(slots.masks, pixels), [p, pixels, 1])
+  const where = reshape(pooledTo(slots.masks, pixels), [p, pixels, 1])
   const spread = matmul(slots.rows, reshape(mul(answer, where), [p, pixels * width]), { transA: true })
   return reshape(spread, [n, pixels, width])
-}
-
-function shrunk(masks: Value, pixels: number): Value {
-  const [, , h, w] = dims4(masks)
-  return known(h, 'id-injector: mask height') * known(w, 'id-injector: mask width') > pixels
-    ? shrunk(averagePool2x(masks), pixels)
-    : masks
 }

@@ -6,8 +6,6 @@ interface Part {
 }
 
 export interface PublishedModel {
-  /** Pixels of a side of the pictures it was trained on. */
-  readonly size: number
   readonly index: Readonly<Record<string, unknown>>
   readonly scheduler: Readonly<Record<string, unknown>>
   readonly unet: Part['config']
@@ -81,7 +79,6 @@ const encoder = ['transformers', 'CLIPTextModel'] as const
 
 export const publishedModels: Readonly<Record<'sd15' | 'sd2' | 'sdxl', PublishedModel>> = {
   sd15: {
-    size: 512,
     index: index('StableDiffusionPipeline', { text_encoder: encoder }),
     scheduler,
     unet,
@@ -89,7 +86,6 @@ export const publishedModels: Readonly<Record<'sd15' | 'sd2' | 'sdxl', Published
     textEncoders: [{ folder: 'text_encoder', config: clipL }],
   },
   sd2: {
-    size: 768,
     index: index('StableDiffusionPipeline', { text_encoder: encoder }),
     scheduler: { ...scheduler, prediction_type: 'v_prediction' },
     unet: {
@@ -116,7 +112,6 @@ export const publishedModels: Readonly<Record<'sd15' | 'sd2' | 'sdxl', Published
     ],
   },
   sdxl: {
-    size: 1024,
     index: {
       ...index('StableDiffusionXLPipeline', {
         text_encoder: encoder,

@@ -5,6 +5,15 @@ import { type DType, type Shape, type Value, weight } from '../graph/value.ts'
 export type Init = 'fan-in' | 'kaiming' | 'zeros' | 'ones' | 'embedding'
 
 /**
+ * Deviation of the first values of a tensor, 0 where they are constant: that of torch's own U(±1/√fan-in) for matrices
+ * and kernels; √(2/fan-in) where no norm keeps up what passes through many of them (He et al. 2015); 0.02 for embeddings.
+ */
+export function initialDeviation(init: Init, shape: readonly number[]): number {
+  const fanIn = shape.slice(1).reduce((a, b) => a * b, 1)
+  return { 'fan-in': Math.sqrt(1 / 3 / fanIn), kaiming: Math.sqrt(2 / fanIn), embedding: 0.02, zeros: 0, ones: 0 }[init]
+}
+
+/**
  * A view into a checkpoint under its own tensor names: `w.at('conv1').get('weight', [64, 3, 3, 3])`. A layer states
  * the shape it needs, so that a checkpoint which does not fit is refused by name, and training knows what to create.
  */

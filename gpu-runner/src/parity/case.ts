@@ -3,7 +3,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
 import { type Checkpoint, openSafetensors } from '../io/safetensors.ts'
-import type { HostTensor, SessionOptions } from '../runtime/session.ts'
+import type { Device } from '../runtime/providers.ts'
+import type { HostTensor } from '../runtime/session.ts'
 import { type Check, compare, type Tolerance } from './compare.ts'
 
 const CaseJson = z.looseObject({
@@ -23,7 +24,7 @@ export interface GoldenCase {
   readonly outputs: Checkpoint
 }
 
-export type Device = NonNullable<SessionOptions['device']>
+export type { Device }
 
 /** Computes what a case asks for and compares it, one check an output. */
 export type Runner = (golden: GoldenCase, device: Device) => AsyncIterable<Check>

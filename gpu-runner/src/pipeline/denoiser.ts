@@ -1,12 +1,11 @@
 /** The UNet of a model as one graph for any batch and size, with attention shared among rows and read out as maps. */
 import { z } from 'zod'
 import { scale } from '../graph/arithmetic.ts'
-import { attention, attentionProbabilities, mergeHeads, splitHeads } from '../graph/attention.ts'
+import { attention, attentionProbabilities, headMean, mergeHeads, splitHeads } from '../graph/attention.ts'
 import { gatheredAttention } from '../graph/gathered-attention.ts'
 import { matmul } from '../graph/matmul.ts'
-import { mean, total } from '../graph/reduce.ts'
-import { reshape } from '../graph/shape.ts'
-import { dims4, input, type Value } from '../graph/value.ts'
+import { total } from '../graph/reduce.ts'
+import { input, type Value } from '../graph/value.ts'
 import { layerName } from '../models/attention-maps.ts'
 import { withAdapters } from '../models/ip-adapter.ts'
 import type { AttentionCall } from '../models/transformer-block.ts'
@@ -159,8 +158,7 @@ function attentionHooks(config: UNetConfig, plan: AttentionPlan, tokens: number)
     const { q, k, v, heads } = call
     if (levelOf(layerName(call), config).level !== plan.maps) return attention(q, k, v, heads)
     const p = attentionProbabilities(q, k, heads)
-    const [b, , s, t] = dims4(p)
-    maps.push(matmul(reshape(mean(p, [1]), [b, s, t]), selector))
+    maps.push(matmul(headMean(p), selector))
     return mergeHeads(matmul(p, splitHeads(v, heads)))
   }
   return { self, cross, maps }

@@ -1,7 +1,8 @@
 /** A model folder in diffusers layout: what kind of model it says it is, and where its parts lie. */
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { z } from 'zod'
+import { ConfigError, readConfig } from '../io/config.ts'
 import { type Checkpoint, openCheckpoint } from '../io/safetensors.ts'
 
 /** The folder is no model that can be opened here: what is wrong, in which file. */
@@ -93,17 +94,10 @@ export function partCheckpoint(folder: string): Checkpoint {
   )
 }
 
-export function parseFile<T>(schema: z.ZodType<T>, path: string): T {
-  const result = schema.safeParse(readJson(path))
-  if (!result.success) throw new ModelError(`${path}: ${z.prettifyError(result.error)}`)
-  return result.data
-}
-
-function readJson(path: string): unknown {
-  if (!existsSync(path)) throw new ModelError(`${path} is missing; the folder is no model in diffusers layout`)
+function parseFile<T>(schema: z.ZodType<T>, path: string): T {
   try {
-    return JSON.parse(readFileSync(path, 'utf8'))
+    return readConfig(path, (json) => schema.parse(json))
   } catch (error) {
-    throw new ModelError(`${path} is no JSON: ${error instanceof Error ? error.message : error}`)
+    throw error instanceof ConfigError ? new ModelError(error.message, { cause: error }) : error
   }
 }

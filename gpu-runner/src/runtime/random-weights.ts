@@ -3,7 +3,7 @@
 import { input } from '../graph/value.ts'
 import { toHalf } from '../io/half.ts'
 import type { NewTensor } from '../io/safetensors.ts'
-import { type Init, viewOf, type Weights } from '../nn/weights.ts'
+import { type Init, initialDeviation, viewOf, type Weights } from '../nn/weights.ts'
 
 export interface WantedTensor {
   readonly shape: readonly number[]
@@ -28,7 +28,7 @@ export function wantedTensors(build: (weights: Weights) => unknown): Map<string,
 /** Random values come round after so many: a prime, so that rows of matrices differ. */
 const period = 99_991
 
-/** Values of deviation 1/√(3·fan-in), which keep activations near their size; ones and zeros where layers begin so. */
+/** Values as training begins with, which keep activations near their size. */
 export function randomTensors(
   wanted: ReadonlyMap<string, WantedTensor>,
   dtype: 'F16' | 'F32',
@@ -37,8 +37,8 @@ export function randomTensors(
   const unit = Float32Array.from({ length: period }, normal)
   const tensors: Record<string, NewTensor> = {}
   for (const [name, { shape, init }] of wanted) {
-    const fanIn = shape.slice(1).reduce((a, b) => a * b, 1)
-    const deviation = init === 'fan-in' || shape.length > 1 ? 1 / Math.sqrt(3 * fanIn) : init === 'embedding' ? 0.02 : 0
+    // A last layer that begins at zero would hide all that goes wrong before it.
+    const deviation = initialDeviation(init === 'zeros' && shape.length > 1 ? 'fan-in' : init, shape)
     const values = unit.map((value) => (init === 'ones' ? 1 : value * deviation))
     const count = shape.reduce((a, b) => a * b, 1)
     tensors[name] = { dtype, shape, data: repeated(dtype === 'F16' ? toHalf(values) : values, count) }

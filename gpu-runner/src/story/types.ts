@@ -1,7 +1,8 @@
 /** What a story model is to everything above it: a request in, stages, steps and finished frames out. */
 import type { StoryRequest } from '../../../contract/story.ts'
+import type { Device } from '../runtime/providers.ts'
 
-export type Device = 'cpu' | 'webgpu' | 'cuda'
+export type { Device }
 
 /** One finished picture: `rgb` is height × width × 3 bytes, row by row, and belongs to whoever received it. */
 export interface StoryFrameResult {

@@ -1,10 +1,10 @@
 /** The denoiser's loss: rectified flow, weighted towards characters, and cross-attention held to their masks. */
 import { add, clip, log, mul, neg, offset, scale, sub } from '../graph/arithmetic.ts'
-import { attentionProbabilities, mergeHeads, splitHeads } from '../graph/attention.ts'
+import { attentionProbabilities, headMean, mergeHeads, splitHeads } from '../graph/attention.ts'
 import { matmul } from '../graph/matmul.ts'
 import { mean, meanSquare, sum, total } from '../graph/reduce.ts'
-import { averagePool2x, reshape, transpose } from '../graph/shape.ts'
-import { dims3, dims4, input, known, node, type Value } from '../graph/value.ts'
+import { pooledTo, reshape, transpose } from '../graph/shape.ts'
+import { dims3, input, known, node, type Value } from '../graph/value.ts'
 import { type ClipTextConfig, clipText } from '../models/clip-text.ts'
 import type { AttentionCall } from '../models/transformer-block.ts'
 import { unet } from '../models/unet.ts'
@@ -80,16 +80,10 @@ export function mapLoss(p: Value, selector: Value, masks: Value): Value {
   return mul(sum(mul(lacking, target)), node('Reciprocal', [offset(sum(target), 1)], { shape: [1, 1, 1] }))
 }
 
-/** x[N,C,h,w] averaged down to a grid of `pixels` pixels. */
-export function pooledTo(x: Value, pixels: number): Value {
-  const [, , h, w] = dims4(x)
-  return known(h, 'pooledTo: height') * known(w, 'pooledTo: width') > pixels ? pooledTo(averagePool2x(x), pixels) : x
-}
-
-/** p[B,H,S,T] → its mean over heads, [B,S,T]. */
-export function headMean(p: Value): Value {
-  const [b, , s, t] = dims4(p)
-  return reshape(mean(p, [1]), [b, s, t])
+/** A noise level in 0 … 1: logit-normal, then shifted. */
+export function drawLevel(shift: number, random: Random): number {
+  const plain = 1 / (1 + Math.exp(-random.normal()))
+  return (shift * plain) / (1 + (shift - 1) * plain)
 }
 
 /** The feeds of one step. `empty` stands in for captions that are withheld. */
@@ -120,8 +114,7 @@ export function denoiserFeeds(
       if (positions.length === 0)
         for (let t = 0; t < captionTokens; t++) selector[(i * captionTokens + t) * groups + g] = 1
     }
-    const plain = 1 / (1 + Math.exp(-random.normal()))
-    sigma[i] = (shift * plain) / (1 + (shift - 1) * plain)
+    sigma[i] = drawLevel(shift, random)
   }
   return {
     latent: { data: latent, shape: [n, ...latentShape] },

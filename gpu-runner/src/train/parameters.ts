@@ -1,6 +1,6 @@
 /** Parameters in training: inputs of the graph, fed from one flat buffer that the optimiser updates in place. */
 import { input, type Value } from '../graph/value.ts'
-import { type Init, viewOf, type Weights } from '../nn/weights.ts'
+import { type Init, initialDeviation, viewOf, type Weights } from '../nn/weights.ts'
 import type { HostTensor } from '../runtime/session.ts'
 
 export interface Parameter {
@@ -51,20 +51,12 @@ export function allocate(parameters: readonly Parameter[]): ParameterData {
   return { flat, tensors }
 }
 
-/**
- * First values: torch's own, U(±1/√fan-in), for matrices and kernels; N(0, 2/fan-in) where no norm keeps up what passes
- * through many of them (He et al. 2015); N(0, 0.02²) for embeddings.
- */
+/** First values: normal ones of each tensor's `initialDeviation`, or ones. */
 export function initialise(parameters: readonly Parameter[], data: ParameterData, normal: () => number): void {
   for (const { name, shape, init } of parameters) {
     const into = data.tensors[name]!.data
+    const deviation = initialDeviation(init, shape)
     if (init === 'ones') into.fill(1)
-    else if (init === 'embedding') for (let i = 0; i < into.length; i++) into[i] = 0.02 * normal()
-    else if (init === 'fan-in' || init === 'kaiming') {
-      // Torch's uniform has the variance of this normal: 1/(3·fan-in).
-      const variance = init === 'kaiming' ? 2 : 1 / 3
-      const deviation = Math.sqrt(variance / shape.slice(1).reduce((a, b) => a * b, 1))
-      for (let i = 0; i < into.length; i++) into[i] = deviation * normal()
-    }
+    else if (deviation > 0) for (let i = 0; i < into.length; i++) into[i] = deviation * normal()
   }
 }

@@ -6,12 +6,11 @@
 import { silu, softplus } from '../graph/activation.ts'
 import { clip, mul, offset, scale, square, sub } from '../graph/arithmetic.ts'
 import { mean, sum, total } from '../graph/reduce.ts'
-import { concat, reshape, upsample2x } from '../graph/shape.ts'
+import { concat, pooledTo, reshape, upsample2x } from '../graph/shape.ts'
 import { type Dim, dims4, known, node, type Value } from '../graph/value.ts'
 import { conv, groupNorm } from '../nn/layers.ts'
 import type { Weights } from '../nn/weights.ts'
 import { maxCharacters, parts } from './captions.ts'
-import { pooledTo } from './denoiser.ts'
 
 export interface SegmenterConfig {
   /** Channels on the latents' own grid, on half and on a quarter of it. */

@@ -4,6 +4,7 @@ import { CharacterEncoderConfig } from '../models/character-encoder.ts'
 import type { HostTensor } from '../runtime/session.ts'
 import { captionFrame } from '../storydb/caption.ts'
 import { captionTokens, groups, maxCharacters, parts, type TokenisedCaption, tokenise } from './captions.ts'
+import { drawLevel } from './denoiser.ts'
 import type { Random } from './random.ts'
 import { planReferences, type ReferencePlan } from './reference-strategy.ts'
 import { type Region, seenRegions, shuffledReference } from './references.ts'
@@ -90,10 +91,7 @@ function drawTruth(
 /** Noise levels, mostly one for the set; a frame that is all but clean has no velocity to be learnt and weighs nothing. */
 export function drawLevels(sets: number, recipe: SetRecipe, random: Random): { sigma: number[]; flowWeight: number[] } {
   const { shift, frames, commonLevel, cleanFrame } = recipe
-  const draw = () => {
-    const plain = 1 / (1 + Math.exp(-random.normal()))
-    return (shift * plain) / (1 + (shift - 1) * plain)
-  }
+  const draw = () => drawLevel(shift, random)
   const [sigma, flowWeight]: [number[], number[]] = [[], []]
   for (let s = 0; s < sets; s++) {
     const common = random.uniform() < commonLevel ? draw() : null

@@ -72,11 +72,7 @@ export const denoiserStage: Stage = async function* ({ recipe, folder, resume, i
         return denoiserFeeds(items, empty, training, pool.latentShape, random)
       },
       sheet: async () => {
-        const target = join(folder, 'unet')
-        mkdirSync(target, { recursive: true })
-        writeFileSync(join(target, 'config.json'), `${JSON.stringify(json, null, 2)}\n`)
-        exportWeights(weightsFile(target, 'diffusion_pytorch_model'), 'unet.', trainer.parameters, trainer.averaged)
-        exportWeights(textFile, 'text_encoder.', trainer.parameters, trainer.averaged)
+        exportDenoiser(folder, json, trainer)
         await preview(trainer, join(folder, 'training', 'denoiser.png'))
         return { ...(await heldOut(trainer)) }
       },
@@ -89,4 +85,14 @@ export const denoiserStage: Stage = async function* ({ recipe, folder, resume, i
     await trainer.close()
     await pool.close()
   }
+}
+
+/** Write the averaged UNet, with its configuration, and the text encoder that was trained along. */
+export function exportDenoiser(folder: string, config: object, trainer: Trainer): void {
+  const target = join(folder, 'unet')
+  mkdirSync(target, { recursive: true })
+  writeFileSync(join(target, 'config.json'), `${JSON.stringify(config, null, 2)}\n`)
+  const text = weightsFile(join(folder, 'text_encoder'), 'model')
+  exportWeights(weightsFile(target, 'diffusion_pytorch_model'), 'unet.', trainer.parameters, trainer.averaged)
+  exportWeights(text, 'text_encoder.', trainer.parameters, trainer.averaged)
 }

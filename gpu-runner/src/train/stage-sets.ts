@@ -2,7 +2,7 @@
  * Stage 'sets': trains the denoiser on sets of frames, with shared attention, references and the mask perceptual loss;
  * leaves `unet/`, and a finer `text_encoder/`, `image_encoder/` and `ip_adapter.safetensors`.
  */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { openTokenizer } from '../io/tokenizer.ts'
 import { AutoencoderTinyConfig } from '../models/autoencoder-tiny.ts'
@@ -10,7 +10,7 @@ import { ClipTextConfig } from '../models/clip-text.ts'
 import { crossAttentionLayers } from '../models/ip-adapter.ts'
 import { parseUNetConfig, type UNetConfig } from '../models/unet-config.ts'
 import { modelWeights } from '../runtime/model-weights.ts'
-import { exportWeights, loadWeights, weightsFile } from './checkpoint.ts'
+import { loadWeights, weightsFile } from './checkpoint.ts'
 import { openPreview } from './denoiser-preview.ts'
 import { type Parameter, type ParameterData, ParameterSet } from './parameters.ts'
 import { runTraining } from './run.ts'
@@ -19,6 +19,7 @@ import { openSetHeldOut } from './set-held-out.ts'
 import { type SetModel, setLoss } from './set-loss.ts'
 import { SetPool } from './sets.ts'
 import type { Stage, StageOptions } from './stage.ts'
+import { exportDenoiser } from './stage-denoiser.ts'
 import { exportIdentity } from './stage-identity.ts'
 import { segmenterFile } from './stage-segmenter.ts'
 import { cosineRate, Trainer } from './trainer.ts'
@@ -79,11 +80,7 @@ export const setsStage: Stage = async function* ({ recipe, folder, resume, init,
         return setFeeds(sets, tokenizer, model, training, { step, steps }, random)
       },
       sheet: async () => {
-        const target = join(folder, 'unet')
-        mkdirSync(target, { recursive: true })
-        writeFileSync(join(target, 'config.json'), `${JSON.stringify(json, null, 2)}\n`)
-        exportWeights(weightsFile(target, 'diffusion_pytorch_model'), 'unet.', trainer.parameters, trainer.averaged)
-        exportWeights(textFile, 'text_encoder.', trainer.parameters, trainer.averaged)
+        exportDenoiser(folder, json, trainer)
         exportIdentity(folder, model.identity.encoder, trainer)
         await preview(trainer, join(folder, 'training', 'sets.png'))
         return { ...(await heldOut.measure(trainer)) }
