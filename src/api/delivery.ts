@@ -29,7 +29,7 @@ async function trySend(db: Db, delivery: DeliveryRow, settings: Settings, tools:
   if (!endpoint) return failure(null, 'the story has no webhook any more')
   const refusal = refuseWebhook(endpoint.url, settings.ALLOW_INSECURE_WEBHOOKS === '1')
   if (refusal) return failure(null, `the URL ${refusal}`)
-  const body = delivery.body ?? (await freeze(db, delivery))
+  const body = delivery.body ?? (await freeze(db, delivery, settings))
   // The time of this try, not of the event: receivers refuse what is older than five minutes.
   const sentAt = new Date(tools.now())
   try {
@@ -56,11 +56,11 @@ async function trySend(db: Db, delivery: DeliveryRow, settings: Settings, tools:
 }
 
 /** The story as it stands at the first try; later tries send the same bytes. */
-async function freeze(db: Db, delivery: DeliveryRow): Promise<string> {
+async function freeze(db: Db, delivery: DeliveryRow, settings: Settings): Promise<string> {
   const found = await findStory(db, delivery.storyId)
   if (!found) throw new Error(`delivery ${delivery.id} is of the unknown story ${delivery.storyId}`)
   const timestamp = new Date(delivery.createdAt).toISOString()
-  const body = JSON.stringify({ type: delivery.type, timestamp, data: viewOf(found) } satisfies StoryWebhook)
+  const body = JSON.stringify({ type: delivery.type, timestamp, data: viewOf(found, settings) } satisfies StoryWebhook)
   await keepBody(db, delivery.id, body)
   return body
 }

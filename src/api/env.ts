@@ -22,6 +22,8 @@ const Settings = z.object({
   ALLOW_INSECURE_WEBHOOKS: z.stringFormat('flag', /^[01]$/).default('0'),
   /** Scheme and host of the links in views; default: those of the request. */
   PUBLIC_URL: z.url().optional(),
+  /** Signs links that need no API key; default: derived from RUNNER_WEBHOOK_SECRET. Changing it ends them all. */
+  URL_SECRET: z.string().min(32).optional(),
 })
 export type Settings = z.infer<typeof Settings>
 

@@ -80,7 +80,7 @@ export const pictureRoutes = newRoutes()
     return sendPicture(c, found.story.storyboard)
   })
   .openapi(events, async (c) => {
-    const { db, apiKey, tools } = c.var
+    const { db, apiKey, settings, tools } = c.var
     const { id } = c.req.valid('param')
     if ((await versionOf(db, id, apiKey.id)) === undefined) throw noSuchStory(id)
     return streamSSE(c, async (stream) => {
@@ -92,7 +92,7 @@ export const pictureRoutes = newRoutes()
         if (found) {
           shown = found.story.version
           lastWrite = tools.now()
-          await stream.writeSSE({ event: 'story', id: String(shown), data: JSON.stringify(viewOf(found)) })
+          await stream.writeSSE({ event: 'story', id: String(shown), data: JSON.stringify(viewOf(found, settings)) })
           if (isTerminal(found.story.status)) return
         } else if (tools.now() - lastWrite >= COMMENT_EVERY_MS) {
           lastWrite = tools.now()

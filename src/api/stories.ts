@@ -87,27 +87,30 @@ export const storyRoutes = newRoutes()
     const seed = request.seed ?? new DataView(tools.randomBytes(4).buffer).getUint32(0)
     const id = newStoryId(tools.randomBytes)
     const story = await enqueue(db, { id, apiKeyId: apiKey.id, request, model, seed, origin: originOf(c) }, tools.now())
-    const view = viewOf({ story, frames: [] })
+    const view = viewOf({ story, frames: [] }, settings)
     return c.json(view, 202, { location: view.urls.self })
   })
   .openapi(read, async (c) => {
     const found = await findStory(c.var.db, c.req.valid('param').id, c.var.apiKey.id)
     if (!found) throw noSuchStory(c.req.valid('param').id)
-    return c.json(viewOf(found), 200)
+    return c.json(viewOf(found, c.var.settings), 200)
   })
   .openapi(list, async (c) => {
     const { cursor, limit } = c.req.valid('query')
     const page = await listStories(c.var.db, c.var.apiKey.id, cursor ? parseCursor(cursor) : undefined, limit + 1)
     const last = page.length > limit ? page[limit - 1]?.story : undefined
     const next = last && `${originOf(c)}/stories?limit=${limit}&cursor=${last.createdAt}.${last.id}`
-    return c.json({ results: page.slice(0, limit).map(viewOf), next: next ?? null }, 200)
+    return c.json(
+      { results: page.slice(0, limit).map((found) => viewOf(found, c.var.settings)), next: next ?? null },
+      200,
+    )
   })
   .openapi(stop, async (c) => {
     const { db, settings, tools, apiKey } = c.var
     const found = await cancel(db, c.req.valid('param').id, apiKey.id, tools.now())
     if (!found) throw noSuchStory(c.req.valid('param').id)
     c.executionCtx.waitUntil(sendDue(db, settings, tools))
-    return c.json(viewOf(found), 200)
+    return c.json(viewOf(found, settings), 200)
   })
 
 export const noSuchStory = (id: string) => new ProblemError('not-found', `no story ${id} under this API key`)

@@ -1,8 +1,9 @@
 /** A story as every route and webhook shows it. */
 import type { Story } from '../../contract/story.ts'
 import type { StoryWithFrames } from '../db/stories.ts'
+import { LINK_MS, type LinkSettings, signUrl } from './signed-url.ts'
 
-export function viewOf({ story, frames }: StoryWithFrames): Story {
+export function viewOf({ story, frames }: StoryWithFrames, settings: LinkSettings): Story {
   const self = `${story.origin}/stories/${story.id}`
   const drawn = new Map(frames.map((frame) => [frame.index, frame]))
   return {
@@ -29,7 +30,7 @@ export function viewOf({ story, frames }: StoryWithFrames): Story {
     urls: {
       self,
       cancel: `${self}/cancel`,
-      events: `${self}/events`,
+      events: signUrl(`${self}/events`, story.createdAt + LINK_MS, settings),
       storyboard: story.storyboard ? `${self}/storyboard.png` : null,
     },
   }

@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict'
+import { createHmac } from 'node:crypto'
+import { test } from 'node:test'
+import { isSigned, refuseSignedUrl, signUrl } from './signed-url.ts'
+
+const settings = { URL_SECRET: 'a secret of at least 32 characters', RUNNER_WEBHOOK_SECRET: `whsec_${'A'.repeat(32)}` }
+const url = 'https://edge.example/stories/abc/events'
+const link = signUrl(url, 2_000_000, settings)
+
+test('a link opens its path until it expires, from any host', () => {
+  assert.equal(refuseSignedUrl(link, 1_999_999, settings), undefined)
+  assert.equal(refuseSignedUrl(link.replace('edge.example', 'localhost:1'), 0, settings), undefined)
+  assert.match(refuseSignedUrl(link, 2_000_000, settings) ?? '', /expired at 1970-01-01T00:33:20/)
+  assert.ok(isSigned(link) && !isSigned(url))
+  assert.equal(signUrl(url, 2_000_000, settings), link)
+})
+
+test('the signature is HMAC-SHA256 as node:crypto computes it', () => {
+  const mac = createHmac('sha256', settings.URL_SECRET).update('fableframe link\n/stories/abc/events\n2000')
+  assert.equal(new URL(link).searchParams.get('sig'), mac.digest('base64url'))
+})
+
+test('any other path, time, signature or secret is refused', () => {
+  const spoilt = [
+    link.replace('abc', 'abd'),
+    link.replace('exp=2000', 'exp=3000'),
+    link.replace(/.$/, (last) => (last === 'A' ? 'B' : 'A')),
+    link.replace(/sig=.*/, 'sig='),
+    link.replace(/exp=\d+/, 'exp=1e9'),
+    url,
+  ]
+  for (const wrong of spoilt) assert.match(refuseSignedUrl(wrong, 0, settings) ?? '', /signature|expiry/, wrong)
+  assert.match(
+    refuseSignedUrl(link, 0, { ...settings, URL_SECRET: 'another secret of 32 characters!!' }) ?? '',
+    /signature/,
+  )
+  const derived = signUrl(url, 2_000_000, { ...settings, URL_SECRET: undefined })
+  assert.match(refuseSignedUrl(derived, 0, settings) ?? '', /signature/)
+})

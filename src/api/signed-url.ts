@@ -1,0 +1,58 @@
+/**
+ * Capability URLs: links that may be followed without an API key, because they prove themselves.
+ *
+ * `sig` is HMAC-SHA256, as base64url, over the path and `exp` (Unix seconds). The host is not signed, so that a proxy or
+ * a second domain changes nothing; other query parameters are not either, so a link gives its holder no more than a read
+ * of that one path. Synchronous, unlike WebCrypto, because every view of a story holds such links.
+ */
+import { hmac } from '@noble/hashes/hmac.js'
+import { sha256 } from '@noble/hashes/sha2.js'
+import type { Settings } from './env.ts'
+
+/** What signs links. */
+export type LinkSettings = Pick<Settings, 'URL_SECRET' | 'RUNNER_WEBHOOK_SECRET'>
+
+/** How long the links of a story's views are good, from its creation on. The authorized routes have no such end. */
+export const LINK_MS = 7 * 24 * 3600_000
+
+const encode = (text: string) => new TextEncoder().encode(text)
+
+/** `url` with `exp` and `sig`, good until `expiresAt` (ms since 1970). Deterministic: the same arguments, the same link. */
+export function signUrl(url: string, expiresAt: number, settings: LinkSettings): string {
+  const signed = new URL(url)
+  const exp = String(Math.floor(expiresAt / 1000))
+  signed.searchParams.set('exp', exp)
+  signed.searchParams.set('sig', signatureOf(signed.pathname, exp, settings))
+  return signed.href
+}
+
+/** Whether a URL claims to be signed; what it claims is for `refuseSignedUrl` to judge. */
+export const isSigned = (url: string) => new URL(url).searchParams.has('sig')
+
+/** Why the link opens nothing; undefined when it does. */
+export function refuseSignedUrl(url: string, now: number, settings: LinkSettings): string | undefined {
+  const { pathname, searchParams } = new URL(url)
+  const exp = searchParams.get('exp') ?? ''
+  if (!/^\d{1,12}$/.test(exp)) return 'the link has no time of expiry: exp must be Unix seconds'
+  if (!isEqual(searchParams.get('sig') ?? '', signatureOf(pathname, exp, settings)))
+    return 'the signature of the link is wrong: it must be used as it was given, with its path, exp and sig'
+  if (now >= Number(exp) * 1000) return `the link expired at ${new Date(Number(exp) * 1000).toISOString()}`
+  return undefined
+}
+
+/** A secret of its own, or else one that is derived from the runners' so that neither can be used as the other. */
+function signatureOf(path: string, exp: string, { URL_SECRET, RUNNER_WEBHOOK_SECRET }: LinkSettings): string {
+  const mac = hmac(sha256, encode(URL_SECRET ?? RUNNER_WEBHOOK_SECRET), encode(`fableframe link\n${path}\n${exp}`))
+  return btoa(String.fromCharCode(...mac))
+    .replaceAll('+', '-')
+    .replaceAll('/', '_')
+    .replaceAll('=', '')
+}
+
+/** In a time that depends on the lengths alone. */
+function isEqual(a: string, b: string): boolean {
+  if (a.length !== b.length) return false
+  let differs = 0
+  for (let i = 0; i < a.length; i++) differs |= a.charCodeAt(i) ^ b.charCodeAt(i)
+  return differs === 0
+}
