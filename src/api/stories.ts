@@ -1,16 +1,13 @@
 /** `/stories`: post a story, read it back, list, cancel. */
 import { createRoute } from '@hono/zod-openapi'
-import type { Context } from 'hono'
 import { z } from 'zod'
 import { Story, StoryId, StoryList, StoryRequest } from '../../contract/story.ts'
-import { type Cursor, cancel, enqueue, findStory, listStories } from '../db/stories.ts'
+import { type Cursor, cancel, findStory, listStories } from '../db/stories.ts'
+import { accept, originOf } from './accept.ts'
 import { requireApiKey } from './auth.ts'
 import { sendDue } from './delivery.ts'
-import type { AppEnv } from './env.ts'
-import { newStoryId } from './keys.ts'
 import { invalid, ProblemError } from './problems.ts'
 import { json, limitBody, MAX_JSON_BYTES, newRoutes, problems } from './routes.ts'
-import { refuseWebhook } from './url-guard.ts'
 import { viewOf } from './view.ts'
 
 const tags = ['Stories']
@@ -75,19 +72,8 @@ const stop = createRoute({
 
 export const storyRoutes = newRoutes()
   .openapi(create, async (c) => {
-    const request = c.req.valid('json')
-    const { settings, tools, db, apiKey } = c.var
-    const model = request.model ?? settings.MODELS[0]
-    if (!settings.MODELS.includes(model))
-      throw invalid([
-        { pointer: '/model', message: `unknown model ${model}; served are ${settings.MODELS.join(', ')}` },
-      ])
-    const refusal = request.webhook && refuseWebhook(request.webhook, settings.ALLOW_INSECURE_WEBHOOKS === '1')
-    if (refusal) throw invalid([{ pointer: '/webhook', message: refusal }])
-    const seed = request.seed ?? new DataView(tools.randomBytes(4).buffer).getUint32(0)
-    const id = newStoryId(tools.randomBytes)
-    const story = await enqueue(db, { id, apiKeyId: apiKey.id, request, model, seed, origin: originOf(c) }, tools.now())
-    const view = viewOf({ story, frames: [] }, settings)
+    const story = await accept(c, c.req.valid('json'))
+    const view = viewOf({ story, frames: [] }, c.var.settings)
     return c.json(view, 202, { location: view.urls.self })
   })
   .openapi(read, async (c) => {
@@ -114,10 +100,6 @@ export const storyRoutes = newRoutes()
   })
 
 export const noSuchStory = (id: string) => new ProblemError('not-found', `no story ${id} under this API key`)
-
-function originOf(c: Context<AppEnv>): string {
-  return new URL(c.var.settings.PUBLIC_URL ?? c.req.url).origin
-}
 
 /** `<created_at in ms>.<id>` of the last story on the page before. */
 function parseCursor(text: string): Cursor {
