@@ -192,6 +192,11 @@ export const Story = z.object({
 })
 export type Story = z.infer<typeof Story>
 
+/** The answer to `POST /stories`. */
+export const AcceptedStory = Story.extend({
+  warnings: z.array(z.string()).optional().describe('What was accepted and is likely not what was meant'),
+})
+
 export const StoryList = z.object({
   results: z.array(Story),
   next: z.url().nullable().describe('The next older page; null on the last'),
@@ -210,6 +215,7 @@ export const StoryWebhook = z.object({
     'story.canceled',
   ]),
   timestamp: Time,
+  sequence: z.int().min(1).describe('Counts the messages of one story; they are sent in this order'),
   data: Story,
 })
 export type StoryWebhook = z.infer<typeof StoryWebhook>

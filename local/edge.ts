@@ -1,7 +1,8 @@
 /** The edge on this machine: the same Worker in real workerd, with D1 and R2 kept in a folder. */
 import { type ChildProcess, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { type ChannelListener, subscribe, unsubscribe } from 'node:diagnostics_channel'
-import { readdir, readFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { basename, join } from 'node:path'
 import type { Readable } from 'node:stream'
@@ -26,6 +27,8 @@ export interface EdgeOptions {
   env: Record<string, string>
   /** Made valid, unless it is already. */
   apiKey?: string
+  /** False when cron runs only by `runCron`. */
+  cron?: boolean
   /** Where the Worker's own log lines go. */
   log?: (line: string) => void
 }
@@ -40,7 +43,7 @@ export interface Edge {
 }
 
 /** Start the edge; resolves once its database is migrated and it answers. */
-export async function startEdge({ port, dataDir, env, apiKey, log }: EdgeOptions): Promise<Edge> {
+export async function startEdge({ port, dataDir, env, apiKey, cron = true, log }: EdgeOptions): Promise<Edge> {
   await requireFree(port)
   const wrangler = await readWranglerToml()
   const guards = new Set<ChildProcess>()
@@ -63,7 +66,12 @@ export async function startEdge({ port, dataDir, env, apiKey, log }: EdgeOptions
     r2Buckets: ['IMAGES'],
     d1Persist: dataDir !== null && join(dataDir, 'd1'),
     r2Persist: dataDir !== null && join(dataDir, 'r2'),
-    bindings: env,
+    durableObjects: {
+      SENDERS: { className: 'WebhookSender', useSQLite: true },
+      ROOMS: { className: 'StoryRoom', useSQLite: true },
+    },
+    durableObjectsPersist: dataDir !== null && join(dataDir, 'do'),
+    bindings: { URL_SECRET: await keepUrlSecret(dataDir), ...env },
   })
   try {
     const url = (await miniflare.unsafeGetDirectURL()).origin
@@ -78,9 +86,9 @@ export async function startEdge({ port, dataDir, env, apiKey, log }: EdgeOptions
     const runCron = async () => {
       await worker.scheduled({ cron: '* * * * *' })
     }
-    const cron = setInterval(() => runCron().catch((error) => log?.(`cron: ${error}\n`)), CRON_MS)
+    const timer = cron && setInterval(() => runCron().catch((error) => log?.(`cron: ${error}\n`)), CRON_MS)
     const dispose = async () => {
-      clearInterval(cron)
+      if (timer) clearInterval(timer)
       await stop()
     }
     return { url, bindings, runCron, dispose }
@@ -134,6 +142,18 @@ async function bundleWorker(): Promise<string> {
   const [file] = outputFiles
   if (!file) throw new Error('esbuild wrote nothing for src/index.ts')
   return file.text
+}
+
+/** Links outlive a restart, as the stories do that they lead to. */
+async function keepUrlSecret(dataDir: string | null): Promise<string> {
+  const secret = randomBytes(32).toString('hex')
+  if (dataDir === null) return secret
+  const file = join(dataDir, 'url-secret')
+  await mkdir(dataDir, { recursive: true })
+  await writeFile(file, secret, { flag: 'wx', mode: 0o600 }).catch((error) => {
+    if (error.code !== 'EEXIST') throw error
+  })
+  return readFile(file, 'utf8')
 }
 
 /** Bring a database up to date; keeps the same record of what has been applied as `wrangler d1 migrations apply`. */

@@ -9,10 +9,13 @@ export interface Received {
   body: string
 }
 
+export interface ReceiverAnswer {
+  status: number
+  headers?: Record<string, string>
+}
+
 /** `answer` says what comes back for the n-th request (from 0) to a path; never an answer when it gives none. */
-export async function testReceiver(
-  answer: (path: string, n: number) => { status: number; headers?: Record<string, string> } | undefined,
-) {
+export async function testReceiver(answer: (path: string, n: number) => ReceiverAnswer | undefined) {
   const received: Received[] = []
   const waiting: (() => void)[] = []
   const server = createServer(async (request, response) => {

@@ -22,7 +22,7 @@ export interface Answer<Body> {
 export async function testEdge(env: Record<string, string> = {}) {
   const { key } = await newApiKey('tests', { now: Date.now, randomBytes })
   const settings = { RUNNER_TOKEN, RUNNER_WEBHOOK_SECRET, ALLOW_INSECURE_WEBHOOKS: '1', ...env }
-  const edge = await startEdge({ port: 0, dataDir: null, apiKey: key, env: settings })
+  const edge = await startEdge({ port: 0, dataDir: null, apiKey: key, cron: false, env: settings })
   after(() => edge.dispose())
 
   /** Any request; the body of the answer is read as JSON where it is JSON, as text where it is not. */

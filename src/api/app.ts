@@ -4,9 +4,9 @@ import { requestId } from 'hono/request-id'
 import { z } from 'zod'
 import { PROBLEMS, type ProblemName } from '../../contract/problem.ts'
 import { openDb } from '../db/client.ts'
+import { dueLanes } from '../db/deliveries.ts'
 import { forgetMessages, sweep } from '../db/leases.ts'
-import { requireApiKey } from './auth.ts'
-import { sendDue } from './delivery.ts'
+import { announceAll, wakeSenders } from './announce.ts'
 import { type Bindings, readSettings, type Settings, systemTools, type Tools } from './env.ts'
 import { base32 } from './keys.ts'
 import { pictureRoutes } from './pictures.ts'
@@ -15,6 +15,7 @@ import { drainBody, json, newRoutes, problems } from './routes.ts'
 import { runnerRoutes } from './runner.ts'
 import { runnerEventRoutes } from './runner-events.ts'
 import { storyRoutes } from './stories.ts'
+import { webhookRoutes } from './webhooks.ts'
 
 /** Copies of a runner's event older than this no longer pass the age check of its signature. */
 const REMEMBER_MS = 15 * 60_000
@@ -25,19 +26,6 @@ const health = createRoute({
   summary: 'Whether the edge reaches its database',
   tags: ['Operations'],
   responses: { 200: json(z.object({ status: z.literal('ok') }), 'It does'), ...problems('internal') },
-})
-
-const secret = createRoute({
-  method: 'get',
-  path: '/webhooks/secret',
-  summary: 'What signs the webhooks of this API key',
-  tags: ['Webhooks'],
-  security: [{ apiKey: [] }],
-  middleware: [requireApiKey] as const,
-  responses: {
-    200: json(z.object({ key: z.string().describe('`whsec_` and base64; see standardwebhooks.com') }), 'The secret'),
-    ...problems('unauthorized'),
-  },
 })
 
 export function createApp(tools: Tools = systemTools) {
@@ -72,21 +60,21 @@ export function createApp(tools: Tools = systemTools) {
       await c.env.DB.prepare('SELECT 1').run()
       return c.json({ status: 'ok' as const }, 200)
     })
-    .openapi(secret, (c) => c.json({ key: c.var.apiKey.webhookSecret }, 200))
     .route('/', storyRoutes)
     .route('/', pictureRoutes)
+    .route('/', webhookRoutes)
     .route('/', runnerRoutes)
     .route('/', runnerEventRoutes)
   refuseOtherMethods(app)
   return routes
 }
 
-/** Once a minute: end what was given up, send webhooks that are due, forget what no copy can come of any more. */
+/** Once a minute: end what was given up, wake the senders of webhooks that are due, forget what no copy can come of any more. */
 export async function everyMinute(env: Bindings, tools: Tools = systemTools): Promise<void> {
   const db = openDb(env.DB)
-  await sweep(db, tools.now())
+  await announceAll(env, db, tools.now(), await sweep(db, tools.now()))
   await forgetMessages(db, tools.now() - REMEMBER_MS)
-  await sendDue(db, readSettings(env), tools)
+  await wakeSenders(env, await dueLanes(db, tools.now()))
 }
 
 /** Known paths answer 405 to what they do not serve; to be called after all routes. */

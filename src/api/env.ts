@@ -1,5 +1,5 @@
 /** What the Worker is given: bindings and settings, and the clock, randomness and network that it works with. */
-import type { D1Database, R2Bucket } from '@cloudflare/workers-types'
+import type { D1Database, DurableObjectNamespace, R2Bucket } from '@cloudflare/workers-types'
 import type { RequestIdVariables } from 'hono/request-id'
 import { z } from 'zod'
 import type { ApiKeyRow } from '../db/api-keys.ts'
@@ -30,6 +30,10 @@ export type Settings = z.infer<typeof Settings>
 export interface Bindings extends Record<keyof z.input<typeof Settings>, string | undefined> {
   DB: D1Database
   IMAGES: R2Bucket
+  /** One object for each lane of webhooks: `WebhookSender`. */
+  SENDERS: DurableObjectNamespace
+  /** One object for each story that is followed: `StoryRoom`. */
+  ROOMS: DurableObjectNamespace
 }
 
 export interface Tools {

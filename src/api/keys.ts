@@ -29,11 +29,17 @@ export async function apiKeyRow(
     name,
     hash: await sha256(new TextEncoder().encode(key)),
     prefix: key.slice(0, PREFIX.length + 4),
-    webhookSecret: `whsec_${btoa(String.fromCharCode(...randomBytes(32)))}`,
+    webhookSecret: newWebhookSecret(randomBytes),
+    previousWebhookSecret: null,
+    previousWebhookSecretUntil: null,
     createdAt: now(),
     revokedAt: null,
   }
 }
+
+/** 32 random bytes in standard base64: the URL-safe alphabet would not pass Replicate's verifier. */
+export const newWebhookSecret = (randomBytes: Tools['randomBytes']) =>
+  `whsec_${btoa(String.fromCharCode(...randomBytes(32)))}`
 
 export function isWellFormed(key: string): boolean {
   const [, random, sum] = KEY_FORMAT.exec(key) ?? []

@@ -14,7 +14,7 @@ import {
   markStarted,
 } from '../db/leases.ts'
 import { findStory } from '../db/stories.ts'
-import { sendDue } from './delivery.ts'
+import { announce } from './announce.ts'
 import { ProblemError, rejectInvalid } from './problems.ts'
 import { documented, json, limitBody, MAX_JSON_BYTES, newRoutes, problems } from './routes.ts'
 import { staleLeaseOf } from './runner.ts'
@@ -54,7 +54,7 @@ export const runnerEventRoutes = newRoutes().openapi(receive, async (c) => {
     // What is left has come after a later event of its lease, and is not needed any more.
   }
   if (!state) throw staleLeaseOf(storyId, state)
-  c.executionCtx.waitUntil(sendDue(db, settings, tools))
+  announce(c, storyId)
   return c.json({ status: state.status, cancel: state.cancel, duplicate: duplicate || !changed }, 200)
 })
 

@@ -17,8 +17,8 @@ import { StoryId } from '../../contract/story.ts'
 import { framesOf, insertFrame } from '../db/frames.ts'
 import { claim, heartbeat, keepStoryboard, leaseStateOf, release, sweep } from '../db/leases.ts'
 import type { StoredPicture, StoryRow } from '../db/schema.ts'
+import { announce } from './announce.ts'
 import { requireRunner } from './auth.ts'
-import { sendDue } from './delivery.ts'
 import type { AppEnv } from './env.ts'
 import { base32, sha256 } from './keys.ts'
 import { sendPicture } from './pictures.ts'
@@ -119,12 +119,14 @@ export const runnerRoutes = newRoutes()
     const { runner, model, wait } = c.req.valid('json')
     const leaseMs = Math.min(settings.LEASE_SECONDS * 1000, FIRST_LEASE_MS)
     const until = tools.now() + wait * 1000
-    await sweep(db, tools.now())
-    c.executionCtx.waitUntil(sendDue(db, settings, tools))
+    announce(c, ...(await sweep(db, tools.now())))
     for (;;) {
       const leaseToken = base32(tools.randomBytes(20))
       const story = await claim(db, { model, runner, leaseToken, leaseMs }, tools.now())
-      if (story) return c.json(claimOf(story, leaseMs, await framesOf(db, [story.id])), 200)
+      if (story) {
+        announce(c, story.id)
+        return c.json(claimOf(story, leaseMs, await framesOf(db, [story.id])), 200)
+      }
       const left = until - tools.now()
       if (left <= 0 || c.req.raw.signal.aborted) return c.body(null, 204)
       await new Promise((resolve) => setTimeout(resolve, Math.min(POLL_MS, left)))
@@ -143,7 +145,7 @@ export const runnerRoutes = newRoutes()
     const { id, leaseToken, db } = leaseOf(c, c.req.valid('param').id)
     const status = await release(db, id, leaseToken, c.var.tools.now())
     if (!status) throw await staleLease(c, id)
-    c.executionCtx.waitUntil(sendDue(db, c.var.settings, c.var.tools))
+    announce(c, id)
     return c.json({ status }, 200)
   })
   .openapi(frameRoute, async (c) => {
@@ -155,7 +157,7 @@ export const runnerRoutes = newRoutes()
     const stored = await storePicture(c, id, async (picture) => {
       return insertFrame(db, id, leaseToken, { ...picture, index, seed }, c.var.tools.now())
     })
-    c.executionCtx.waitUntil(sendDue(db, c.var.settings, c.var.tools))
+    announce(c, id)
     return c.json(stored, 200)
   })
   .openapi(readFrameRoute, async (c) => {
@@ -168,7 +170,9 @@ export const runnerRoutes = newRoutes()
   .openapi(storyboardRoute, async (c) => {
     const { id, leaseToken, db } = leaseOf(c, c.req.valid('param').id)
     await requireLease(c, id)
-    return c.json(await storePicture(c, id, (picture) => keepStoryboard(db, id, leaseToken, picture)), 200)
+    const stored = await storePicture(c, id, (picture) => keepStoryboard(db, id, leaseToken, picture))
+    announce(c, id)
+    return c.json(stored, 200)
   })
 
 function claimOf(story: StoryRow, leaseMs: number, finished: { index: number }[]): Claim {

@@ -1,14 +1,15 @@
 /** `/stories`: post a story, read it back, list, cancel. */
 import { createRoute } from '@hono/zod-openapi'
 import { z } from 'zod'
-import { Story, StoryId, StoryList, StoryRequest } from '../../contract/story.ts'
+import { AcceptedStory, Story, StoryId, StoryList, StoryRequest } from '../../contract/story.ts'
 import { type Cursor, cancel, findStory, listStories } from '../db/stories.ts'
 import { accept, originOf } from './accept.ts'
+import { announce } from './announce.ts'
 import { requireApiKey } from './auth.ts'
-import { sendDue } from './delivery.ts'
 import { invalid, ProblemError } from './problems.ts'
 import { json, limitBody, MAX_JSON_BYTES, newRoutes, problems } from './routes.ts'
 import { viewOf } from './view.ts'
+import { webhookWarnings } from './webhook-warnings.ts'
 
 const tags = ['Stories']
 const security = [{ apiKey: [] }]
@@ -23,7 +24,7 @@ const create = createRoute({
   middleware: [requireApiKey, limitBody(MAX_JSON_BYTES)] as const,
   request: { body: { required: true, content: { 'application/json': { schema: StoryRequest } } } },
   responses: {
-    202: json(Story, 'Accepted; the header Location names it'),
+    202: json(AcceptedStory, 'Accepted; the header Location names it'),
     ...problems('malformed-json', 'unauthorized', 'too-large', 'unsupported-media-type', 'validation'),
   },
 })
@@ -73,7 +74,8 @@ const stop = createRoute({
 export const storyRoutes = newRoutes()
   .openapi(create, async (c) => {
     const story = await accept(c, c.req.valid('json'))
-    const view = viewOf({ story, frames: [] }, c.var.settings)
+    const warnings = await webhookWarnings(c, story.webhook)
+    const view = { ...viewOf({ story, frames: [] }, c.var.settings), ...(warnings.length > 0 && { warnings }) }
     return c.json(view, 202, { location: view.urls.self })
   })
   .openapi(read, async (c) => {
@@ -95,7 +97,7 @@ export const storyRoutes = newRoutes()
     const { db, settings, tools, apiKey } = c.var
     const found = await cancel(db, c.req.valid('param').id, apiKey.id, tools.now())
     if (!found) throw noSuchStory(c.req.valid('param').id)
-    c.executionCtx.waitUntil(sendDue(db, settings, tools))
+    announce(c, found.story.id)
     return c.json(viewOf(found, settings), 200)
   })
 

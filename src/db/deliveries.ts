@@ -1,11 +1,23 @@
-/** Rows of `webhook_deliveries`: the outbox of webhooks owed to apps. */
+/**
+ * Rows of `webhook_deliveries`: the outbox of webhooks owed to apps.
+ *
+ * The messages of a story are sent in order: one waits until the one before it is delivered or given up. Every body is
+ * the whole story, so a later message says all that an earlier one would have: one that has failed `GIVE_WAY_AFTER`
+ * times gives way to its successor, and an endpoint that cannot bear one kind of message still hears of the end.
+ */
 import { and, asc, eq, inArray, isNotNull, lte, type SQL, sql } from 'drizzle-orm'
 import type { StoryWebhook, WebhookEvent } from '../../contract/story.ts'
 import type { Db } from './client.ts'
-import { apiKeys, type DeliveryRow, deliveries, stories } from './schema.ts'
+import { type DeliveryRow, deliveries, stories, webhookAttempts } from './schema.ts'
 
-/** Tries in all, with the pauses after each failed one; an endpoint that is down for a few minutes misses nothing. */
-const RETRY_MS = [5_000, 30_000, 120_000, 300_000, 900_000]
+const SECOND = 1000
+const MINUTE = 60 * SECOND
+const HOUR = 60 * MINUTE
+/** The pauses after each failed try, 3 days and 3 hours in all, before jitter. */
+const RETRY_MS = [5 * SECOND, 30 * SECOND, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 24 * HOUR, 24 * HOUR]
+const LONGEST_RETRY_AFTER_MS = 24 * HOUR
+/** Tries, over six minutes, after which a message gives way to the next one of its story. */
+export const GIVE_WAY_AFTER = 4
 
 const EVENT_OF = {
   'story.started': 'start',
@@ -26,14 +38,24 @@ export function owe(db: Db, type: StoryWebhook['type'], where: SQL | undefined, 
   const event = EVENT_OF[type]
   const subscribed = sql`EXISTS (SELECT 1 FROM json_each(${stories.request}, '$.webhook_events_filter')
     WHERE json_each.value = ${event})`
+  const earlier = sql`FROM webhook_deliveries earlier WHERE earlier.story_id = ${stories.id}`
+  const inTheWay = sql`EXISTS (SELECT 1 ${earlier} AND (earlier.status = 'waiting'
+    OR earlier.status = 'pending' AND earlier.attempts < ${GIVE_WAY_AFTER}))`
   const rows = db
     .select({
       id: sql<string>`'msg_' || ${stories.id} || ${`_${event}`} || ${suffix}`.as('id'),
       storyId: stories.id,
+      apiKeyId: stories.apiKeyId,
+      // Up to the first slash behind `https://`, whose own are the 7th and 8th character.
+      origin: sql<string>`substr(${stories.webhook}, 1, instr(substr(${stories.webhook}, 9) || '/', '/') + 7)`.as(
+        'origin',
+      ),
+      sequence: sql<number>`(SELECT coalesce(max(earlier.sequence), 0) + 1 ${earlier})`.as('sequence'),
       type: sql<StoryWebhook['type']>`${type}`.as('type'),
+      status: sql<'waiting' | 'pending'>`iif(${inTheWay}, 'waiting', 'pending')`.as('status'),
       body: sql<null>`NULL`.as('body'),
       attempts: sql<number>`0`.as('attempts'),
-      nextAttemptAt: sql<number>`${now}`.as('next_attempt_at'),
+      nextAttemptAt: sql<number | null>`iif(${inTheWay}, NULL, ${now})`.as('next_attempt_at'),
       lastStatus: sql<null>`NULL`.as('last_status'),
       lastError: sql<null>`NULL`.as('last_error'),
       createdAt: sql<number>`${now}`.as('created_at'),
@@ -44,33 +66,54 @@ export function owe(db: Db, type: StoryWebhook['type'], where: SQL | undefined, 
   return db.insert(deliveries).select(rows).onConflictDoNothing()
 }
 
+/** What one sender sends: the messages of one API key to one host, so that no other has to wait for them. */
+export interface Lane {
+  apiKeyId: string
+  origin: string
+}
+
+const isOf = ({ apiKeyId, origin }: Lane) => and(eq(deliveries.apiKeyId, apiKeyId), eq(deliveries.origin, origin))
+
+/** The lanes in which something is due; of one story, when it is given. */
+export async function dueLanes(db: Db, now: number, storyId?: string): Promise<Lane[]> {
+  return db
+    .selectDistinct({ apiKeyId: deliveries.apiKeyId, origin: deliveries.origin })
+    .from(deliveries)
+    .where(and(lte(deliveries.nextAttemptAt, now), storyId === undefined ? undefined : eq(deliveries.storyId, storyId)))
+}
+
+/** When the next try of a lane is due, or one under way counts as lost; undefined when nothing is pending. */
+export async function nextDue(db: Db, lane: Lane): Promise<number | undefined> {
+  const row = await db
+    .select({ at: deliveries.nextAttemptAt })
+    .from(deliveries)
+    .where(and(isOf(lane), isNotNull(deliveries.nextAttemptAt)))
+    .orderBy(asc(deliveries.nextAttemptAt))
+    .limit(1)
+    .get()
+  return row?.at ?? undefined
+}
+
 /**
- * Take up to `limit` webhooks that are due, oldest first. Each is held for `holdMs`: when the sender dies, it is due
- * again.
+ * Take up to `limit` messages of a lane that are due, oldest first. Each is held for `holdMs`: when the sender dies, it
+ * is due again.
  */
-export async function takeDueDeliveries(db: Db, now: number, holdMs: number, limit: number): Promise<DeliveryRow[]> {
+export async function takeDue(
+  db: Db,
+  lane: Lane,
+  { now, holdMs, limit }: { now: number; holdMs: number; limit: number },
+): Promise<DeliveryRow[]> {
   const due = db
     .select({ id: deliveries.id })
     .from(deliveries)
-    .where(lte(deliveries.nextAttemptAt, now))
+    .where(and(isOf(lane), lte(deliveries.nextAttemptAt, now)))
     .orderBy(asc(deliveries.nextAttemptAt))
     .limit(limit)
   return db
     .update(deliveries)
     .set({ nextAttemptAt: now + holdMs, attempts: sql`${deliveries.attempts} + 1` })
-    .where(and(inArray(deliveries.id, due), lte(deliveries.nextAttemptAt, now)))
+    .where(inArray(deliveries.id, due))
     .returning()
-}
-
-/** Where a story's webhooks go, and what signs them. */
-export async function endpointOf(db: Db, storyId: string): Promise<{ url: string; secret: string } | undefined> {
-  const row = await db
-    .select({ url: stories.webhook, secret: apiKeys.webhookSecret })
-    .from(stories)
-    .innerJoin(apiKeys, eq(stories.apiKeyId, apiKeys.id))
-    .where(eq(stories.id, storyId))
-    .get()
-  return row?.url ? { url: row.url, secret: row.secret } : undefined
 }
 
 /** Freeze the body at the first try. */
@@ -78,19 +121,91 @@ export async function keepBody(db: Db, id: string, body: string): Promise<void> 
   await db.update(deliveries).set({ body }).where(eq(deliveries.id, id))
 }
 
-export type Outcome = { delivered: boolean; status: number | null; error: string | null }
+/** How one try ended. */
+export interface Outcome {
+  delivered: boolean
+  /** False when no further try can help, such as after 410 Gone. */
+  retryable: boolean
+  /** Null when there was no answer. */
+  status: number | null
+  /** The first kilobyte of the answer. */
+  response: string | null
+  error: string | null
+  ms: number
+  /** What the endpoint asked for by Retry-After. */
+  retryAfterMs: number | null
+}
 
-/** Note how a try ended: delivered, due again after a pause, or given up after the last pause. */
-export async function settleDelivery(db: Db, delivery: DeliveryRow, outcome: Outcome, now: number): Promise<void> {
-  const pause = outcome.delivered ? undefined : RETRY_MS[delivery.attempts - 1]
-  await db
+/**
+ * Note how a try ended: delivered, due again after a pause, or given up; the last two let the next message of the story
+ * go. `random` in [0, 1) spreads the pause by ±20 %.
+ */
+export async function settle(
+  db: Db,
+  delivery: DeliveryRow,
+  outcome: Outcome,
+  { now, random }: { now: number; random: number },
+): Promise<void> {
+  const pause = RETRY_MS[delivery.attempts - 1]
+  const asked = Math.min(outcome.retryAfterMs ?? 0, LONGEST_RETRY_AFTER_MS)
+  const again =
+    outcome.delivered || !outcome.retryable || pause === undefined
+      ? undefined
+      : now + Math.round(Math.max(pause * (0.8 + 0.4 * random), asked))
+  // A sender that overran its hold must not undo what the next one achieved.
+  const ours = and(eq(deliveries.id, delivery.id), eq(deliveries.attempts, delivery.attempts), pending)
+  const givesWay = delivery.attempts >= GIVE_WAY_AFTER ? hasSuccessor(delivery) : sql`FALSE`
+  const about = { lastStatus: outcome.status, lastError: outcome.error }
+  const { status, response, error, ms } = outcome
+  await db.batch([
+    db.insert(webhookAttempts).values({ deliveryId: delivery.id, at: now - ms, status, response, error, ms }),
+    again === undefined
+      ? db
+          .update(deliveries)
+          .set({
+            ...about,
+            status: outcome.delivered ? 'delivered' : 'failed',
+            nextAttemptAt: null,
+            deliveredAt: outcome.delivered ? now : null,
+          })
+          .where(ours)
+      : db
+          .update(deliveries)
+          .set({
+            ...about,
+            status: sql`iif(${givesWay}, 'failed', 'pending')`,
+            nextAttemptAt: sql`iif(${givesWay}, NULL, ${again})`,
+            lastError: sql`iif(${givesWay}, ${`${outcome.error}; given up for a later message of the story`}, ${outcome.error})`,
+          })
+          .where(ours),
+    releaseNext(db, delivery.storyId, now),
+  ])
+}
+
+const pending = eq(deliveries.status, 'pending')
+
+/** Whether the message has been overtaken, or is about to be: it is not tried any more then. */
+export async function gaveWay(db: Db, delivery: DeliveryRow): Promise<boolean> {
+  if (delivery.attempts <= GIVE_WAY_AFTER) return false
+  const row = await db
+    .select({ is: sql<number>`${hasSuccessor(delivery)}` })
+    .from(deliveries)
+    .limit(1)
+    .get()
+  return row?.is === 1
+}
+
+const hasSuccessor = ({ storyId, sequence }: DeliveryRow) =>
+  sql`EXISTS (SELECT 1 FROM webhook_deliveries later WHERE later.story_id = ${storyId} AND later.sequence > ${sequence})`
+
+/** Lets the first waiting message of a story go, once none before it is pending. */
+export function releaseNext(db: Db, storyId: string, now: number) {
+  return db
     .update(deliveries)
-    .set({
-      nextAttemptAt: pause === undefined ? null : now + pause,
-      lastStatus: outcome.status,
-      lastError: outcome.error,
-      deliveredAt: outcome.delivered ? now : null,
-    })
-    // A sender that overran its hold must not undo what the next one achieved.
-    .where(and(eq(deliveries.id, delivery.id), eq(deliveries.attempts, delivery.attempts)))
+    .set({ status: 'pending', nextAttemptAt: now })
+    .where(
+      sql`${deliveries.id} = (SELECT id FROM webhook_deliveries WHERE story_id = ${storyId} AND status = 'waiting'
+        ORDER BY sequence LIMIT 1)
+        AND NOT EXISTS (SELECT 1 FROM webhook_deliveries ahead WHERE ahead.story_id = ${storyId} AND ahead.status = 'pending')`,
+    )
 }

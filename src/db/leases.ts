@@ -63,20 +63,25 @@ export async function claim(
   return story
 }
 
-/** End what no runner will: stories whose lease is over and that were canceled or have used up their attempts. */
-export async function sweep(db: Db, now: number): Promise<void> {
+/**
+ * End what no runner will: stories whose lease is over and that were canceled or have used up their attempts. Answers
+ * their ids.
+ */
+export async function sweep(db: Db, now: number): Promise<string[]> {
   const lost = and(running, lte(stories.claimableAt, now))
   const canceled = and(lost, cancelRequested)
   const exhausted = and(lost, notCanceled, sql`${stories.attempt} >= ${stories.maxAttempts}`)
-  await db.batch([
+  const [, , ...ended] = await db.batch([
     owe(db, 'story.canceled', canceled, now),
     owe(db, 'story.failed', exhausted, now),
-    db.update(stories).set(end('canceled', now)).where(canceled),
+    db.update(stories).set(end('canceled', now)).where(canceled).returning({ id: stories.id }),
     db
       .update(stories)
       .set({ ...end('failed', now), error: exhaustedError('the runner stopped reporting') })
-      .where(exhausted),
+      .where(exhausted)
+      .returning({ id: stories.id }),
   ])
+  return ended.flat().map(({ id }) => id)
 }
 
 /** Move the end of a lease to `now + leaseMs`; undefined when it is stale. */

@@ -1,6 +1,6 @@
 /** The tables of the edge. Times are milliseconds since 1970; one row of `stories` is one job of the queue. */
 import { sql } from 'drizzle-orm'
-import { index, integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
 import type { Progress, StoryError, StoryRequest, StoryStatus, StoryWebhook } from '../../contract/story.ts'
 
 export const apiKeys = sqliteTable('api_keys', {
@@ -12,6 +12,9 @@ export const apiKeys = sqliteTable('api_keys', {
   prefix: text('prefix').notNull(),
   /** `whsec_` and standard base64: signs the webhooks of this key's stories. */
   webhookSecret: text('webhook_secret').notNull(),
+  /** The secret before the last rotation; webhooks are signed with both until the time beside it. */
+  previousWebhookSecret: text('previous_webhook_secret'),
+  previousWebhookSecretUntil: integer('previous_webhook_secret_until'),
   createdAt: integer('created_at').notNull(),
   revokedAt: integer('revoked_at'),
 })
@@ -93,6 +96,12 @@ export const frames = sqliteTable(
 export type FrameRow = typeof frames.$inferSelect
 
 /**
+ * `waiting` behind an earlier message of its story, `pending` a try, or settled: `delivered`, or `failed` for good.
+ * Messages of one story are sent in the order of their `sequence`, so at most one or two of them are pending.
+ */
+export type DeliveryStatus = 'waiting' | 'pending' | 'delivered' | 'failed'
+
+/**
  * Webhooks owed to apps. A row is written in the batch that changes the story, under an id that the event determines
  * (`msg_<story>_completed`), so a change is announced once, whatever crashes in between.
  */
@@ -103,11 +112,18 @@ export const deliveries = sqliteTable(
     storyId: text('story_id')
       .notNull()
       .references(() => stories.id),
+    apiKeyId: text('api_key_id').notNull(),
+    /** Scheme and host of the URL. With the API key it names the lane: what one Durable Object sends. */
+    origin: text('origin').notNull(),
+    /** Counts the messages of one story from 1. */
+    sequence: integer('sequence').notNull(),
     type: text('type').notNull().$type<StoryWebhook['type']>(),
+    status: text('status').notNull().$type<DeliveryStatus>(),
     /** Written at the first try, so that every later try sends the same bytes. */
     body: text('body'),
+    /** Since the message became due or was replayed; `webhook_attempts` has them all. */
     attempts: integer('attempts').notNull().default(0),
-    /** Null once delivered or given up. While a try is under way: when it counts as lost. */
+    /** Null unless pending. While a try is under way: when it counts as lost. */
     nextAttemptAt: integer('next_attempt_at'),
     lastStatus: integer('last_status'),
     lastError: text('last_error'),
@@ -115,11 +131,42 @@ export const deliveries = sqliteTable(
     deliveredAt: integer('delivered_at'),
   },
   (table) => [
-    index('webhook_deliveries_due').on(table.nextAttemptAt).where(sql`next_attempt_at IS NOT NULL`),
-    index('webhook_deliveries_story').on(table.storyId),
+    index('webhook_deliveries_due')
+      .on(table.apiKeyId, table.origin, table.nextAttemptAt)
+      .where(sql`next_attempt_at IS NOT NULL`),
+    uniqueIndex('webhook_deliveries_story').on(table.storyId, table.sequence),
+    index('webhook_deliveries_list').on(table.apiKeyId, table.createdAt, table.id),
   ],
 )
 export type DeliveryRow = typeof deliveries.$inferSelect
+
+/** Every try of every delivery, for the app to look at. */
+export const webhookAttempts = sqliteTable(
+  'webhook_attempts',
+  {
+    id: integer('id').primaryKey({ autoIncrement: true }),
+    deliveryId: text('delivery_id')
+      .notNull()
+      .references(() => deliveries.id),
+    at: integer('at').notNull(),
+    /** How long the answer took. */
+    ms: integer('ms').notNull(),
+    /** Null when there was no answer. */
+    status: integer('status'),
+    /** The first kilobyte of the answer. */
+    response: text('response'),
+    error: text('error'),
+  },
+  (table) => [index('webhook_attempts_delivery').on(table.deliveryId)],
+)
+export type AttemptRow = typeof webhookAttempts.$inferSelect
+
+/** URLs that answered 410 Gone: nothing is sent there until a ping succeeds. */
+export const goneWebhooks = sqliteTable(
+  'gone_webhooks',
+  { apiKeyId: text('api_key_id').notNull(), url: text('url').notNull(), since: integer('since').notNull() },
+  (table) => [primaryKey({ columns: [table.apiKeyId, table.url] })],
+)
 
 /** `webhook-id`s of runner events that took effect, kept for as long as a copy of one would pass the age check. */
 export const runnerMessages = sqliteTable(
