@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { modelCard } from './model-card.ts'
 
 const parts = ['vae', 'unet', 'text_encoder', 'tokenizer']
-/** What a model has once it was trained with references: the image encoder, and IP-Adapter's layers with their resampler. */
+/** What a model has once it was trained with references: the image encoder, and IP-Adapter's layers with their projection. */
 const identityParts = ['image_encoder', 'ip_adapter.safetensors']
 
 const partsOf = (folder: string) => [...parts, ...identityParts.filter((part) => existsSync(join(folder, part)))]

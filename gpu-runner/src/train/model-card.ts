@@ -47,7 +47,7 @@ a hash and never trained on; the figures below are measured on these.
 3. \`npm run train -- denoiser\`: rectified flow, timesteps shifted by ${recipe.denoiser.training.shift}, pixels of characters weighted
    ${recipe.denoiser.training.characterWeight} times, attention of each part's pixels held to the words that describe it.
 4. \`npm run train -- segmenter\` and \`npm run train -- identity\`: a segmentation network over latents, which only
-   training needs, and an image encoder with its resampler, which learn to tell who is in a reference picture.
+   training needs, and an image encoder with its projection, which learn to tell who is in a reference picture.
 5. \`npm run train -- sets\`: the denoiser on sets of ${recipe.sets.training.frames} frames of one cast, with attention shared by soft masks, references
    from other frames at the places of their characters, and a perceptual loss inside the masks.
 6. \`npm run train -- export --to gpu-runner/models/story-mini\`

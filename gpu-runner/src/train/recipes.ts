@@ -97,11 +97,9 @@ const imageEncoder = (size: number, channels: number[]) => ({
   channels,
 })
 
-const resampler = (sizes: Pick<AdapterConfig, 'tokens' | 'width' | 'inner' | 'layers'>): AdapterConfig => ({
-  ...sizes,
-  kind: 'plus',
-  attentionWidth: sizes.inner,
-  feedForward: 4 * sizes.inner,
+const projection = (tokens: number, width: number): AdapterConfig => ({
+  ...{ kind: 'base', tokens, width },
+  ...{ inner: 0, attentionWidth: 0, feedForward: 0, layers: 0 },
 })
 
 export const recipes: Record<string, Recipe> = {
@@ -132,8 +130,8 @@ export const recipes: Record<string, Recipe> = {
     },
     identity: {
       training: {
-        encoder: imageEncoder(64, [32, 48, 64, 96]),
-        resampler: resampler({ tokens: 8, width: 192, inner: 192, layers: 1 }),
+        encoder: imageEncoder(64, [32, 48, 64, 96, 128]),
+        adapter: projection(8, 192),
       },
       batch: 32,
       pool: { levels: [1, 3, 2], size: 128, reference: 96, fresh: 8, capacity: 4096 },
@@ -182,7 +180,7 @@ export const recipes: Record<string, Recipe> = {
     identity: {
       training: {
         encoder: imageEncoder(32, [8, 16, 16]),
-        resampler: resampler({ tokens: 4, width: 32, inner: 64, layers: 1 }),
+        adapter: projection(4, 32),
       },
       batch: 8,
       pool: { levels: [1, 3], size: 64, reference: 48, fresh: 4, capacity: 64 },

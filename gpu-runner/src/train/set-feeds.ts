@@ -220,7 +220,7 @@ function referenceFeeds(
   }
   return {
     pixels: { data: pixels, shape: [strategy.references, 3, size, size] },
-    ...slotFeeds(plan, sets, identity.resampler.tokens, latentShape, recipe, random),
+    ...slotFeeds(plan, sets, identity.adapter.tokens, latentShape, recipe, random),
   }
 }
 

@@ -158,7 +158,7 @@ function identities(
   const places = {
     rows: input('slotRows', [slots, recipe.sets * recipe.frames]),
     references: input('slotReferences', [slots * perSlot, references]),
-    absent: input('slotAbsent', [slots, 1, 1, perSlot * model.identity.resampler.tokens]),
+    absent: input('slotAbsent', [slots, 1, 1, perSlot * model.identity.adapter.tokens]),
     masks: input('slotMasks', [slots, 1, height, width]),
   }
   return withIdentities(tokens, places, parameters.weights('adapter.'), model.unet, text)

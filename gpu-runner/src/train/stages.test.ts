@@ -74,7 +74,7 @@ test('from an empty folder: every stage lowers its loss, resumes to the same num
   await t.test('sets', async () => {
     falls(await run(setsStage, folder, 60))
     const { tensors } = openSafetensors(join(folder, 'ip_adapter.safetensors'))
-    assert.deepEqual(adapterConfig(tensors), recipe.identity.training.resampler)
+    assert.deepEqual(adapterConfig(tensors), recipe.identity.training.adapter)
     const layers = crossAttentionLayers(parseUNetConfig(recipe.denoiser.config))
     const numbers = layers.flatMap((_, i) => ['k', 'v'].map((kind) => `ip_adapter.${2 * i + 1}.to_${kind}_ip.weight`))
     assert.deepEqual([...tensors.keys()].filter((name) => name.startsWith('ip_adapter.')).sort(), numbers.sort())
