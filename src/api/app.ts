@@ -11,6 +11,9 @@ import { type Bindings, readSettings, type Settings, systemTools, type Tools } f
 import { base32 } from './keys.ts'
 import { pictureRoutes } from './pictures.ts'
 import { onError, onNotFound, ProblemError } from './problems.ts'
+import { catalogRoutes } from './replicate/catalog.ts'
+import { predictionRoutes } from './replicate/predictions.ts'
+import { predictionStreamRoutes } from './replicate/stream.ts'
 import { drainBody, json, newRoutes, problems } from './routes.ts'
 import { runnerRoutes } from './runner.ts'
 import { runnerEventRoutes } from './runner-events.ts'
@@ -43,6 +46,7 @@ export function createApp(tools: Tools = systemTools) {
   app.onError(onError)
   app.notFound(onNotFound)
   app.openAPIRegistry.registerComponent('securitySchemes', 'apiKey', { type: 'http', scheme: 'bearer' })
+  app.openAPIRegistry.registerComponent('securitySchemes', 'signedLink', { type: 'apiKey', in: 'query', name: 'sig' })
   app.openAPIRegistry.registerComponent('securitySchemes', 'runnerToken', { type: 'http', scheme: 'bearer' })
   app.get('/problems/:name', (c) => {
     const name = c.req.param('name')
@@ -63,6 +67,9 @@ export function createApp(tools: Tools = systemTools) {
     .route('/', storyRoutes)
     .route('/', pictureRoutes)
     .route('/', webhookRoutes)
+    .route('/', predictionRoutes)
+    .route('/', predictionStreamRoutes)
+    .route('/', catalogRoutes)
     .route('/', runnerRoutes)
     .route('/', runnerEventRoutes)
   refuseOtherMethods(app)

@@ -4,6 +4,7 @@ import { findApiKey } from '../db/api-keys.ts'
 import type { AppEnv } from './env.ts'
 import { isWellFormed, sha256 } from './keys.ts'
 import { ProblemError } from './problems.ts'
+import { isSigned, refuseSignedUrl } from './signed-url.ts'
 
 export const requireApiKey = createMiddleware<AppEnv>(async (c, next) => {
   const key = bearer(c.req.header('authorization'))
@@ -11,6 +12,22 @@ export const requireApiKey = createMiddleware<AppEnv>(async (c, next) => {
   const apiKey = await findApiKey(c.var.db, await sha256(new TextEncoder().encode(key)))
   if (!apiKey) throw unauthorized('the API key is unknown or revoked')
   c.set('apiKey', apiKey)
+  await next()
+})
+
+/**
+ * For paths that are read by an API key or by a signed link to them. `readerId` is then the key's id, or undefined: who
+ * holds the link may read what it names, whoever owns that.
+ */
+export const requireApiKeyOrLink = createMiddleware<AppEnv>(async (c, next) => {
+  if (!isSigned(c.req.url)) {
+    return requireApiKey(c, async () => {
+      c.set('readerId', c.var.apiKey.id)
+      await next()
+    })
+  }
+  const refusal = refuseSignedUrl(c.req.url, c.var.tools.now(), c.var.settings)
+  if (refusal) throw unauthorized(refusal)
   await next()
 })
 

@@ -50,7 +50,7 @@ export const systemTools: Tools = {
 
 export interface AppEnv {
   Bindings: Bindings
-  Variables: RequestIdVariables & { db: Db; settings: Settings; tools: Tools; apiKey: ApiKeyRow }
+  Variables: RequestIdVariables & { db: Db; settings: Settings; tools: Tools; apiKey: ApiKeyRow; readerId?: string }
 }
 
 export function readSettings(env: Bindings): Settings {

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Story } from '../../contract/story.ts'
 import { plainPng } from '../../test/png.ts'
-import { testEdge } from '../../test/worker.ts'
+import { RUNNER_WEBHOOK_SECRET, testEdge } from '../../test/worker.ts'
+import { signUrl } from './signed-url.ts'
 
 const { url, key, app, wrong, post, claim, held, report } = await testEdge()
 const authorization = `Bearer ${key}`
@@ -41,6 +42,10 @@ test('pictures come byte for byte, may be kept for good, and are not sent twice'
     assert.match(response.headers.get('cache-control') ?? '', /private.*immutable/)
     const again = { authorization, 'if-none-match': response.headers.get('etag')! }
     assert.equal((await fetch(`${url}/stories/${id}/${path}`, { headers: again })).status, 304)
+    const link = signUrl(`${url}/stories/${id}/${path}`, Date.now() + 60_000, { RUNNER_WEBHOOK_SECRET })
+    assert.deepEqual(Buffer.from(await (await fetch(link)).arrayBuffer()), png)
+    for (const spoilt of [`${link}A`, link.replace(id, 'a'.repeat(26)), signUrl(link, 0, { RUNNER_WEBHOOK_SECRET })])
+      assert.equal((await fetch(spoilt)).status, 401, spoilt)
   }
   for (const file of ['1.png', '0.jpg', '0', '..%2F0.png', '99999.png'])
     assert.equal((await wrong('GET', `/stories/${id}/frames/${file}`)).status, 404, file)

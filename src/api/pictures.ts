@@ -5,10 +5,10 @@ import { streamSSE } from 'hono/streaming'
 import { z } from 'zod'
 import { isTerminal, LIMITS, StoryId } from '../../contract/story.ts'
 import { findStory, versionOf } from '../db/stories.ts'
-import { requireApiKey } from './auth.ts'
+import { requireApiKey, requireApiKeyOrLink } from './auth.ts'
 import type { AppEnv } from './env.ts'
 import { ProblemError } from './problems.ts'
-import { newRoutes, png, problems } from './routes.ts'
+import { newRoutes, openToLinks, png, problems } from './routes.ts'
 import { noSuchStory, StoryParams } from './stories.ts'
 import { viewOf } from './view.ts'
 
@@ -31,8 +31,8 @@ const frame = createRoute({
   path: '/stories/{id}/frames/{file}',
   summary: 'One frame as PNG',
   tags,
-  security,
-  middleware: [requireApiKey] as const,
+  security: openToLinks,
+  middleware: [requireApiKeyOrLink] as const,
   request: { params: z.object({ id: StoryId, file: File }) },
   responses: { 200: png, 304: { description: 'Unchanged' }, ...problems('unauthorized', 'not-found') },
 })
@@ -42,8 +42,8 @@ const storyboard = createRoute({
   path: '/stories/{id}/storyboard.png',
   summary: 'All frames with their captions on one page',
   tags,
-  security,
-  middleware: [requireApiKey] as const,
+  security: openToLinks,
+  middleware: [requireApiKeyOrLink] as const,
   request: { params: StoryParams },
   responses: { 200: png, 304: { description: 'Unchanged' }, ...problems('unauthorized', 'not-found') },
 })
@@ -66,7 +66,7 @@ const events = createRoute({
 export const pictureRoutes = newRoutes()
   .openapi(frame, async (c) => {
     const { id, file: index } = c.req.valid('param')
-    const found = await findStory(c.var.db, id, c.var.apiKey.id)
+    const found = await findStory(c.var.db, id, c.var.readerId)
     if (!found) throw noSuchStory(id)
     const picture = found.frames.find((row) => row.index === index)
     if (!picture) throw new ProblemError('not-found', `frame ${index} of story ${id} is not there (yet)`)
@@ -74,7 +74,7 @@ export const pictureRoutes = newRoutes()
   })
   .openapi(storyboard, async (c) => {
     const { id } = c.req.valid('param')
-    const found = await findStory(c.var.db, id, c.var.apiKey.id)
+    const found = await findStory(c.var.db, id, c.var.readerId)
     if (!found) throw noSuchStory(id)
     if (!found.story.storyboard) throw new ProblemError('not-found', `story ${id} has no storyboard (yet)`)
     return sendPicture(c, found.story.storyboard)

@@ -6,6 +6,9 @@ import { PROBLEMS, Problem, type ProblemName } from '../../contract/problem.ts'
 import type { AppEnv } from './env.ts'
 import { ProblemError, rejectInvalid } from './problems.ts'
 
+/** The `security` of paths that an API key or a signed link opens. */
+export const openToLinks: Record<string, string[]>[] = [{ apiKey: [] }, { signedLink: [] }]
+
 /** Bytes of a JSON body. */
 export const MAX_JSON_BYTES = 1024 * 1024
 

@@ -104,7 +104,7 @@ export const storyRoutes = newRoutes()
 export const noSuchStory = (id: string) => new ProblemError('not-found', `no story ${id} under this API key`)
 
 /** `<created_at in ms>.<id>` of the last story on the page before. */
-function parseCursor(text: string): Cursor {
+export function parseCursor(text: string): Cursor {
   const [, createdAt, id] = /^(\d{1,15})\.([a-z2-7]{26})$/.exec(text) ?? []
   if (!createdAt || !id) throw invalid([{ pointer: '?cursor', message: 'must be taken from next' }])
   return { createdAt: Number(createdAt), id }

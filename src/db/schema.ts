@@ -1,6 +1,7 @@
 /** The tables of the edge. Times are milliseconds since 1970; one row of `stories` is one job of the queue. */
 import { sql } from 'drizzle-orm'
 import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
+import type { PredictionEvent, PredictionRequest } from '../../contract/prediction.ts'
 import type { Progress, StoryError, StoryRequest, StoryStatus, StoryWebhook } from '../../contract/story.ts'
 
 export const apiKeys = sqliteTable('api_keys', {
@@ -27,6 +28,13 @@ export interface StoredPicture {
   height: number
 }
 
+/** What only Replicate's wire shows of a story that came by it; its webhooks are in that form too. */
+export interface StoredPrediction {
+  /** As it was posted. */
+  input: PredictionRequest['input']
+  events: PredictionEvent[]
+}
+
 export const stories = sqliteTable(
   'stories',
   {
@@ -40,6 +48,8 @@ export const stories = sqliteTable(
     /** Scheme and host that the story was posted to; the links of its views and webhooks begin with it. */
     origin: text('origin').notNull(),
     webhook: text('webhook'),
+    /** Null for stories that came by `POST /stories`. */
+    prediction: text('prediction', { mode: 'json' }).$type<StoredPrediction>(),
     frameCount: integer('frame_count').notNull(),
     status: text('status').notNull().$type<StoryStatus>(),
     /** Lower goes first. */

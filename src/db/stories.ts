@@ -4,7 +4,7 @@ import type { StoryRequest } from '../../contract/story.ts'
 import type { Db } from './client.ts'
 import { owe } from './deliveries.ts'
 import { framesOf } from './frames.ts'
-import { type FrameRow, frames, type StoryRow, stories } from './schema.ts'
+import { type FrameRow, frames, type StoredPrediction, type StoryRow, stories } from './schema.ts'
 
 export type StoryWithFrames = { story: StoryRow; frames: FrameRow[] }
 
@@ -15,6 +15,7 @@ export interface NewStory {
   model: string
   seed: number
   origin: string
+  prediction?: StoredPrediction | undefined
 }
 
 export async function enqueue(db: Db, story: NewStory, now: number): Promise<StoryRow> {
@@ -36,7 +37,7 @@ export async function findStory(db: Db, id: string, apiKeyId?: string): Promise<
 }
 
 /** Grows with every change; undefined when there is no such story. Cheaper than the story, for those who wait. */
-export async function versionOf(db: Db, id: string, apiKeyId: string): Promise<number | undefined> {
+export async function versionOf(db: Db, id: string, apiKeyId?: string): Promise<number | undefined> {
   const row = await db.select({ version: stories.version }).from(stories).where(ownedBy(id, apiKeyId)).get()
   return row?.version
 }

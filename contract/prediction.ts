@@ -1,0 +1,141 @@
+/**
+ * Replicate's wire, as its clients read it (replicate 1.4.0 `index.d.ts`, replicate-stainless 0.9.0): the same stories
+ * under other names. A prediction is a story; its `output` are the URLs of the frames that are done, in their order.
+ */
+import { z } from 'zod'
+import { FrameRequest, LIMITS, StoryId, StoryRequest } from './story.ts'
+
+export const PredictionStatus = z
+  .enum(['starting', 'processing', 'succeeded', 'failed', 'canceled', 'aborted'])
+  .describe('`aborted` is shown only to who asks for it with "Prefer: aborted"; to all others it is `canceled`')
+export type PredictionStatus = z.infer<typeof PredictionStatus>
+
+/** What a webhook subscription can ask for; `completed` is every terminal status. */
+export const PredictionEvent = z.enum(['start', 'output', 'logs', 'completed'])
+export type PredictionEvent = z.infer<typeof PredictionEvent>
+
+const Input = z.record(z.string(), z.json())
+
+/** The body of `POST /v1/predictions`. Fields that are not ours are dropped, because foreign clients send more. */
+export const PredictionRequest = z.object({
+  version: z
+    .string({ error: (issue) => (issue.input === undefined ? 'required' : undefined) })
+    .max(300)
+    .describe('64 hex digits, `owner/name` or `owner/name:version`'),
+  input: Input.describe('See the Input schema in `openapi_schema` of the version'),
+  webhook: StoryRequest.shape.webhook,
+  webhook_events_filter: z
+    .array(PredictionEvent)
+    .min(1)
+    .default(['output', 'completed'])
+    .describe('`output` and `logs` come at most every 500 ms; `start` and `completed` always'),
+  stream: z.boolean().optional().describe('Has no effect: `urls.stream` is always there'),
+})
+export type PredictionRequest = z.infer<typeof PredictionRequest>
+
+/** `POST /v1/models/{owner}/{name}/predictions`: the path names the model. */
+export const ModelPredictionRequest = PredictionRequest.omit({ version: true })
+
+/** ISO 8601 in UTC with microseconds, as Replicate writes times; our clock has milliseconds, so the last digits are 0. */
+const Time = z.iso.datetime().meta({ example: '2026-11-23T17:00:00.123000Z' })
+
+export const Prediction = z.object({
+  id: StoryId,
+  model: z.string().meta({ example: 'fableframe/story-mini' }),
+  version: z.string(),
+  status: PredictionStatus,
+  input: Input.describe('As it was posted'),
+  output: z
+    .array(z.url())
+    .nullable()
+    .describe('Pictures that are done, by index of their frame; links need no API key'),
+  logs: z.string().describe('One line a finished frame, and the progress as a line of tqdm'),
+  error: z.string().nullable(),
+  metrics: z.looseObject({
+    predict_time: z.number().optional().describe('Seconds from the start to the end'),
+    total_time: z.number().optional().describe('Seconds from the request to the end'),
+    image_count: z.int().optional(),
+  }),
+  data_removed: z.boolean(),
+  source: z.enum(['api', 'web']),
+  webhook: z.string().nullable(),
+  webhook_events_filter: z.array(PredictionEvent).optional(),
+  created_at: Time,
+  started_at: Time.nullable(),
+  completed_at: Time.nullable(),
+  urls: z.object({
+    get: z.url(),
+    cancel: z.url(),
+    stream: z.url().describe('Server-sent events; a link that needs no API key'),
+    web: z.url(),
+  }),
+})
+export type Prediction = z.infer<typeof Prediction>
+
+export const PredictionList = z.object({
+  previous: z.null(),
+  next: z.url().nullable().describe('The next older page; null on the last'),
+  results: z.array(Prediction),
+})
+
+const { model: _model, webhook: _webhook, webhook_events_filter: _events, frames, ...story } = StoryRequest.shape
+
+/** What `input` may hold, for the document: `storyOf` is what judges it. */
+export const PredictionInput = z.object({
+  prompt: FrameRequest.shape.prompt.optional().describe('Of the only frame; or give `frames`'),
+  frames: z
+    .array(z.union([FrameRequest.shape.prompt, FrameRequest]))
+    .min(1)
+    .max(LIMITS.frames)
+    .optional()
+    .describe('A prompt each, or an object with prompt and characters'),
+  ...story,
+  story: z
+    .object({ frames, ...story })
+    .optional()
+    .describe('A whole story as in POST /stories; then there is nothing else in the input'),
+})
+
+type Fault = { path: PropertyKey[]; message: string }
+
+/** The story that an input describes, or what is wrong with it; paths begin at the input. */
+export function storyOf(input: Record<string, unknown>): { story: StoryRequest } | { faults: Fault[] } {
+  const { story, prompt, ...flat } = input
+  if (story !== undefined) {
+    const others = Object.keys(input).filter((key) => key !== 'story')
+    if (others.length > 0) return { faults: others.map((key) => ({ path: [key], message: 'belongs into story' })) }
+    return judge(story, ['story'])
+  }
+  if (prompt === undefined) {
+    const frames = Array.isArray(flat.frames)
+      ? flat.frames.map((one) => (isText(one) ? { prompt: one } : one))
+      : flat.frames
+    const judged = judge({ ...flat, frames }, [])
+    return frames === undefined && 'faults' in judged ? { faults: [{ path: ['prompt'], message: NO_PROMPT }] } : judged
+  }
+  if (flat.frames !== undefined) return { faults: [{ path: ['prompt'], message: 'give prompt or frames, not both' }] }
+  const judged = judge({ ...flat, frames: [{ prompt }] }, [])
+  // The only frame is the input itself.
+  const own = ({ path, message }: Fault) => ({ path: path[0] === 'frames' ? path.slice(2) : path, message })
+  return 'faults' in judged ? { faults: judged.faults.map(own) } : judged
+}
+
+const NO_PROMPT = 'required; or frames, or a whole story'
+const isText = (value: unknown) => typeof value === 'string'
+
+/** Settings of the request that stand beside `input`, not in it. */
+const BESIDE = ['webhook', 'webhook_events_filter', 'model']
+
+function judge(value: unknown, path: PropertyKey[]): { story: StoryRequest } | { faults: Fault[] } {
+  const beside = typeof value === 'object' && value !== null ? BESIDE.filter((key) => key in value) : []
+  if (beside.length > 0)
+    return { faults: beside.map((key) => ({ path: [...path, key], message: 'belongs beside input, not into it' })) }
+  const parsed = StoryRequest.safeParse(value)
+  if (parsed.success) return { story: parsed.data }
+  const faults = parsed.error.issues.flatMap((issue) =>
+    issue.code === 'unrecognized_keys'
+      ? issue.keys.map((key) => ({ path: [...path, ...issue.path, key], message: 'unknown field' }))
+      : [{ path: [...path, ...issue.path], message: issue.message }],
+  )
+  return { faults }
+}

@@ -1,0 +1,187 @@
+/** `/v1/models`, `/v1/hardware`, `/v1/account` and the webhook secret: what Replicate's clients ask about us. */
+import { createRoute } from '@hono/zod-openapi'
+import type { Context } from 'hono'
+import { z } from 'zod'
+import { PredictionInput } from '../../../contract/prediction.ts'
+import { Account, HardwareList, Model, ModelList, ModelVersion, ModelVersionList } from '../../../contract/replicate.ts'
+import { originOf } from '../accept.ts'
+import { requireApiKey } from '../auth.ts'
+import type { AppEnv } from '../env.ts'
+import { ProblemError } from '../problems.ts'
+import { documented, json, limitBody, MAX_JSON_BYTES, newRoutes, problems } from '../routes.ts'
+import { requireModel } from './predictions.ts'
+import { type ModelRef, refOf } from './refs.ts'
+
+/** When this wire came into being; models have no date that the edge knows of. */
+const SINCE = '2026-11-25T00:00:00.000000Z'
+
+const tags = ['Replicate']
+const security = [{ apiKey: [] }]
+const ModelParams = z.object({ owner: z.string(), name: z.string() })
+
+const listModels = createRoute({
+  method: 'get',
+  path: '/v1/models',
+  summary: 'List models',
+  tags,
+  security,
+  middleware: [requireApiKey] as const,
+  responses: { 200: json(ModelList, 'All of them'), ...problems('unauthorized') },
+})
+
+const searchModels = createRoute({
+  method: 'query',
+  path: '/v1/models',
+  summary: 'Search models',
+  description: 'The body is the text to look for in owner, name and description; bare or as a JSON string.',
+  tags,
+  security,
+  middleware: [requireApiKey, limitBody(MAX_JSON_BYTES)] as const,
+  responses: { 200: json(ModelList, 'Those that match'), ...problems('unauthorized', 'too-large') },
+})
+
+const readModel = createRoute({
+  method: 'get',
+  path: '/v1/models/{owner}/{name}',
+  summary: 'Read a model',
+  tags,
+  security,
+  middleware: [requireApiKey] as const,
+  request: { params: ModelParams },
+  responses: { 200: json(Model, 'The model'), ...problems('unauthorized', 'not-found') },
+})
+
+const listVersions = createRoute({
+  method: 'get',
+  path: '/v1/models/{owner}/{name}/versions',
+  summary: 'List the versions of a model',
+  tags,
+  security,
+  middleware: [requireApiKey] as const,
+  request: { params: ModelParams },
+  responses: { 200: json(ModelVersionList, 'The one there is'), ...problems('unauthorized', 'not-found') },
+})
+
+const readVersion = createRoute({
+  method: 'get',
+  path: '/v1/models/{owner}/{name}/versions/{version}',
+  summary: 'Read a version, with the schema of its input and output',
+  tags,
+  security,
+  middleware: [requireApiKey] as const,
+  request: { params: ModelParams.extend({ version: z.string() }) },
+  responses: { 200: json(ModelVersion, 'The version'), ...problems('unauthorized', 'not-found') },
+})
+
+const hardware = createRoute({
+  method: 'get',
+  path: '/v1/hardware',
+  summary: 'List hardware',
+  tags,
+  security,
+  middleware: [requireApiKey] as const,
+  responses: { 200: json(HardwareList, 'What the runners have; not for choice'), ...problems('unauthorized') },
+})
+
+const account = createRoute({
+  method: 'get',
+  path: '/v1/account',
+  summary: 'Who is asking',
+  tags,
+  security,
+  middleware: [requireApiKey] as const,
+  responses: { 200: json(Account, 'The API key, as an account'), ...problems('unauthorized') },
+})
+
+const webhookSecret = createRoute({
+  method: 'get',
+  path: '/v1/webhooks/default/secret',
+  summary: 'What signs the webhooks of this API key',
+  tags,
+  security,
+  middleware: [requireApiKey] as const,
+  responses: { 200: json(z.object({ key: z.string() }), 'As GET /webhooks/secret'), ...problems('unauthorized') },
+})
+
+export const catalogRoutes = newRoutes()
+  .openapi(listModels, (c) => c.json(pageOf(modelsOf(c)), 200))
+  .openapi(searchModels, async (c) => {
+    const words = unquoted(await c.req.text())
+      .toLowerCase()
+      .split(/\s+/)
+    const matches = ({ owner, name, description }: Model) => {
+      const text = `${owner}/${name} ${description}`.toLowerCase()
+      return words.every((word) => text.includes(word))
+    }
+    return c.json(pageOf(modelsOf(c).filter(matches)), 200)
+  })
+  .openapi(readModel, (c) => {
+    const { owner, name } = c.req.valid('param')
+    return c.json(modelOf(requireModel(c, owner, name), originOf(c)), 200)
+  })
+  .openapi(listVersions, (c) => {
+    const { owner, name } = c.req.valid('param')
+    return c.json(pageOf([versionOf(requireModel(c, owner, name), originOf(c))]), 200)
+  })
+  .openapi(readVersion, (c) => {
+    const { owner, name, version } = c.req.valid('param')
+    const ref = requireModel(c, owner, name)
+    if (version !== ref.version)
+      throw new ProblemError('not-found', `no version ${version} of ${owner}/${name}; there is ${ref.version}`)
+    return c.json(versionOf(ref, originOf(c)), 200)
+  })
+  .openapi(hardware, (c) => c.json([{ name: 'Whatever the runners have', sku: 'runner' }], 200))
+  .openapi(account, (c) => {
+    const { id, name } = c.var.apiKey
+    return c.json({ type: 'organization' as const, username: id, name, github_url: null, avatar_url: null }, 200)
+  })
+  .openapi(webhookSecret, (c) => c.json({ key: c.var.apiKey.webhookSecret }, 200))
+
+const modelsOf = (c: Context<AppEnv>) => c.var.settings.MODELS.map((model) => modelOf(refOf(model), originOf(c)))
+
+function modelOf(ref: ModelRef, origin: string): Model {
+  return {
+    url: `${origin}/v1/models/${ref.owner}/${ref.name}`,
+    owner: ref.owner,
+    name: ref.name,
+    description: 'Tells a story in pictures, with the same characters in each.',
+    visibility: 'private',
+    is_official: true,
+    github_url: null,
+    paper_url: null,
+    license_url: null,
+    run_count: 0,
+    cover_image_url: null,
+    default_example: null,
+    latest_version: versionOf(ref, origin),
+  }
+}
+
+function versionOf({ version, owner, name }: ModelRef, origin: string): ModelVersion {
+  return { id: version, created_at: SINCE, cog_version: null, openapi_schema: schemaOf(`${owner}/${name}`, origin) }
+}
+
+/** As Cog documents a model: the components Input and Output say what a prediction takes and gives. */
+function schemaOf(title: string, origin: string) {
+  return {
+    openapi: '3.1.0',
+    info: { title, version: '1' },
+    servers: [{ url: `${origin}/v1` }],
+    paths: {},
+    components: {
+      schemas: {
+        Input: documented(PredictionInput),
+        Output: { type: 'array', items: { type: 'string', format: 'uri' } },
+      },
+    },
+  }
+}
+
+function pageOf<Item>(results: Item[]) {
+  return { previous: null, next: null, results }
+}
+
+/** replicate-javascript sends the text as a JSON string, though declared as plain. */
+function unquoted(text: string): string {
+  return /^"(.*)"$/s.exec(text.trim())?.[1] ?? text.trim()
+}

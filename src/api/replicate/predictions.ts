@@ -1,0 +1,194 @@
+/** `/v1/predictions`: stories under Replicate's names. The clients of that wire work unmodified. */
+import { createRoute } from '@hono/zod-openapi'
+import type { Context } from 'hono'
+import { z } from 'zod'
+import {
+  ModelPredictionRequest,
+  Prediction,
+  PredictionList,
+  PredictionRequest,
+  storyOf,
+} from '../../../contract/prediction.ts'
+import { pointer } from '../../../contract/problem.ts'
+import { isTerminal, StoryId, type WebhookEvent } from '../../../contract/story.ts'
+import { cancel, findStory, listStories, type StoryWithFrames, versionOf } from '../../db/stories.ts'
+import { accept, originOf } from '../accept.ts'
+import { requireApiKey } from '../auth.ts'
+import { sendDue } from '../delivery.ts'
+import type { AppEnv } from '../env.ts'
+import { invalid, ProblemError } from '../problems.ts'
+import { json, limitBody, MAX_JSON_BYTES, newRoutes, problems } from '../routes.ts'
+import { parseCursor } from '../stories.ts'
+import { applied, parsePrefer } from './prefer.ts'
+import { findRef, type ModelRef, refOf } from './refs.ts'
+import { predictionOf } from './view.ts'
+
+const POLL_MS = 250
+const PAGE = 50
+
+/** What each event of a prediction is called among those of a story. */
+const EVENTS = { start: 'start', output: 'frame', logs: 'progress', completed: 'completed' } as const satisfies Record<
+  string,
+  WebhookEvent
+>
+
+const tags = ['Replicate']
+const security = [{ apiKey: [] }]
+const params = z.object({ id: StoryId })
+const prefer = z.object({
+  prefer: z.string().optional().describe('`wait` or `wait=n`: hold the answer for up to 55 s. `aborted`: see `status`'),
+})
+const body = <Schema extends z.ZodType>(schema: Schema) => ({
+  required: true,
+  content: { 'application/json': { schema } },
+})
+const refusals = problems('malformed-json', 'unauthorized', 'too-large', 'unsupported-media-type', 'validation')
+const created = json(Prediction, 'Accepted: `starting`, or what it ended as while the answer was held')
+
+const create = createRoute({
+  method: 'post',
+  path: '/v1/predictions',
+  summary: 'Create a prediction',
+  tags,
+  security,
+  middleware: [requireApiKey, limitBody(MAX_JSON_BYTES)] as const,
+  request: { headers: prefer, body: body(PredictionRequest) },
+  responses: { 201: created, ...refusals },
+})
+
+const createForModel = createRoute({
+  method: 'post',
+  path: '/v1/models/{owner}/{name}/predictions',
+  summary: 'Create a prediction of a model',
+  tags,
+  security,
+  middleware: [requireApiKey, limitBody(MAX_JSON_BYTES)] as const,
+  request: {
+    params: z.object({ owner: z.string(), name: z.string() }),
+    headers: prefer,
+    body: body(ModelPredictionRequest),
+  },
+  responses: { 201: created, ...refusals, ...problems('not-found') },
+})
+
+const read = createRoute({
+  method: 'get',
+  path: '/v1/predictions/{id}',
+  summary: 'Read a prediction',
+  tags,
+  security,
+  middleware: [requireApiKey] as const,
+  request: { params, headers: prefer },
+  responses: { 200: json(Prediction, 'The prediction'), ...problems('unauthorized', 'not-found') },
+})
+
+const list = createRoute({
+  method: 'get',
+  path: '/v1/predictions',
+  summary: 'List predictions, newest first',
+  description: 'Stories that were posted to `/stories` are listed too.',
+  tags,
+  security,
+  middleware: [requireApiKey] as const,
+  request: { headers: prefer, query: z.object({ cursor: z.string().optional().describe('From `next`') }) },
+  responses: { 200: json(PredictionList, 'A page'), ...problems('unauthorized', 'validation') },
+})
+
+const stop = createRoute({
+  method: 'post',
+  path: '/v1/predictions/{id}/cancel',
+  summary: 'Cancel a prediction',
+  description: 'One that is `starting` ends at once, one that is `processing` within a heartbeat.',
+  tags,
+  security,
+  middleware: [requireApiKey] as const,
+  request: { params, headers: prefer },
+  responses: {
+    200: json(Prediction, 'The prediction; unchanged if it had ended before'),
+    ...problems('unauthorized', 'not-found'),
+  },
+})
+
+export const predictionRoutes = newRoutes()
+  .openapi(create, async (c) => {
+    const request = c.req.valid('json')
+    const { MODELS } = c.var.settings
+    const ref = findRef(MODELS, request.version)
+    if (!ref) {
+      const served = MODELS.map(refOf).map(({ owner, name }) => `${owner}/${name}`)
+      const message = `no version or model ${request.version}; served are ${served.join(', ')}`
+      throw invalid([{ pointer: '/version', message }])
+    }
+    return answer(c, ref, request)
+  })
+  .openapi(createForModel, async (c) => {
+    const { owner, name } = c.req.valid('param')
+    return answer(c, requireModel(c, owner, name), c.req.valid('json'))
+  })
+  .openapi(read, async (c) => {
+    const { id } = c.req.valid('param')
+    const found = await findStory(c.var.db, id, c.var.apiKey.id)
+    if (!found) throw noSuchPrediction(id)
+    return c.json(shown(c, found), 200)
+  })
+  .openapi(list, async (c) => {
+    const { cursor } = c.req.valid('query')
+    const page = await listStories(c.var.db, c.var.apiKey.id, cursor ? parseCursor(cursor) : undefined, PAGE + 1)
+    const last = page.length > PAGE ? page[PAGE - 1]?.story : undefined
+    const next = last ? `${originOf(c)}/v1/predictions?cursor=${last.createdAt}.${last.id}` : null
+    return c.json({ previous: null, next, results: page.slice(0, PAGE).map((found) => shown(c, found)) }, 200)
+  })
+  .openapi(stop, async (c) => {
+    const { db, settings, tools, apiKey } = c.var
+    const { id } = c.req.valid('param')
+    const found = await cancel(db, id, apiKey.id, tools.now())
+    if (!found) throw noSuchPrediction(id)
+    c.executionCtx.waitUntil(sendDue(db, settings, tools))
+    return c.json(shown(c, found), 200)
+  })
+
+/** The model of a path; throws `not-found`. */
+export function requireModel(c: Context<AppEnv>, owner: string, name: string): ModelRef {
+  const { MODELS } = c.var.settings
+  const ref = findRef(MODELS, `${owner}/${name}`)
+  if (ref) return ref
+  const served = MODELS.map(refOf).map(({ owner, name }) => `${owner}/${name}`)
+  throw new ProblemError('not-found', `no model ${owner}/${name}; served are ${served.join(', ')}`)
+}
+
+/** Accept the story; then hold the answer for as long as was asked, or until it has ended. */
+async function answer(c: Context<AppEnv>, { model }: ModelRef, request: z.infer<typeof ModelPredictionRequest>) {
+  const { input, webhook, webhook_events_filter: events } = request
+  const judged = storyOf(input)
+  if ('faults' in judged)
+    throw invalid(judged.faults.map(({ path, message }) => ({ pointer: pointer(['input', ...path]), message })))
+  const subscribed = { webhook, webhook_events_filter: events.map((event) => EVENTS[event]) }
+  const story = await accept(c, { ...judged.story, model, ...subscribed }, { input, events })
+  const preferences = parsePrefer(c.req.header('prefer'))
+  const found = await settled(c, { story, frames: [] }, (preferences.waitSeconds ?? 0) * 1000)
+  const prediction = shown(c, found)
+  // Whatever is not over is `starting` here: replicate-javascript takes any other status for the end, and no output yet
+  // for an empty one.
+  const view = isTerminal(found.story.status) ? prediction : { ...prediction, status: 'starting' as const }
+  const appliedTo = applied(preferences)
+  return c.json(view, 201, { location: view.urls.get, ...(appliedTo && { 'preference-applied': appliedTo }) })
+}
+
+/** The story once it has ended, or as it is after `ms`, or when the client has gone. */
+async function settled(c: Context<AppEnv>, found: StoryWithFrames, ms: number): Promise<StoryWithFrames> {
+  const { db, tools, apiKey } = c.var
+  const { id } = found.story
+  const until = tools.now() + ms
+  for (let left = ms; left > 0 && !c.req.raw.signal.aborted; left = until - tools.now()) {
+    await new Promise((resolve) => setTimeout(resolve, Math.min(POLL_MS, left)))
+    if ((await versionOf(db, id, apiKey.id)) === found.story.version) continue
+    found = (await findStory(db, id, apiKey.id)) ?? found
+    if (isTerminal(found.story.status)) break
+  }
+  return found
+}
+
+const shown = (c: Context<AppEnv>, found: StoryWithFrames) =>
+  predictionOf(found, c.var.settings, parsePrefer(c.req.header('prefer')).aborted)
+
+const noSuchPrediction = (id: string) => new ProblemError('not-found', `no prediction ${id} under this API key`)

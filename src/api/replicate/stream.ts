@@ -1,0 +1,99 @@
+/** `urls.stream` of a prediction: server-sent events in Replicate's form, by a link that needs no API key (or by the path, with one). */
+import { createRoute } from '@hono/zod-openapi'
+import { streamSSE } from 'hono/streaming'
+import { z } from 'zod'
+import { isTerminal, StoryId } from '../../../contract/story.ts'
+import type { FrameRow } from '../../db/schema.ts'
+import { findStory, type StoryWithFrames, versionOf } from '../../db/stories.ts'
+import { requireApiKeyOrLink } from '../auth.ts'
+import { ProblemError } from '../problems.ts'
+import { newRoutes, openToLinks, problems } from '../routes.ts'
+import type { LinkSettings } from '../signed-url.ts'
+import { errorOf, frameUrl, progressOf } from './view.ts'
+
+const POLL_MS = 500
+const COMMENT_EVERY_MS = 15_000
+/** A stream ends before a Worker's bound of 1 000 queries; an EventSource comes back with its `Last-Event-ID`. */
+const MAX_POLLS = 600
+
+const stream = createRoute({
+  method: 'get',
+  // Under /v1/files/, because that is where replicate-javascript takes the data of `output` for URLs of files.
+  path: '/v1/files/streams/{id}',
+  summary: 'Follow a prediction (server-sent events)',
+  description:
+    'Use `urls.stream` of the prediction as it is. Events: `output` (the URL of a frame, as frames are done), `logs` ' +
+    '(the progress as a line of tqdm), `error`, and at the end `done` with `{}`, or with a `reason` of `canceled` or ' +
+    '`error`. `Last-Event-ID` resumes without repeating an output.',
+  tags: ['Replicate'],
+  security: openToLinks,
+  middleware: [requireApiKeyOrLink] as const,
+  request: { params: z.object({ id: StoryId }) },
+  responses: {
+    200: { description: 'The stream', content: { 'text/event-stream': { schema: z.string() } } },
+    ...problems('unauthorized', 'not-found'),
+  },
+})
+
+export const predictionStreamRoutes = newRoutes().openapi(stream, async (c) => {
+  const { db, settings, tools, readerId } = c.var
+  const { id } = c.req.valid('param')
+  if ((await versionOf(db, id, readerId)) === undefined) throw new ProblemError('not-found', `no prediction ${id}`)
+  let position = positionOf(c.req.header('last-event-id'))
+  return streamSSE(c, async (sse) => {
+    let version: number | undefined
+    let lastWrite = tools.now()
+    for (let polls = 0; polls < MAX_POLLS && !sse.aborted; polls++) {
+      const current = await versionOf(db, id)
+      const found = current === version ? undefined : await findStory(db, id)
+      if (found) {
+        version = found.story.version
+        const events = eventsAfter(found, position, settings)
+        for (const event of events) await sse.writeSSE(event)
+        if (events.length > 0) lastWrite = tools.now()
+        if (isTerminal(found.story.status)) return
+        position = { outputs: found.frames.length, progress: progressOf(found) }
+      } else if (tools.now() - lastWrite >= COMMENT_EVERY_MS) {
+        lastWrite = tools.now()
+        await sse.write(': still here\n\n')
+      }
+      await sse.sleep(POLL_MS)
+    }
+  })
+})
+
+/** How much of a prediction a reader has seen. */
+export interface Position {
+  outputs: number
+  progress: string | undefined
+}
+
+/** `<ms since 1970>:<outputs seen>`; from the beginning when there is none or it is not ours. */
+export function positionOf(lastEventId: string | undefined): Position {
+  const outputs = Number(/^\d+:(\d{1,3})$/.exec(lastEventId ?? '')?.[1] ?? 0)
+  return { outputs, progress: undefined }
+}
+
+/** What a reader has not seen. Outputs come in the order in which they were done, so that their number is a position. */
+export function eventsAfter(found: StoryWithFrames, { outputs, progress }: Position, settings: LinkSettings) {
+  const { story } = found
+  const done = found.frames.toSorted(byCompletion)
+  const events = done.slice(outputs).map((frame, i) => ({
+    event: 'output',
+    id: `${frame.createdAt}:${outputs + i + 1}`,
+    data: frameUrl(story, frame.index, settings),
+  }))
+  const id = `${story.completedAt ?? done.at(-1)?.createdAt ?? story.createdAt}:${done.length}`
+  const now = progressOf(found)
+  if (now !== undefined && now !== progress) events.push({ event: 'logs', id, data: now })
+  const error = errorOf(story)
+  // A stock client throws at `error` and reads no further; at `done` it stops.
+  if (error !== null) events.push({ event: 'error', id, data: JSON.stringify({ detail: error }) })
+  if (isTerminal(story.status)) {
+    const reason = story.status === 'canceled' ? { reason: 'canceled' } : error === null ? {} : { reason: 'error' }
+    events.push({ event: 'done', id, data: JSON.stringify(reason) })
+  }
+  return events
+}
+
+const byCompletion = (a: FrameRow, b: FrameRow) => a.createdAt - b.createdAt || a.index - b.index
