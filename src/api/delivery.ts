@@ -3,9 +3,10 @@ import type { StoryWebhook } from '../../contract/story.ts'
 import type { Db } from '../db/client.ts'
 import { gaveWay, keepBody, type Outcome, settle } from '../db/deliveries.ts'
 import type { DeliveryRow } from '../db/schema.ts'
-import { findStory } from '../db/stories.ts'
+import { findStory, type StoryWithFrames } from '../db/stories.ts'
 import { endpointOf, markGone } from '../db/webhook-log.ts'
 import type { Settings, Tools } from './env.ts'
+import { predictionOf } from './replicate/view.ts'
 import { viewOf } from './view.ts'
 import { postWebhook, TIMEOUT_MS } from './webhook-post.ts'
 
@@ -37,11 +38,19 @@ async function tryOnce(db: Db, delivery: DeliveryRow, settings: Settings, tools:
 async function freeze(db: Db, delivery: DeliveryRow, settings: Settings): Promise<string> {
   const found = await findStory(db, delivery.storyId)
   if (!found) throw new Error(`delivery ${delivery.id} is of the unknown story ${delivery.storyId}`)
-  const { type, sequence } = delivery
-  const timestamp = new Date(delivery.createdAt).toISOString()
-  const body = JSON.stringify({ type, timestamp, sequence, data: viewOf(found, settings) } satisfies StoryWebhook)
+  const body = JSON.stringify(
+    found.story.prediction ? predictionOf(found, settings) : messageOf(delivery, found, settings),
+  )
   await keepBody(db, delivery.id, body)
   return body
+}
+
+function messageOf(
+  { type, sequence, createdAt }: DeliveryRow,
+  found: StoryWithFrames,
+  settings: Settings,
+): StoryWebhook {
+  return { type, timestamp: new Date(createdAt).toISOString(), sequence, data: viewOf(found, settings) }
 }
 
 const givenUp = (error: string): Outcome => ({

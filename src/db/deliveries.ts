@@ -62,8 +62,18 @@ export function owe(db: Db, type: StoryWebhook['type'], where: SQL | undefined, 
       deliveredAt: sql<null>`NULL`.as('delivered_at'),
     })
     .from(stories)
-    .where(and(where, isNotNull(stories.webhook), subscribed))
+    .where(and(where, isNotNull(stories.webhook), subscribed, notThrottled(type, now)))
   return db.insert(deliveries).select(rows).onConflictDoNothing()
+}
+
+/** Predictions hear of outputs and logs at most once in this time each, as on Replicate; of the rest, always. */
+const PREDICTION_THROTTLE_MS = 500
+
+function notThrottled(type: StoryWebhook['type'], now: number): SQL | undefined {
+  if (type !== 'story.frame.completed' && type !== 'story.progress') return undefined
+  return sql`(${stories.prediction} IS NULL OR NOT EXISTS (SELECT 1 FROM webhook_deliveries recent
+    WHERE recent.story_id = ${stories.id} AND recent.type = ${type}
+      AND recent.created_at > ${now - PREDICTION_THROTTLE_MS}))`
 }
 
 /** What one sender sends: the messages of one API key to one host, so that no other has to wait for them. */

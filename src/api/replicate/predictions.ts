@@ -11,10 +11,10 @@ import {
 } from '../../../contract/prediction.ts'
 import { pointer } from '../../../contract/problem.ts'
 import { isTerminal, StoryId, type WebhookEvent } from '../../../contract/story.ts'
-import { cancel, findStory, listStories, type StoryWithFrames, versionOf } from '../../db/stories.ts'
+import { cancel, findStory, listStories, type StoryWithFrames } from '../../db/stories.ts'
 import { accept, originOf } from '../accept.ts'
+import { announce, followStory } from '../announce.ts'
 import { requireApiKey } from '../auth.ts'
-import { sendDue } from '../delivery.ts'
 import type { AppEnv } from '../env.ts'
 import { invalid, ProblemError } from '../problems.ts'
 import { json, limitBody, MAX_JSON_BYTES, newRoutes, problems } from '../routes.ts'
@@ -23,7 +23,8 @@ import { applied, parsePrefer } from './prefer.ts'
 import { findRef, type ModelRef, refOf } from './refs.ts'
 import { predictionOf } from './view.ts'
 
-const POLL_MS = 250
+/** Without word of a change, the database is asked again after this long. */
+const LOOK_AGAIN_MS = 5_000
 const PAGE = 50
 
 /** What each event of a prediction is called among those of a story. */
@@ -139,11 +140,11 @@ export const predictionRoutes = newRoutes()
     return c.json({ previous: null, next, results: page.slice(0, PAGE).map((found) => shown(c, found)) }, 200)
   })
   .openapi(stop, async (c) => {
-    const { db, settings, tools, apiKey } = c.var
+    const { db, tools, apiKey } = c.var
     const { id } = c.req.valid('param')
     const found = await cancel(db, id, apiKey.id, tools.now())
     if (!found) throw noSuchPrediction(id)
-    c.executionCtx.waitUntil(sendDue(db, settings, tools))
+    announce(c, found.story.id)
     return c.json(shown(c, found), 200)
   })
 
@@ -175,17 +176,18 @@ async function answer(c: Context<AppEnv>, { model }: ModelRef, request: z.infer<
 }
 
 /** The story once it has ended, or as it is after `ms`, or when the client has gone. */
-async function settled(c: Context<AppEnv>, found: StoryWithFrames, ms: number): Promise<StoryWithFrames> {
+async function settled(c: Context<AppEnv>, accepted: StoryWithFrames, ms: number): Promise<StoryWithFrames> {
+  if (ms === 0) return accepted
   const { db, tools, apiKey } = c.var
-  const { id } = found.story
+  const { id } = accepted.story
   const until = tools.now() + ms
-  for (let left = ms; left > 0 && !c.req.raw.signal.aborted; left = until - tools.now()) {
-    await new Promise((resolve) => setTimeout(resolve, Math.min(POLL_MS, left)))
-    if ((await versionOf(db, id, apiKey.id)) === found.story.version) continue
-    found = (await findStory(db, id, apiKey.id)) ?? found
-    if (isTerminal(found.story.status)) break
+  const room = await followStory(c.env, id)
+  for (;;) {
+    const found = (await findStory(db, id, apiKey.id)) ?? accepted
+    const left = until - tools.now()
+    if (isTerminal(found.story.status) || left <= 0 || c.req.raw.signal.aborted) return found
+    await room.changed(Math.min(left, LOOK_AGAIN_MS))
   }
-  return found
 }
 
 const shown = (c: Context<AppEnv>, found: StoryWithFrames) =>

@@ -5,16 +5,16 @@ import { z } from 'zod'
 import { isTerminal, StoryId } from '../../../contract/story.ts'
 import type { FrameRow } from '../../db/schema.ts'
 import { findStory, type StoryWithFrames, versionOf } from '../../db/stories.ts'
+import { followStory } from '../announce.ts'
 import { requireApiKeyOrLink } from '../auth.ts'
 import { ProblemError } from '../problems.ts'
 import { newRoutes, openToLinks, problems } from '../routes.ts'
 import type { LinkSettings } from '../signed-url.ts'
 import { errorOf, frameUrl, progressOf } from './view.ts'
 
-const POLL_MS = 500
 const COMMENT_EVERY_MS = 15_000
 /** A stream ends before a Worker's bound of 1 000 queries; an EventSource comes back with its `Last-Event-ID`. */
-const MAX_POLLS = 600
+const MAX_READS = 400
 
 const stream = createRoute({
   method: 'get',
@@ -36,28 +36,20 @@ const stream = createRoute({
 })
 
 export const predictionStreamRoutes = newRoutes().openapi(stream, async (c) => {
-  const { db, settings, tools, readerId } = c.var
+  const { db, settings, readerId } = c.var
   const { id } = c.req.valid('param')
   if ((await versionOf(db, id, readerId)) === undefined) throw new ProblemError('not-found', `no prediction ${id}`)
   let position = positionOf(c.req.header('last-event-id'))
   return streamSSE(c, async (sse) => {
-    let version: number | undefined
-    let lastWrite = tools.now()
-    for (let polls = 0; polls < MAX_POLLS && !sse.aborted; polls++) {
-      const current = await versionOf(db, id)
-      const found = current === version ? undefined : await findStory(db, id)
-      if (found) {
-        version = found.story.version
-        const events = eventsAfter(found, position, settings)
-        for (const event of events) await sse.writeSSE(event)
-        if (events.length > 0) lastWrite = tools.now()
-        if (isTerminal(found.story.status)) return
-        position = { outputs: found.frames.length, progress: progressOf(found) }
-      } else if (tools.now() - lastWrite >= COMMENT_EVERY_MS) {
-        lastWrite = tools.now()
-        await sse.write(': still here\n\n')
-      }
-      await sse.sleep(POLL_MS)
+    const room = await followStory(c.env, id)
+    for (let reads = 0; reads < MAX_READS && !sse.aborted; reads++) {
+      const found = await findStory(db, id, readerId)
+      if (!found) return
+      const events = eventsAfter(found, position, settings)
+      for (const event of events) await sse.writeSSE(event)
+      if (isTerminal(found.story.status)) return
+      position = { outputs: found.frames.length, progress: progressOf(found) }
+      if (!(await room.changed(COMMENT_EVERY_MS))) await sse.write(': still here\n\n')
     }
   })
 })
