@@ -14,7 +14,7 @@ export type PredictionStatus = z.infer<typeof PredictionStatus>
 export const PredictionEvent = z.enum(['start', 'output', 'logs', 'completed'])
 export type PredictionEvent = z.infer<typeof PredictionEvent>
 
-const Input = z.record(z.string(), z.json())
+const Input = z.record(z.string(), z.unknown())
 
 /** The body of `POST /v1/predictions`. Fields that are not ours are dropped, because foreign clients send more. */
 export const PredictionRequest = z.object({

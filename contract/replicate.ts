@@ -44,7 +44,7 @@ export const UploadedFile = z.object({
   size: z.int().describe('Bytes'),
   etag: z.string(),
   checksums: z.object({ sha256: z.string() }),
-  metadata: z.record(z.string(), z.json()),
+  metadata: z.record(z.string(), z.unknown()),
   created_at: Time,
   expires_at: Time,
   urls: z.object({ get: z.url().describe('The bytes; a link that needs no API key and ends with the file') }),

@@ -5,7 +5,8 @@ import { plainPng } from '../../test/png.ts'
 import { RUNNER_WEBHOOK_SECRET, testEdge } from '../../test/worker.ts'
 import { signUrl } from './signed-url.ts'
 
-const { url, key, app, wrong, post, claim, held, report } = await testEdge()
+const settings = { URL_SECRET: 'what signs the links in these tests', RUNNER_WEBHOOK_SECRET }
+const { url, key, app, wrong, post, claim, held, report } = await testEdge(settings)
 const authorization = `Bearer ${key}`
 const frames = [{ prompt: 'one' }]
 
@@ -42,9 +43,9 @@ test('pictures come byte for byte, may be kept for good, and are not sent twice'
     assert.match(response.headers.get('cache-control') ?? '', /private.*immutable/)
     const again = { authorization, 'if-none-match': response.headers.get('etag')! }
     assert.equal((await fetch(`${url}/stories/${id}/${path}`, { headers: again })).status, 304)
-    const link = signUrl(`${url}/stories/${id}/${path}`, Date.now() + 60_000, { RUNNER_WEBHOOK_SECRET })
+    const link = signUrl(`${url}/stories/${id}/${path}`, Date.now() + 60_000, settings)
     assert.deepEqual(Buffer.from(await (await fetch(link)).arrayBuffer()), png)
-    for (const spoilt of [`${link}A`, link.replace(id, 'a'.repeat(26)), signUrl(link, 0, { RUNNER_WEBHOOK_SECRET })])
+    for (const spoilt of [`${link}A`, link.replace(id, 'a'.repeat(26)), signUrl(link, 0, settings)])
       assert.equal((await fetch(spoilt)).status, 401, spoilt)
   }
   for (const file of ['1.png', '0.jpg', '0', '..%2F0.png', '99999.png'])
