@@ -12,6 +12,11 @@ export const PROBLEMS = {
   'frames-missing': [409, 'Frames missing', 'A story completes only when every frame has been uploaded.'],
   'too-large': [413, 'Body too large', 'The body is over the limit of this path.'],
   'unsupported-media-type': [415, 'Unsupported media type', 'Send the body with "Content-Type: application/json".'],
+  'idempotency-mismatch': [
+    422,
+    'Idempotency-Key used before',
+    'Another request was sent with this Idempotency-Key in the last 24 hours. Send each new request with a new key.',
+  ],
   validation: [422, 'Invalid input', 'Each entry of "errors" points at a value and says what would be right.'],
   internal: [500, 'Internal error', 'The fault is ours. Quote request_id when reporting it.'],
 } as const satisfies Record<string, readonly [number, string, string]>

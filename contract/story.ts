@@ -196,6 +196,7 @@ export type Story = z.infer<typeof Story>
 export const AcceptedStory = Story.extend({
   warnings: z.array(z.string()).optional().describe('What was accepted and is likely not what was meant'),
 })
+export type AcceptedStory = z.infer<typeof AcceptedStory>
 
 export const StoryList = z.object({
   results: z.array(Story),

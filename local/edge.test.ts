@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { StoryRequest } from '../contract/story.ts'
 import { newApiKey } from '../src/api/keys.ts'
 import { openDb } from '../src/db/client.ts'
-import { enqueue } from '../src/db/stories.ts'
+import { enqueue, newStory } from '../src/db/intake.ts'
 import { randomBytes, testD1 } from '../test/d1.ts'
 import { RUNNER_TOKEN, RUNNER_WEBHOOK_SECRET } from '../test/worker.ts'
 import { migrate, startEdge } from './edge.ts'
@@ -59,7 +59,8 @@ test('a port that is taken and a key that is none are refused with the reason', 
 test('migrations are applied once, and leave what is there', async () => {
   const { DB, db, apiKeyId } = await testD1()
   const request = StoryRequest.parse(JSON.parse(body))
-  await enqueue(db, { id: 'a', apiKeyId, request, model: 'm', seed: 1, origin: 'https://edge.example' }, 0)
+  const origin = 'https://edge.example'
+  await enqueue(db, newStory({ id: 'a', apiKeyId, request, model: 'm', seed: 1, origin }, 0), 0)
   await migrate(DB)
   const { results } = await DB.prepare('SELECT name FROM d1_migrations').all<{ name: string }>()
   assert.equal(results[0]?.name, '0000_first.sql')

@@ -7,7 +7,7 @@ import { migrate } from '../local/edge.ts'
 import { newApiKey } from '../src/api/keys.ts'
 import { insertApiKey } from '../src/db/api-keys.ts'
 import { openDb } from '../src/db/client.ts'
-import { enqueue } from '../src/db/stories.ts'
+import { enqueue, newStory } from '../src/db/intake.ts'
 
 export const randomBytes = (count: number) => crypto.getRandomValues(new Uint8Array(count))
 
@@ -26,7 +26,8 @@ export async function testD1() {
   async function queued(now = 0, request: Partial<StoryRequest> = {}, model = `model-${++count}`) {
     const story = StoryRequest.parse({ frames: [{ prompt: 'one' }, { prompt: 'two' }], ...request })
     const id = `story-${model}-${++count}`
-    await enqueue(db, { id, apiKeyId: row.id, request: story, model, seed: 7, origin: 'https://edge.example' }, now)
+    const origin = 'https://edge.example'
+    await enqueue(db, newStory({ id, apiKeyId: row.id, request: story, model, seed: 7, origin }, now), now)
     return { id, model }
   }
 

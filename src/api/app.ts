@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { PROBLEMS, type ProblemName } from '../../contract/problem.ts'
 import { openDb } from '../db/client.ts'
 import { dueLanes } from '../db/deliveries.ts'
+import { forgetIdempotencyKeys } from '../db/intake.ts'
 import { forgetMessages, sweep } from '../db/leases.ts'
 import { announceAll, wakeSenders } from './announce.ts'
 import { type Bindings, readSettings, type Settings, systemTools, type Tools } from './env.ts'
@@ -81,6 +82,7 @@ export async function everyMinute(env: Bindings, tools: Tools = systemTools): Pr
   const db = openDb(env.DB)
   await announceAll(env, db, tools.now(), await sweep(db, tools.now()))
   await forgetMessages(db, tools.now() - REMEMBER_MS)
+  await forgetIdempotencyKeys(db, tools.now())
   await wakeSenders(env, await dueLanes(db, tools.now()))
 }
 

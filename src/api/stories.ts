@@ -6,6 +6,7 @@ import { type Cursor, cancel, findStory, listStories } from '../db/stories.ts'
 import { accept, originOf } from './accept.ts'
 import { announce } from './announce.ts'
 import { requireApiKey } from './auth.ts'
+import { IdempotencyHeaders } from './idempotency.ts'
 import { invalid, ProblemError } from './problems.ts'
 import { json, limitBody, MAX_JSON_BYTES, newRoutes, problems } from './routes.ts'
 import { viewOf } from './view.ts'
@@ -22,10 +23,14 @@ const create = createRoute({
   tags,
   security,
   middleware: [requireApiKey, limitBody(MAX_JSON_BYTES)] as const,
-  request: { body: { required: true, content: { 'application/json': { schema: StoryRequest } } } },
+  request: {
+    headers: IdempotencyHeaders,
+    body: { required: true, content: { 'application/json': { schema: StoryRequest } } },
+  },
   responses: {
     202: json(AcceptedStory, 'Accepted; the header Location names it'),
-    ...problems('malformed-json', 'unauthorized', 'too-large', 'unsupported-media-type', 'validation'),
+    ...problems('malformed-json', 'unauthorized', 'too-large', 'unsupported-media-type'),
+    ...problems('validation', 'idempotency-mismatch'),
   },
 })
 
@@ -73,10 +78,15 @@ const stop = createRoute({
 
 export const storyRoutes = newRoutes()
   .openapi(create, async (c) => {
-    const story = await accept(c, c.req.valid('json'))
-    const warnings = await webhookWarnings(c, story.webhook)
-    const view = { ...viewOf({ story, frames: [] }, c.var.settings), ...(warnings.length > 0 && { warnings }) }
-    return c.json(view, 202, { location: view.urls.self })
+    const { answer, headers } = await accept<AcceptedStory>(c, c.req.valid('json'), {
+      idempotencyKey: c.req.valid('header')['idempotency-key'],
+      answerOf: async (story) => {
+        const warnings = await webhookWarnings(c, story.webhook)
+        const view = viewOf({ story, frames: [] }, c.var.settings)
+        return { status: 202, location: view.urls.self, body: { ...view, ...(warnings.length > 0 && { warnings }) } }
+      },
+    })
+    return c.json(answer.body, 202, { location: answer.location, ...headers })
   })
   .openapi(read, async (c) => {
     const found = await findStory(c.var.db, c.req.valid('param').id, c.var.apiKey.id)

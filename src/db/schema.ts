@@ -85,6 +85,32 @@ export const stories = sqliteTable(
 )
 export type StoryRow = typeof stories.$inferSelect
 
+/** An answer to a request that created something, as it was given. */
+export interface StoredAnswer {
+  status: number
+  location: string
+  body: unknown
+}
+
+/** What was answered to requests that carried an Idempotency-Key; written in the batch that queues the story. */
+export const idempotencyKeys = sqliteTable(
+  'idempotency_keys',
+  {
+    apiKeyId: text('api_key_id').notNull(),
+    key: text('key').notNull(),
+    fingerprint: text('fingerprint').notNull(),
+    storyId: text('story_id').notNull(),
+    answer: text('answer', { mode: 'json' }).notNull().$type<StoredAnswer>(),
+    createdAt: integer('created_at').notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.apiKeyId, table.key] }),
+    index('idempotency_keys_created').on(table.createdAt),
+    index('idempotency_keys_story').on(table.storyId),
+  ],
+)
+export type IdempotencyRow = typeof idempotencyKeys.$inferSelect
+
 export const frames = sqliteTable(
   'frames',
   {

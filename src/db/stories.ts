@@ -1,31 +1,11 @@
 /** What apps do to rows of `stories`. An app sees the stories of its own API key only. */
 import { and, desc, eq, lt, or, sql } from 'drizzle-orm'
-import type { StoryRequest } from '../../contract/story.ts'
 import type { Db } from './client.ts'
 import { owe } from './deliveries.ts'
 import { framesOf } from './frames.ts'
-import { type FrameRow, frames, type StoredPrediction, type StoryRow, stories } from './schema.ts'
+import { type FrameRow, frames, type StoryRow, stories } from './schema.ts'
 
 export type StoryWithFrames = { story: StoryRow; frames: FrameRow[] }
-
-export interface NewStory {
-  id: string
-  apiKeyId: string
-  request: StoryRequest
-  model: string
-  seed: number
-  origin: string
-  prediction?: StoredPrediction | undefined
-}
-
-export async function enqueue(db: Db, story: NewStory, now: number): Promise<StoryRow> {
-  const row = { webhook: story.request.webhook, frameCount: story.request.frames.length, status: 'queued' as const }
-  return db
-    .insert(stories)
-    .values({ ...story, ...row, claimableAt: now, createdAt: now })
-    .returning()
-    .get()
-}
 
 /** Both queries see one state, because a batch is one transaction. */
 export async function findStory(db: Db, id: string, apiKeyId?: string): Promise<StoryWithFrames | undefined> {

@@ -16,6 +16,7 @@ import { accept, originOf } from '../accept.ts'
 import { announce, followStory } from '../announce.ts'
 import { requireApiKey } from '../auth.ts'
 import type { AppEnv } from '../env.ts'
+import { IdempotencyHeaders } from '../idempotency.ts'
 import { invalid, ProblemError } from '../problems.ts'
 import { json, limitBody, MAX_JSON_BYTES, newRoutes, problems } from '../routes.ts'
 import { parseCursor } from '../stories.ts'
@@ -39,11 +40,15 @@ const params = z.object({ id: StoryId })
 const prefer = z.object({
   prefer: z.string().optional().describe('`wait` or `wait=n`: hold the answer for up to 55 s. `aborted`: see `status`'),
 })
+const createHeaders = prefer.extend(IdempotencyHeaders.shape)
 const body = <Schema extends z.ZodType>(schema: Schema) => ({
   required: true,
   content: { 'application/json': { schema } },
 })
-const refusals = problems('malformed-json', 'unauthorized', 'too-large', 'unsupported-media-type', 'validation')
+const refusals = {
+  ...problems('malformed-json', 'unauthorized', 'too-large', 'unsupported-media-type'),
+  ...problems('validation', 'idempotency-mismatch'),
+}
 const created = json(Prediction, 'Accepted: `starting`, or what it ended as while the answer was held')
 
 const create = createRoute({
@@ -53,7 +58,7 @@ const create = createRoute({
   tags,
   security,
   middleware: [requireApiKey, limitBody(MAX_JSON_BYTES)] as const,
-  request: { headers: prefer, body: body(PredictionRequest) },
+  request: { headers: createHeaders, body: body(PredictionRequest) },
   responses: { 201: created, ...refusals },
 })
 
@@ -66,7 +71,7 @@ const createForModel = createRoute({
   middleware: [requireApiKey, limitBody(MAX_JSON_BYTES)] as const,
   request: {
     params: z.object({ owner: z.string(), name: z.string() }),
-    headers: prefer,
+    headers: createHeaders,
     body: body(ModelPredictionRequest),
   },
   responses: { 201: created, ...refusals, ...problems('not-found') },
@@ -120,11 +125,12 @@ export const predictionRoutes = newRoutes()
       const message = `no version or model ${request.version}; served are ${served.join(', ')}`
       throw invalid([{ pointer: '/version', message }])
     }
-    return answer(c, ref, request)
+    return answer(c, ref, request, c.req.valid('header')['idempotency-key'])
   })
   .openapi(createForModel, async (c) => {
     const { owner, name } = c.req.valid('param')
-    return answer(c, requireModel(c, owner, name), c.req.valid('json'))
+    const idempotencyKey = c.req.valid('header')['idempotency-key']
+    return answer(c, requireModel(c, owner, name), c.req.valid('json'), idempotencyKey)
   })
   .openapi(read, async (c) => {
     const { id } = c.req.valid('param')
@@ -158,34 +164,50 @@ export function requireModel(c: Context<AppEnv>, owner: string, name: string): M
 }
 
 /** Accept the story; then hold the answer for as long as was asked, or until it has ended. */
-async function answer(c: Context<AppEnv>, { model }: ModelRef, request: z.infer<typeof ModelPredictionRequest>) {
+async function answer(
+  c: Context<AppEnv>,
+  { model }: ModelRef,
+  request: z.infer<typeof ModelPredictionRequest>,
+  idempotencyKey: string | undefined,
+) {
   const { input, webhook, webhook_events_filter: events } = request
   const judged = storyOf(input)
   if ('faults' in judged)
     throw invalid(judged.faults.map(({ path, message }) => ({ pointer: pointer(['input', ...path]), message })))
   const subscribed = { webhook, webhook_events_filter: events.map((event) => EVENTS[event]) }
-  const story = await accept(c, { ...judged.story, model, ...subscribed }, { input, events })
+  const starting = (found: StoryWithFrames) => ({ ...shown(c, found), status: 'starting' as const })
+  const accepted = await accept<Prediction>(
+    c,
+    { ...judged.story, model, ...subscribed },
+    {
+      idempotencyKey,
+      prediction: { input, events },
+      answerOf: (story) => {
+        const body = starting({ story, frames: [] })
+        return { status: 201, location: body.urls.get, body }
+      },
+    },
+  )
+  const { location, body } = accepted.answer
   const preferences = parsePrefer(c.req.header('prefer'))
-  const found = await settled(c, { story, frames: [] }, (preferences.waitSeconds ?? 0) * 1000)
-  const prediction = shown(c, found)
+  const found = await settled(c, accepted.storyId, (preferences.waitSeconds ?? 0) * 1000)
   // Whatever is not over is `starting` here: replicate-javascript takes any other status for the end, and no output yet
   // for an empty one.
-  const view = isTerminal(found.story.status) ? prediction : { ...prediction, status: 'starting' as const }
+  const view = !found ? body : isTerminal(found.story.status) ? shown(c, found) : starting(found)
   const appliedTo = applied(preferences)
-  return c.json(view, 201, { location: view.urls.get, ...(appliedTo && { 'preference-applied': appliedTo }) })
+  return c.json(view, 201, { location, ...accepted.headers, ...(appliedTo && { 'preference-applied': appliedTo }) })
 }
 
-/** The story once it has ended, or as it is after `ms`, or when the client has gone. */
-async function settled(c: Context<AppEnv>, accepted: StoryWithFrames, ms: number): Promise<StoryWithFrames> {
-  if (ms === 0) return accepted
+/** The story once it has ended, or as it is after `ms`, or when the client has gone; undefined when nobody wants to wait. */
+async function settled(c: Context<AppEnv>, id: string, ms: number): Promise<StoryWithFrames | undefined> {
+  if (ms === 0) return undefined
   const { db, tools, apiKey } = c.var
-  const { id } = accepted.story
   const until = tools.now() + ms
   const room = await followStory(c.env, id)
   for (;;) {
-    const found = (await findStory(db, id, apiKey.id)) ?? accepted
+    const found = await findStory(db, id, apiKey.id)
     const left = until - tools.now()
-    if (isTerminal(found.story.status) || left <= 0 || c.req.raw.signal.aborted) return found
+    if (!found || isTerminal(found.story.status) || left <= 0 || c.req.raw.signal.aborted) return found
     await room.changed(Math.min(left, LOOK_AGAIN_MS))
   }
 }
