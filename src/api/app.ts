@@ -13,6 +13,7 @@ import { base32 } from './keys.ts'
 import { pictureRoutes } from './pictures.ts'
 import { onError, onNotFound, ProblemError } from './problems.ts'
 import { catalogRoutes } from './replicate/catalog.ts'
+import { fileRoutes, sweepFiles } from './replicate/files.ts'
 import { predictionRoutes } from './replicate/predictions.ts'
 import { predictionStreamRoutes } from './replicate/stream.ts'
 import { drainBody, json, newRoutes, problems } from './routes.ts'
@@ -70,6 +71,7 @@ export function createApp(tools: Tools = systemTools) {
     .route('/', webhookRoutes)
     .route('/', predictionRoutes)
     .route('/', predictionStreamRoutes)
+    .route('/', fileRoutes)
     .route('/', catalogRoutes)
     .route('/', runnerRoutes)
     .route('/', runnerEventRoutes)
@@ -81,6 +83,7 @@ export function createApp(tools: Tools = systemTools) {
 export async function everyMinute(env: Bindings, tools: Tools = systemTools): Promise<void> {
   const db = openDb(env.DB)
   await announceAll(env, db, tools.now(), await sweep(db, tools.now()))
+  await sweepFiles(env, db, tools.now())
   await forgetMessages(db, tools.now() - REMEMBER_MS)
   await forgetIdempotencyKeys(db, tools.now())
   await wakeSenders(env, await dueLanes(db, tools.now()))

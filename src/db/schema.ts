@@ -214,3 +214,27 @@ export const runnerMessages = sqliteTable(
   },
   (table) => [index('runner_messages_received').on(table.receivedAt)],
 )
+
+/** Uploads of apps; the bytes are in R2 under `key`. */
+export const files = sqliteTable(
+  'files',
+  {
+    id: text('id').primaryKey(),
+    apiKeyId: text('api_key_id').notNull(),
+    key: text('key').notNull(),
+    name: text('name').notNull(),
+    contentType: text('content_type').notNull(),
+    /** Bytes. */
+    size: integer('size').notNull(),
+    /** Hex. */
+    sha256: text('sha256').notNull(),
+    metadata: text('metadata', { mode: 'json' }).notNull().$type<Record<string, unknown>>(),
+    createdAt: integer('created_at').notNull(),
+    expiresAt: integer('expires_at').notNull(),
+  },
+  (table) => [
+    index('files_list').on(table.apiKeyId, table.createdAt, table.id),
+    index('files_expired').on(table.expiresAt),
+  ],
+)
+export type FileRow = typeof files.$inferSelect
