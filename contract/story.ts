@@ -170,6 +170,7 @@ export type StoryError = z.infer<typeof StoryError>
 export const Story = z.object({
   id: StoryId,
   status: StoryStatus,
+  version: z.int().min(1).describe('Grows with every change'),
   title: z.string().nullable(),
   model: z.string(),
   seed: z.int(),
@@ -186,7 +187,7 @@ export const Story = z.object({
   urls: z.object({
     self: z.url(),
     cancel: z.url(),
-    events: z.url(),
+    events: z.url().describe('Server-sent events; signed, so it needs no API key'),
     storyboard: z.url().nullable().describe('A page of all frames with their captions; null until it is there'),
   }),
 })

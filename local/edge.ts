@@ -6,9 +6,10 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { basename, join } from 'node:path'
 import type { Readable } from 'node:stream'
-import type { D1Database, R2Bucket } from '@cloudflare/workers-types'
+import type { D1Database } from '@cloudflare/workers-types'
 import { build } from 'esbuild'
 import { Log, LogLevel, Miniflare } from 'miniflare'
+import type { Bindings } from '../src/api/env.ts'
 import { apiKeyRow } from '../src/api/keys.ts'
 import { insertApiKey } from '../src/db/api-keys.ts'
 import { openDb } from '../src/db/client.ts'
@@ -33,10 +34,12 @@ export interface EdgeOptions {
   log?: (line: string) => void
 }
 
+export type LocalBindings = Pick<Bindings, 'DB' | 'IMAGES' | 'ROOMS' | 'SENDERS'>
+
 export interface Edge {
   url: string
   /** The Worker's bindings, for those who look behind it. */
-  bindings: { DB: D1Database; IMAGES: R2Bucket }
+  bindings: LocalBindings
   /** What cron does once a minute. */
   runCron: () => Promise<void>
   dispose: () => Promise<void>
@@ -76,7 +79,7 @@ export async function startEdge({ port, dataDir, env, apiKey, cron = true, log }
   try {
     const url = (await miniflare.unsafeGetDirectURL()).origin
     unsubscribe('child_process', guard)
-    const bindings = await miniflare.getBindings<{ DB: D1Database; IMAGES: R2Bucket }>()
+    const bindings = await miniflare.getBindings<LocalBindings>()
     await migrate(bindings.DB)
     if (apiKey !== undefined) {
       const randomBytes = (count: number) => crypto.getRandomValues(new Uint8Array(count))

@@ -6,6 +6,8 @@ import type { AppEnv, Bindings } from './env.ts'
 
 /** Any URL will do: the request goes to the object, not into the network. */
 const OBJECT = 'https://object/'
+/** Before a room that failed is tried again. */
+const REOPEN_MS = 1000
 
 /** Does not hold the answer up. Whatever of it is lost is made up for by cron, and by the followers' own timeouts. */
 export function announce(c: Context<AppEnv>, ...storyIds: string[]): void {
@@ -38,7 +40,7 @@ export async function wakeSenders(env: Bindings, lanes: Lane[]): Promise<void> {
  * Waits for changes of a story. Open it before reading the story: `changed` then resolves with true at once for a change
  * that came after the opening, whether or not anybody was waiting; with false when there was none for `ms`.
  */
-export async function followStory(env: Bindings, id: string) {
+export async function followStory(env: Pick<Bindings, 'ROOMS'>, id: string) {
   const room = roomOf(env, id)
   let ticket = ''
   ticket = await take(0)
@@ -52,10 +54,16 @@ export async function followStory(env: Bindings, id: string) {
 
   async function take(ms: number): Promise<string> {
     const query = new URLSearchParams({ ticket, ms: String(ms) })
-    return (await room.fetch(`${OBJECT}?${query}`)).text()
+    try {
+      return await (await room.fetch(`${OBJECT}?${query}`)).text()
+    } catch {
+      // The object was moved or replaced. Nothing is known then, which is the same as a change.
+      await new Promise((resolve) => setTimeout(resolve, Math.min(ms, REOPEN_MS)))
+      return ''
+    }
   }
 }
 
-function roomOf(env: Bindings, id: string) {
+function roomOf(env: Pick<Bindings, 'ROOMS'>, id: string) {
   return env.ROOMS.get(env.ROOMS.idFromName(id))
 }

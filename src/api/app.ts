@@ -9,6 +9,7 @@ import { forgetIdempotencyKeys } from '../db/intake.ts'
 import { forgetMessages, sweep } from '../db/leases.ts'
 import { announceAll, wakeSenders } from './announce.ts'
 import { type Bindings, readSettings, type Settings, systemTools, type Tools } from './env.ts'
+import { eventRoutes } from './events.ts'
 import { base32 } from './keys.ts'
 import { pictureRoutes } from './pictures.ts'
 import { onError, onNotFound, ProblemError } from './problems.ts'
@@ -68,6 +69,7 @@ export function createApp(tools: Tools = systemTools) {
     })
     .route('/', storyRoutes)
     .route('/', pictureRoutes)
+    .route('/', eventRoutes)
     .route('/', webhookRoutes)
     .route('/', predictionRoutes)
     .route('/', predictionStreamRoutes)

@@ -1,24 +1,16 @@
-/** The pictures of a story, and the story as a stream of events. */
+/** The pictures of a story. */
 import { createRoute } from '@hono/zod-openapi'
 import type { Context } from 'hono'
-import { streamSSE } from 'hono/streaming'
 import { z } from 'zod'
-import { isTerminal, LIMITS, StoryId } from '../../contract/story.ts'
-import { findStory, versionOf } from '../db/stories.ts'
-import { requireApiKey, requireApiKeyOrLink } from './auth.ts'
+import { LIMITS, StoryId } from '../../contract/story.ts'
+import { findStory } from '../db/stories.ts'
+import { requireApiKeyOrLink } from './auth.ts'
 import type { AppEnv } from './env.ts'
 import { ProblemError } from './problems.ts'
 import { newRoutes, openToLinks, png, problems } from './routes.ts'
 import { noSuchStory, StoryParams } from './stories.ts'
-import { viewOf } from './view.ts'
-
-const POLL_MS = 500
-const COMMENT_EVERY_MS = 15_000
-/** A stream ends before a Worker's bound of 1 000 queries; an EventSource comes back by itself. */
-const MAX_POLLS = 600
 
 const tags = ['Stories']
-const security = [{ apiKey: [] }]
 
 /** `0.png` … `11.png` */
 const File = z
@@ -48,21 +40,6 @@ const storyboard = createRoute({
   responses: { 200: png, 304: { description: 'Unchanged' }, ...problems('unauthorized', 'not-found') },
 })
 
-const events = createRoute({
-  method: 'get',
-  path: '/stories/{id}/events',
-  summary: 'Follow a story (server-sent events)',
-  description: 'An event `story` with the whole story after each change; the stream ends once the story has.',
-  tags,
-  security,
-  middleware: [requireApiKey] as const,
-  request: { params: StoryParams },
-  responses: {
-    200: { description: 'Stream', content: { 'text/event-stream': { schema: z.string() } } },
-    ...problems('unauthorized', 'not-found'),
-  },
-})
-
 export const pictureRoutes = newRoutes()
   .openapi(frame, async (c) => {
     const { id, file: index } = c.req.valid('param')
@@ -78,29 +55,6 @@ export const pictureRoutes = newRoutes()
     if (!found) throw noSuchStory(id)
     if (!found.story.storyboard) throw new ProblemError('not-found', `story ${id} has no storyboard (yet)`)
     return sendPicture(c, found.story.storyboard)
-  })
-  .openapi(events, async (c) => {
-    const { db, apiKey, settings, tools } = c.var
-    const { id } = c.req.valid('param')
-    if ((await versionOf(db, id, apiKey.id)) === undefined) throw noSuchStory(id)
-    return streamSSE(c, async (stream) => {
-      let shown = Number(c.req.header('last-event-id') ?? 0)
-      let lastWrite = tools.now()
-      for (let polls = 0; polls < MAX_POLLS && !stream.aborted; polls++) {
-        const version = await versionOf(db, id, apiKey.id)
-        const found = version === shown ? undefined : await findStory(db, id, apiKey.id)
-        if (found) {
-          shown = found.story.version
-          lastWrite = tools.now()
-          await stream.writeSSE({ event: 'story', id: String(shown), data: JSON.stringify(viewOf(found, settings)) })
-          if (isTerminal(found.story.status)) return
-        } else if (tools.now() - lastWrite >= COMMENT_EVERY_MS) {
-          lastWrite = tools.now()
-          await stream.write(': still here\n\n')
-        }
-        await stream.sleep(POLL_MS)
-      }
-    })
   })
 
 /** A stored picture never changes, so its hash is its entity tag for good. */

@@ -1,11 +1,13 @@
 /** `/stories`: post a story, read it back, list, cancel. */
 import { createRoute } from '@hono/zod-openapi'
+import { etag } from 'hono/etag'
 import { z } from 'zod'
 import { AcceptedStory, Story, StoryId, StoryList, StoryRequest } from '../../contract/story.ts'
-import { type Cursor, cancel, findStory, listStories } from '../db/stories.ts'
+import { type Cursor, cancel, listStories } from '../db/stories.ts'
 import { accept, originOf } from './accept.ts'
 import { announce } from './announce.ts'
 import { requireApiKey } from './auth.ts'
+import { awaitStory } from './follow.ts'
 import { IdempotencyHeaders } from './idempotency.ts'
 import { invalid, ProblemError } from './problems.ts'
 import { json, limitBody, MAX_JSON_BYTES, newRoutes, problems } from './routes.ts'
@@ -15,6 +17,10 @@ import { webhookWarnings } from './webhook-warnings.ts'
 const tags = ['Stories']
 const security = [{ apiKey: [] }]
 export const StoryParams = z.object({ id: StoryId })
+const StoryQuery = z.object({
+  wait: z.coerce.number().min(0, '0 to 55').max(55, '0 to 55').default(0).describe('Seconds'),
+  since_version: z.coerce.number().int().min(0, 'a version').optional().describe('The `version` that is known'),
+})
 
 const create = createRoute({
   method: 'post',
@@ -38,11 +44,18 @@ const read = createRoute({
   method: 'get',
   path: '/stories/{id}',
   summary: 'Read a story',
+  description:
+    'With `wait`, the answer is held back until the story has ended or, when `since_version` is given, is newer than ' +
+    'that; after `wait` seconds it is the story as it stands. With `If-None-Match`, an unchanged story is answered 304.',
   tags,
   security,
-  middleware: [requireApiKey] as const,
-  request: { params: StoryParams },
-  responses: { 200: json(Story, 'The story'), ...problems('unauthorized', 'not-found') },
+  middleware: [requireApiKey, etag()] as const,
+  request: { params: StoryParams, query: StoryQuery },
+  responses: {
+    200: json(Story, 'The story'),
+    304: { description: 'Unchanged' },
+    ...problems('unauthorized', 'not-found', 'validation'),
+  },
 })
 
 const list = createRoute({
@@ -89,9 +102,13 @@ export const storyRoutes = newRoutes()
     return c.json(answer.body, 202, { location: answer.location, ...headers })
   })
   .openapi(read, async (c) => {
-    const found = await findStory(c.var.db, c.req.valid('param').id, c.var.apiKey.id)
-    if (!found) throw noSuchStory(c.req.valid('param').id)
-    return c.json(viewOf(found, c.var.settings), 200)
+    const { db, settings, tools, apiKey } = c.var
+    const { id } = c.req.valid('param')
+    const { wait, since_version: after = Number.POSITIVE_INFINITY } = c.req.valid('query')
+    const until = { until: tools.now() + wait * 1000, now: tools.now, signal: c.req.raw.signal }
+    const found = await awaitStory(c.env, id, { db, apiKeyId: apiKey.id, after }, until)
+    if (!found) throw noSuchStory(id)
+    return c.json(viewOf(found, settings), 200, { 'cache-control': 'private, no-cache' })
   })
   .openapi(list, async (c) => {
     const { cursor, limit } = c.req.valid('query')

@@ -9,6 +9,7 @@ export function viewOf({ story, frames }: StoryWithFrames, settings: LinkSetting
   return {
     id: story.id,
     status: story.status,
+    version: story.version,
     title: story.request.title,
     model: story.model,
     seed: story.seed,
