@@ -12,6 +12,8 @@ export interface Received {
 export interface ReceiverAnswer {
   status: number
   headers?: Record<string, string>
+  /** Default: `noted`. */
+  body?: string
 }
 
 /** `answer` says what comes back for the n-th request (from 0) to a path; never an answer when it gives none. */
@@ -25,8 +27,8 @@ export async function testReceiver(answer: (path: string, n: number) => Receiver
     const n = received.filter((one) => one.path === path).length
     const headers = Object.fromEntries(Object.entries(request.headers).map(([name, value]) => [name, String(value)]))
     received.push({ path, headers, body: Buffer.concat(chunks).toString() })
-    const { status, headers: more } = answer(path, n) ?? {}
-    if (status !== undefined) response.writeHead(status, more).end('noted')
+    const { status, headers: more, body = 'noted' } = answer(path, n) ?? {}
+    if (status !== undefined) response.writeHead(status, more).end(body)
     for (const wake of waiting.splice(0)) wake()
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
