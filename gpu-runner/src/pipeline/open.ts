@@ -37,7 +37,7 @@ export interface PipelineOptions extends SessionOptions {
 
 /**
  * Everything that is wrong with a folder is found here, as a `ModelError`, and with a LoRA file as a `LoraError`. The
- * sessions that every story needs are open then.
+ * sessions that the first step needs are open then; the autoencoder's open when they are run.
  */
 export async function openPipeline(path: string, settings: PipelineOptions): Promise<Pipeline> {
   const { loras: files = [], adapters, grid, ...options } = settings
@@ -61,7 +61,7 @@ export async function openPipeline(path: string, settings: PipelineOptions): Pro
     await Promise.all(parts.map((part) => part.release()))
   }
   try {
-    for (const part of parts.slice(0, -1)) await part.open()
+    for (const part of [...text.parts, denoiser.part]) await part.open()
   } catch (error) {
     await release()
     throw error

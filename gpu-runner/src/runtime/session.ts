@@ -53,7 +53,9 @@ const large = 256 << 20
 
 /**
  * 'all' lays convolutions out anew for the CPU's vector units: steps of SD 1.5 gain 8 %, but each weight is copied four
- * times on one thread while the model opens, 35 s against 3, and stays in memory beside its file.
+ * times on one thread while the model opens, 35 s against 3, and stays in memory beside its file. So large models keep
+ * their weights as and where they lie, in the page cache: packing matrices would copy those, 2 GB for SD 1.5 and twice the
+ * time to open it, and made steps no faster.
  */
 function optimisation(outputs: readonly Value[]): 'all' | 'extended' {
   const weights = new Map<string, number>()
@@ -71,7 +73,10 @@ export async function openModel(model: Uint8Array, options: SessionOptions = {})
     ...(threads ? { intraOpNumThreads: threads } : {}),
     ...(profile ? { enableProfiling: true, profileFilePrefix: profile } : {}),
     extra: {
-      session: { ...(weights ? { model_external_initializers_file_folder_path: weights } : {}) },
+      session: {
+        ...(weights ? { model_external_initializers_file_folder_path: weights } : {}),
+        ...(optimise === 'extended' ? { disable_prepacking: '1' } : {}),
+      },
     },
   }).catch(refused('open the model'))
   return {
