@@ -18,6 +18,7 @@ export const PROBLEMS = {
     'Another request was sent with this Idempotency-Key in the last 24 hours. Send each new request with a new key.',
   ],
   validation: [422, 'Invalid input', 'Each entry of "errors" points at a value and says what would be right.'],
+  unavailable: [503, 'Unavailable', 'The edge cannot reach what it needs. Try again later.'],
   internal: [500, 'Internal error', 'The fault is ours. Quote request_id when reporting it.'],
 } as const satisfies Record<string, readonly [number, string, string]>
 export type ProblemName = keyof typeof PROBLEMS

@@ -71,6 +71,7 @@ export async function startEdge({ port, dataDir, env, apiKey, cron = true, log }
     r2Persist: dataDir !== null && join(dataDir, 'r2'),
     durableObjects: {
       SENDERS: { className: 'WebhookSender', useSQLite: true },
+      METER: { className: 'Meter', useSQLite: true },
       ROOMS: { className: 'StoryRoom', useSQLite: true },
     },
     durableObjectsPersist: dataDir !== null && join(dataDir, 'do'),

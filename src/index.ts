@@ -3,6 +3,7 @@ import type { ExecutionContext, ScheduledController } from '@cloudflare/workers-
 import { createApp, everyMinute } from './api/app.ts'
 import type { Bindings } from './api/env.ts'
 
+export { Meter } from './api/meter.ts'
 export { StoryRoom } from './api/story-room.ts'
 export { WebhookSender } from './api/webhook-sender.ts'
 

@@ -1,7 +1,5 @@
 /** The edge: all routes, what surrounds each request, and what happens once a minute. */
-import { createRoute } from '@hono/zod-openapi'
 import { requestId } from 'hono/request-id'
-import { z } from 'zod'
 import { PROBLEMS, type ProblemName } from '../../contract/problem.ts'
 import { openDb } from '../db/client.ts'
 import { dueLanes } from '../db/deliveries.ts'
@@ -11,13 +9,15 @@ import { announceAll, wakeSenders } from './announce.ts'
 import { type Bindings, readSettings, type Settings, systemTools, type Tools } from './env.ts'
 import { eventRoutes } from './events.ts'
 import { base32 } from './keys.ts'
+import { operationsRoutes } from './operations.ts'
 import { pictureRoutes } from './pictures.ts'
 import { onError, onNotFound, ProblemError } from './problems.ts'
 import { catalogRoutes } from './replicate/catalog.ts'
 import { fileRoutes, sweepFiles } from './replicate/files.ts'
 import { predictionRoutes } from './replicate/predictions.ts'
 import { predictionStreamRoutes } from './replicate/stream.ts'
-import { drainBody, json, newRoutes, problems } from './routes.ts'
+import { observeRequests } from './request-log.ts'
+import { drainBody, newRoutes } from './routes.ts'
 import { runnerRoutes } from './runner.ts'
 import { runnerEventRoutes } from './runner-events.ts'
 import { storyRoutes } from './stories.ts'
@@ -26,19 +26,12 @@ import { webhookRoutes } from './webhooks.ts'
 /** Copies of a runner's event older than this no longer pass the age check of its signature. */
 const REMEMBER_MS = 15 * 60_000
 
-const health = createRoute({
-  method: 'get',
-  path: '/healthz',
-  summary: 'Whether the edge reaches its database',
-  tags: ['Operations'],
-  responses: { 200: json(z.object({ status: z.literal('ok') }), 'It does'), ...problems('internal') },
-})
-
 export function createApp(tools: Tools = systemTools) {
   const app = newRoutes()
   // The same for every request of an isolate, so they are read once.
   let settings: Settings | undefined
   app.use(requestId({ generator: () => `req_${base32(tools.randomBytes(10))}` }))
+  app.use(observeRequests)
   app.use(drainBody)
   app.use(async (c, next) => {
     c.set('db', openDb(c.env.DB))
@@ -51,6 +44,7 @@ export function createApp(tools: Tools = systemTools) {
   app.openAPIRegistry.registerComponent('securitySchemes', 'apiKey', { type: 'http', scheme: 'bearer' })
   app.openAPIRegistry.registerComponent('securitySchemes', 'signedLink', { type: 'apiKey', in: 'query', name: 'sig' })
   app.openAPIRegistry.registerComponent('securitySchemes', 'runnerToken', { type: 'http', scheme: 'bearer' })
+  app.openAPIRegistry.registerComponent('securitySchemes', 'metricsToken', { type: 'http', scheme: 'bearer' })
   app.get('/problems/:name', (c) => {
     const name = c.req.param('name')
     if (!Object.hasOwn(PROBLEMS, name)) throw new ProblemError('not-found', `no such problem: ${name}`)
@@ -63,10 +57,7 @@ export function createApp(tools: Tools = systemTools) {
     servers: [{ url: new URL(c.req.url).origin }],
   }))
   const routes = app
-    .openapi(health, async (c) => {
-      await c.env.DB.prepare('SELECT 1').run()
-      return c.json({ status: 'ok' as const }, 200)
-    })
+    .route('/', operationsRoutes)
     .route('/', storyRoutes)
     .route('/', pictureRoutes)
     .route('/', eventRoutes)

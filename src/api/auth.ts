@@ -1,4 +1,5 @@
 /** Who is asking: an app with an API key, or a runner with the runners' token. */
+import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { findApiKey } from '../db/api-keys.ts'
 import type { AppEnv } from './env.ts'
@@ -32,14 +33,23 @@ export const requireApiKeyOrLink = createMiddleware<AppEnv>(async (c, next) => {
 })
 
 export const requireRunner = createMiddleware<AppEnv>(async (c, next) => {
-  const token = bearer(c.req.header('authorization'))
-  // Hashes are compared, so that the time it takes tells nothing about the token.
-  const [given, expected] = await Promise.all(
-    [token, c.var.settings.RUNNER_TOKEN].map((text) => sha256(new TextEncoder().encode(text))),
-  )
-  if (given !== expected) throw unauthorized('the runner token is wrong')
+  if (!(await isBearerOf(c, c.var.settings.RUNNER_TOKEN))) throw unauthorized('the runner token is wrong')
   await next()
 })
+
+export const requireMetricsToken = createMiddleware<AppEnv>(async (c, next) => {
+  const { METRICS_TOKEN } = c.var.settings
+  if (METRICS_TOKEN === undefined) throw new ProblemError('not-found', 'the edge has no METRICS_TOKEN')
+  if (!(await isBearerOf(c, METRICS_TOKEN))) throw unauthorized('the metrics token is wrong')
+  await next()
+})
+
+/** Hashes are compared, so that the time it takes tells nothing about the token. */
+async function isBearerOf(c: Context<AppEnv>, token: string): Promise<boolean> {
+  const given = bearer(c.req.header('authorization'))
+  const [one, other] = await Promise.all([given, token].map((text) => sha256(new TextEncoder().encode(text))))
+  return one === other
+}
 
 function bearer(header: string | undefined): string {
   if (!header) throw unauthorized('the header Authorization is missing')

@@ -22,6 +22,10 @@ const Settings = z.object({
   ALLOW_INSECURE_WEBHOOKS: z.stringFormat('flag', /^[01]$/).default('0'),
   /** Scheme and host of the links in views; default: those of the request. */
   PUBLIC_URL: z.url().optional(),
+  /** Bearer token of `/metrics`; without it there is no such route. */
+  METRICS_TOKEN: z.string().min(16).optional(),
+  /** `1` writes a line of JSON for each request. */
+  LOG_REQUESTS: z.stringFormat('flag', /^[01]$/).default('0'),
   /** Signs links that need no API key; default: derived from RUNNER_WEBHOOK_SECRET. Changing it ends them all. */
   URL_SECRET: z.string().min(32).optional(),
 })
@@ -32,6 +36,8 @@ export interface Bindings extends Record<keyof z.input<typeof Settings>, string 
   IMAGES: R2Bucket
   /** One object for each lane of webhooks: `WebhookSender`. */
   SENDERS: DurableObjectNamespace
+  /** The one object that adds up metrics: `Meter`. */
+  METER: DurableObjectNamespace
   /** One object for each story that is followed: `StoryRoom`. */
   ROOMS: DurableObjectNamespace
 }

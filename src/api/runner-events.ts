@@ -15,6 +15,7 @@ import {
 } from '../db/leases.ts'
 import { findStory } from '../db/stories.ts'
 import { announce } from './announce.ts'
+import { count } from './meter.ts'
 import { ProblemError, rejectInvalid } from './problems.ts'
 import { documented, json, limitBody, MAX_JSON_BYTES, newRoutes, problems } from './routes.ts'
 import { staleLeaseOf } from './runner.ts'
@@ -54,6 +55,8 @@ export const runnerEventRoutes = newRoutes().openapi(receive, async (c) => {
     // What is left has come after a later event of its lease, and is not needed any more.
   }
   if (!state) throw staleLeaseOf(storyId, state)
+  // A failure after which the story is `queued` is a retry.
+  if (changed) count('runner_events', { type: event.type, status: state.status })
   announce(c, storyId)
   return c.json({ status: state.status, cancel: state.cancel, duplicate: duplicate || !changed }, 200)
 })

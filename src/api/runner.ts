@@ -21,6 +21,7 @@ import { announce } from './announce.ts'
 import { requireRunner } from './auth.ts'
 import type { AppEnv } from './env.ts'
 import { base32, sha256 } from './keys.ts'
+import { count } from './meter.ts'
 import { sendPicture } from './pictures.ts'
 import { inspectPng } from './png.ts'
 import { invalid, ProblemError } from './problems.ts'
@@ -124,6 +125,8 @@ export const runnerRoutes = newRoutes()
       const leaseToken = base32(tools.randomBytes(20))
       const story = await claim(db, { model, runner, leaseToken, leaseMs }, tools.now())
       if (story) {
+        count('claims', { model })
+        if (story.attempt > 1) count('retries', { model })
         announce(c, story.id)
         return c.json(claimOf(story, leaseMs, await framesOf(db, [story.id])), 200)
       }

@@ -143,7 +143,7 @@ test('cancel: the same answer however often, and none of it changes a story that
 })
 
 test('problems, health and the interface describe themselves', async () => {
-  assert.deepEqual((await call('GET', '/healthz')).body, { status: 'ok' })
+  assert.equal((await call<{ status: string }>('GET', '/healthz')).body.status, 'ok')
   assert.match((await call<string>('GET', '/problems/stale-lease')).body, /Drop the work/)
   assert.equal((await call('GET', '/problems/toString')).status, 404)
   const { body } = await call<{ openapi: string; paths: Record<string, object> }>('GET', '/openapi.json')

@@ -8,6 +8,7 @@ import { type Lane, nextDue, takeDue } from '../db/deliveries.ts'
 import type { DeliveryRow } from '../db/schema.ts'
 import { deliver, HOLD_MS } from './delivery.ts'
 import { type Bindings, readSettings, systemTools } from './env.ts'
+import { count, flushSometimes, observe } from './meter.ts'
 
 /** Messages of one lane that are sent at the same time: of different stories, since one story's go one by one. */
 const AT_ONCE = 8
@@ -75,7 +76,10 @@ export class WebhookSender {
 
   async #send(delivery: DeliveryRow, lane: Lane): Promise<void> {
     try {
-      await deliver(this.#db, delivery, readSettings(this.#env), systemTools)
+      const { delivered, status, ms } = await deliver(this.#db, delivery, readSettings(this.#env), systemTools)
+      count('webhook_attempts', { outcome: delivered ? 'delivered' : status === null ? 'no_answer' : 'refused' })
+      observe('webhook_attempt', {}, ms / 1000)
+      this.#track(flushSometimes(this.#env, Date.now()))
     } catch (error) {
       // Its hold runs out, and it is tried again.
       log('webhooks.lost', { delivery: delivery.id, message: String(error) })
