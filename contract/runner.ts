@@ -43,6 +43,8 @@ export const Claim = z.object({
   lease_seconds: z.number().positive(),
   /** Frames that an earlier attempt finished; they need not be drawn again: `GET /runner/stories/{id}/frames/{index}`. */
   finished_frames: z.array(z.int().min(0)),
+  /** W3C trace context of the story, to be sent along with every call about it. */
+  traceparent: z.string().optional(),
 })
 export type Claim = z.infer<typeof Claim>
 

@@ -7,6 +7,7 @@ import type { AppEnv } from './env.ts'
 import { fingerprintOf, requireSameRequest } from './idempotency.ts'
 import { newStoryId } from './keys.ts'
 import { invalid } from './problems.ts'
+import { continueTrace } from './trace.ts'
 import { refuseWebhook } from './url-guard.ts'
 
 /** What a route says about a story that it has just taken in; kept under the Idempotency-Key, if there is one. */
@@ -49,7 +50,9 @@ export async function accept<Body>(
   const seed = request.seed ?? new DataView(tools.randomBytes(4).buffer).getUint32(0)
   const now = tools.now()
   const id = newStoryId(tools.randomBytes)
-  const story = newStory({ id, apiKeyId: apiKey.id, request, model, seed, origin: originOf(c), prediction }, now)
+  const traceparent = continueTrace(c.req.header('traceparent'), tools.randomBytes)
+  const about = { id, apiKeyId: apiKey.id, request, model, seed, origin: originOf(c), traceparent, prediction }
+  const story = newStory(about, now)
   const answer = await answerOf(story)
   const once = idempotencyKey && {
     key: idempotencyKey,

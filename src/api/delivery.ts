@@ -29,7 +29,11 @@ async function tryOnce(db: Db, delivery: DeliveryRow, settings: Settings, tools:
   if (await gaveWay(db, delivery)) return givenUp('given up for a later message of the story')
   const body = delivery.body ?? (await freeze(db, delivery, settings))
   const allowInsecure = settings.ALLOW_INSECURE_WEBHOOKS === '1'
-  const outcome = await postWebhook({ id: delivery.id, body }, { ...endpoint, allowInsecure }, tools)
+  const outcome = await postWebhook(
+    { id: delivery.id, body, traceparent: endpoint.traceparent },
+    { ...endpoint, allowInsecure },
+    tools,
+  )
   if (outcome.status === 410) await markGone(db, delivery.apiKeyId, endpoint.url, tools.now())
   return outcome
 }

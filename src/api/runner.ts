@@ -190,6 +190,7 @@ function claimOf(story: StoryRow, leaseMs: number, finished: { index: number }[]
     lease_until: new Date(story.claimableAt).toISOString(),
     lease_seconds: leaseMs / 1000,
     finished_frames: finished.map((frame) => frame.index),
+    ...(story.traceparent !== null && { traceparent: story.traceparent }),
   }
 }
 

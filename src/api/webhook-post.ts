@@ -12,7 +12,7 @@ export interface Message {
   id: string
   body: string
   /** W3C trace context of what caused the message. */
-  traceparent?: string | undefined
+  traceparent?: string | null
 }
 
 export interface Target {

@@ -21,6 +21,7 @@ export interface NewStory {
   model: string
   seed: number
   origin: string
+  traceparent?: string | null
   /** Null for stories that did not come by Replicate's wire. */
   prediction?: StoredPrediction | null
 }

@@ -48,6 +48,8 @@ export const stories = sqliteTable(
     /** Scheme and host that the story was posted to; the links of its views and webhooks begin with it. */
     origin: text('origin').notNull(),
     webhook: text('webhook'),
+    /** W3C trace context of the request that posted the story, for its runner and webhooks. */
+    traceparent: text('traceparent'),
     /** Null for stories that came by `POST /stories`. */
     prediction: text('prediction', { mode: 'json' }).$type<StoredPrediction>(),
     frameCount: integer('frame_count').notNull(),

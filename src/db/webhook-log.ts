@@ -78,19 +78,27 @@ export interface Endpoint {
   secrets: string[]
   /** Since when nothing is sent there, because the URL answered 410 Gone. */
   goneSince: number | null
+  /** W3C trace context of the story. */
+  traceparent: string | null
 }
 
 /** Where a story's webhooks go, and what signs them; undefined when it has none. */
 export async function endpointOf(db: Db, storyId: string, now: number): Promise<Endpoint | undefined> {
   const row = await db
-    .select({ url: stories.webhook, apiKey: apiKeys, goneSince: goneWebhooks.since })
+    .select({
+      url: stories.webhook,
+      traceparent: stories.traceparent,
+      apiKey: apiKeys,
+      goneSince: goneWebhooks.since,
+    })
     .from(stories)
     .innerJoin(apiKeys, eq(stories.apiKeyId, apiKeys.id))
     .leftJoin(goneWebhooks, and(eq(goneWebhooks.apiKeyId, stories.apiKeyId), eq(goneWebhooks.url, stories.webhook)))
     .where(eq(stories.id, storyId))
     .get()
   if (!row?.url) return undefined
-  return { url: row.url, secrets: secretsOf(row.apiKey, now), goneSince: row.goneSince }
+  const { url, traceparent, goneSince } = row
+  return { url, secrets: secretsOf(row.apiKey, now), goneSince, traceparent }
 }
 
 /** The secrets that sign at `now`, the newest first. */

@@ -42,7 +42,7 @@ export async function serve(
       .catch(unlessAborted)
       .finally(lastClaim.clear)
     if (!claim) continue
-    const about = { story: claim.id, attempt: claim.attempt }
+    const about = { story: claim.id, attempt: claim.attempt, traceparent: claim.traceparent }
     log('story.claimed', { ...about, finished_frames: claim.finished_frames })
     const started = performance.now()
     const { outcome, error } = await attempt(claim, edge.lease(claim), teller, { signal })

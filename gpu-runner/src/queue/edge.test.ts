@@ -14,6 +14,8 @@ const claim = { id: 'ufawqhfynnddngldkgtslldrkq', lease_token: 'token-of-the-lea
 const forever = new AbortController().signal
 const receipt = { status: 'running', cancel: false, duplicate: false }
 
+const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
+
 test('an event is signed so that the library verifies it, and numbered within its lease', async (t) => {
   const events: RunnerEvent[] = []
   const lease = await edgeThat(t, async (request, response) => {
@@ -80,6 +82,23 @@ test('a stale lease and other refusals are final, and tell what the edge said', 
   assert.equal(calls, 2)
 })
 
+test('the trace of a story goes along with every call about it', async (t) => {
+  const seen: unknown[] = []
+  const lease = await edgeThat(
+    t,
+    (request, response) => {
+      seen.push(request.headers.traceparent)
+      const heartbeat = { lease_until: new Date().toISOString(), lease_seconds: 30, cancel: false }
+      response.end(JSON.stringify(request.url?.endsWith('/heartbeat') ? heartbeat : receipt))
+    },
+    {},
+    traceparent,
+  )
+  await lease.heartbeat(forever)
+  await lease.post({ type: 'story.started' }, forever)
+  assert.deepEqual(seen, [traceparent, traceparent])
+})
+
 test('an abort ends a call that would go on trying', async (t) => {
   const abort = new AbortController()
   const lease = await edgeThat(t, (_, response) => response.writeHead(500).end(), {
@@ -93,10 +112,14 @@ async function edgeThat(
   t: TestContext,
   handle: (request: IncomingMessage, response: ServerResponse) => unknown,
   settings: Partial<EdgeSettings> = {},
+  traceparent?: string,
 ) {
   const server = createServer((request, response) => void handle(request, response)).listen(0, '127.0.0.1')
   t.after(() => server.close())
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
-  return connectEdge({ url: `http://127.0.0.1:${port}`, token: 'runner', secret, ...settings }).lease(claim)
+  return connectEdge({ url: `http://127.0.0.1:${port}`, token: 'runner', secret, ...settings }).lease({
+    ...claim,
+    traceparent,
+  })
 }

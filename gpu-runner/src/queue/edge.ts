@@ -93,9 +93,15 @@ export function connectEdge({
   }
 
   /** The calls that the holder of a lease makes. */
-  function lease({ id, lease_token, lease_seconds }: Pick<Claim, 'id' | 'lease_token' | 'lease_seconds'>) {
+  function lease({
+    id,
+    lease_token,
+    lease_seconds,
+    traceparent,
+  }: Pick<Claim, 'id' | 'lease_token' | 'lease_seconds' | 'traceparent'>) {
     const at = `/runner/stories/${id}`
-    const headers = { authorization, [LEASE_HEADER]: lease_token }
+    const trace = traceparent === undefined ? undefined : { traceparent }
+    const headers = { authorization, [LEASE_HEADER]: lease_token, ...trace }
     let sequence = 0
     return { heartbeat, readFrame, putFrame, putStoryboard, release, post }
 
@@ -138,7 +144,7 @@ export function connectEdge({
           'webhook-timestamp': String(Math.floor(sent.getTime() / 1000)),
           'webhook-signature': webhook.sign(messageId, sent, body),
         }
-        return { method: 'POST', headers: { 'content-type': 'application/json', ...signature }, body }
+        return { method: 'POST', headers: { 'content-type': 'application/json', ...trace, ...signature }, body }
       }
       const response = await persist('/runner/webhooks', request, signal)
       return EventReceipt.parse(await response.json())
