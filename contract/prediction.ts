@@ -14,69 +14,81 @@ export type PredictionStatus = z.infer<typeof PredictionStatus>
 export const PredictionEvent = z.enum(['start', 'output', 'logs', 'completed'])
 export type PredictionEvent = z.infer<typeof PredictionEvent>
 
-const Input = z.record(z.string(), z.unknown())
+const Input = z.record(z.string(), z.unknown()).meta({
+  example: {
+    characters: [{ id: 'fox', name: 'Fern', description: 'an orange fox wearing a blue shirt and a red scarf' }],
+    frames: ['Fern waves in the forest', 'Fern reads a book in the bedroom at night'],
+  },
+})
 
 /** The body of `POST /v1/predictions`. Fields that are not ours are dropped, because foreign clients send more. */
-export const PredictionRequest = z.object({
-  version: z
-    .string({ error: (issue) => (issue.input === undefined ? 'required' : undefined) })
-    .max(300)
-    .describe('64 hex digits, `owner/name` or `owner/name:version`'),
-  input: Input.describe('See the Input schema in `openapi_schema` of the version'),
-  webhook: StoryRequest.shape.webhook,
-  webhook_events_filter: z
-    .array(PredictionEvent)
-    .min(1)
-    .default(['output', 'completed'])
-    .describe('`output` and `logs` come at most every 500 ms; `start` and `completed` always'),
-  stream: z.boolean().optional().describe('Has no effect: `urls.stream` is always there'),
-})
+export const PredictionRequest = z
+  .object({
+    version: z
+      .string({ error: (issue) => (issue.input === undefined ? 'required' : undefined) })
+      .max(300)
+      .describe('64 hex digits, `owner/name` or `owner/name:version`')
+      .meta({ example: 'fableframe/story-mini' }),
+    input: Input.describe('See the Input schema in `openapi_schema` of the version'),
+    webhook: StoryRequest.shape.webhook,
+    webhook_events_filter: z
+      .array(PredictionEvent)
+      .min(1)
+      .default(['output', 'completed'])
+      .describe('`output` and `logs` come at most every 500 ms; `start` and `completed` always'),
+    stream: z.boolean().optional().describe('Has no effect: `urls.stream` is always there'),
+  })
+  .meta({ id: 'PredictionRequest' })
 export type PredictionRequest = z.infer<typeof PredictionRequest>
 
 /** `POST /v1/models/{owner}/{name}/predictions`: the path names the model. */
-export const ModelPredictionRequest = PredictionRequest.omit({ version: true })
+export const ModelPredictionRequest = PredictionRequest.omit({ version: true }).meta({ id: 'ModelPredictionRequest' })
 
 /** ISO 8601 in UTC with microseconds, as Replicate writes times; our clock has milliseconds, so the last digits are 0. */
 const Time = z.iso.datetime().meta({ example: '2026-11-23T17:00:00.123000Z' })
 
-export const Prediction = z.object({
-  id: StoryId,
-  model: z.string().meta({ example: 'fableframe/story-mini' }),
-  version: z.string(),
-  status: PredictionStatus,
-  input: Input.describe('As it was posted'),
-  output: z
-    .array(z.url())
-    .nullable()
-    .describe('Pictures that are done, by index of their frame; links need no API key'),
-  logs: z.string().describe('One line a finished frame, and the progress as a line of tqdm'),
-  error: z.string().nullable(),
-  metrics: z.looseObject({
-    predict_time: z.number().optional().describe('Seconds from the start to the end'),
-    total_time: z.number().optional().describe('Seconds from the request to the end'),
-    image_count: z.int().optional(),
-  }),
-  data_removed: z.boolean(),
-  source: z.enum(['api', 'web']),
-  webhook: z.string().nullable(),
-  webhook_events_filter: z.array(PredictionEvent).optional(),
-  created_at: Time,
-  started_at: Time.nullable(),
-  completed_at: Time.nullable(),
-  urls: z.object({
-    get: z.url(),
-    cancel: z.url(),
-    stream: z.url().describe('Server-sent events; a link that needs no API key'),
-    web: z.url(),
-  }),
-})
+export const Prediction = z
+  .object({
+    id: StoryId,
+    model: z.string().meta({ example: 'fableframe/story-mini' }),
+    version: z.string(),
+    status: PredictionStatus,
+    input: Input.describe('As it was posted'),
+    output: z
+      .array(z.url())
+      .nullable()
+      .describe('Pictures that are done, by index of their frame; links need no API key'),
+    logs: z.string().describe('One line a finished frame, and the progress as a line of tqdm'),
+    error: z.string().nullable(),
+    metrics: z.looseObject({
+      predict_time: z.number().optional().describe('Seconds from the start to the end'),
+      total_time: z.number().optional().describe('Seconds from the request to the end'),
+      image_count: z.int().optional(),
+    }),
+    data_removed: z.boolean(),
+    source: z.enum(['api', 'web']),
+    webhook: z.string().nullable(),
+    webhook_events_filter: z.array(PredictionEvent).optional(),
+    created_at: Time,
+    started_at: Time.nullable(),
+    completed_at: Time.nullable(),
+    urls: z.object({
+      get: z.url(),
+      cancel: z.url(),
+      stream: z.url().describe('Server-sent events; a link that needs no API key'),
+      web: z.url(),
+    }),
+  })
+  .meta({ id: 'Prediction' })
 export type Prediction = z.infer<typeof Prediction>
 
-export const PredictionList = z.object({
-  previous: z.null(),
-  next: z.url().nullable().describe('The next older page; null on the last'),
-  results: z.array(Prediction),
-})
+export const PredictionList = z
+  .object({
+    previous: z.null(),
+    next: z.url().nullable().describe('The next older page; null on the last'),
+    results: z.array(Prediction),
+  })
+  .meta({ id: 'PredictionList' })
 
 const { model: _model, webhook: _webhook, webhook_events_filter: _events, frames, ...story } = StoryRequest.shape
 

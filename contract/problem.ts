@@ -23,21 +23,33 @@ export const PROBLEMS = {
 } as const satisfies Record<string, readonly [number, string, string]>
 export type ProblemName = keyof typeof PROBLEMS
 
-export const Problem = z.object({
-  type: z.string().meta({ example: '/problems/validation' }),
-  title: z.string(),
-  status: z.int(),
-  detail: z.string(),
-  errors: z
-    .array(
-      z.object({
-        pointer: z.string().describe('JSON pointer (RFC 6901) into the body, or ?name'),
-        message: z.string(),
-      }),
-    )
-    .optional(),
-  request_id: z.string(),
-})
+export const Problem = z
+  .object({
+    type: z.string().meta({ example: '/problems/validation' }),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    errors: z
+      .array(
+        z.object({
+          pointer: z.string().describe('JSON pointer (RFC 6901) into the body, or ?name'),
+          message: z.string(),
+        }),
+      )
+      .optional(),
+    request_id: z.string(),
+  })
+  .meta({
+    id: 'Problem',
+    example: {
+      type: '/problems/validation',
+      title: 'Invalid input',
+      status: 422,
+      detail: '/frames/0/prompt: required',
+      errors: [{ pointer: '/frames/0/prompt', message: 'required' }],
+      request_id: 'req_mfrggzdfmztwq2lk',
+    },
+  })
 export type Problem = z.infer<typeof Problem>
 
 /** RFC 6901 pointer of a zod issue's path. */

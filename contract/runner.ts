@@ -17,47 +17,53 @@ export const MAX_CLAIM_WAIT_SECONDS = 25
 export const MAX_IMAGE_BYTES = 8 * 1024 * 1024
 
 const Time = z.iso.datetime()
-export const LeaseToken = z.string().min(16).max(128)
+export const LeaseToken = z.string().min(16).max(128).meta({ example: 'jbswy3dpeblw64tmmqqq2345abcdefgh' })
 
 /** `POST /runner/claim`: answered 200 with a `Claim`, or 204 when `wait` seconds passed without one. */
-export const ClaimRequest = z.strictObject({
-  runner: z.string().min(1).max(100).describe('Names the runner in logs and in the story'),
-  model: z.string().min(1).max(100).describe('The model it serves; only stories for this model are lent to it'),
-  wait: z.number().min(0).max(MAX_CLAIM_WAIT_SECONDS).default(0),
-})
+export const ClaimRequest = z
+  .strictObject({
+    runner: z.string().min(1).max(100).describe('Names the runner in logs and in the story'),
+    model: z.string().min(1).max(100).describe('The model it serves; only stories for this model are lent to it'),
+    wait: z.number().min(0).max(MAX_CLAIM_WAIT_SECONDS).default(0),
+  })
+  .meta({ id: 'ClaimRequest' })
 export type ClaimRequest = z.infer<typeof ClaimRequest>
 
-export const Claim = z.object({
-  id: StoryId,
-  story: StoryRequest,
-  /** Drawn at acceptance when the request had none, so that every attempt draws the same pictures. */
-  seed: z.int(),
-  model: z.string(),
-  attempt: z.int().min(1),
-  lease_token: LeaseToken,
-  lease_until: Time,
-  /**
-   * The lease as a duration, for runners whose clock is off: a heartbeat is due well before it has passed. The first
-   * lease may be shorter than those that heartbeats give.
-   */
-  lease_seconds: z.number().positive(),
-  /** Frames that an earlier attempt finished; they need not be drawn again: `GET /runner/stories/{id}/frames/{index}`. */
-  finished_frames: z.array(z.int().min(0)),
-  /** W3C trace context of the story, to be sent along with every call about it. */
-  traceparent: z.string().optional(),
-})
+export const Claim = z
+  .object({
+    id: StoryId,
+    story: StoryRequest,
+    /** Drawn at acceptance when the request had none, so that every attempt draws the same pictures. */
+    seed: z.int(),
+    model: z.string(),
+    attempt: z.int().min(1),
+    lease_token: LeaseToken,
+    lease_until: Time,
+    /**
+     * The lease as a duration, for runners whose clock is off: a heartbeat is due well before it has passed. The first
+     * lease may be shorter than those that heartbeats give.
+     */
+    lease_seconds: z.number().positive(),
+    /** Frames that an earlier attempt finished; they need not be drawn again: `GET /runner/stories/{id}/frames/{index}`. */
+    finished_frames: z.array(z.int().min(0)),
+    /** W3C trace context of the story, to be sent along with every call about it. */
+    traceparent: z.string().optional(),
+  })
+  .meta({ id: 'Claim' })
 export type Claim = z.infer<typeof Claim>
 
 /** `POST /runner/stories/{id}/heartbeat`. On `cancel`, stop and post `story.canceled`. */
-export const Heartbeat = z.object({ lease_until: Time, lease_seconds: z.number().positive(), cancel: z.boolean() })
+export const Heartbeat = z
+  .object({ lease_until: Time, lease_seconds: z.number().positive(), cancel: z.boolean() })
+  .meta({ id: 'Heartbeat' })
 export type Heartbeat = z.infer<typeof Heartbeat>
 
 /** `PUT /runner/stories/{id}/frames/{index}` and `…/storyboard`: a frame that is already there stays as it is. */
-export const StoredImage = z.object({ sha256: z.string(), width: z.int(), height: z.int() })
+export const StoredImage = z.object({ sha256: z.string(), width: z.int(), height: z.int() }).meta({ id: 'StoredImage' })
 export type StoredImage = z.infer<typeof StoredImage>
 
 /** `POST /runner/stories/{id}/release`: the story is queued again at once, and the attempt is not held against it. */
-export const Released = z.object({ status: StoryStatus })
+export const Released = z.object({ status: StoryStatus }).meta({ id: 'Released' })
 export type Released = z.infer<typeof Released>
 
 const event = <Type extends string, Data extends z.ZodRawShape>(type: Type, data: Data) =>
@@ -74,19 +80,23 @@ const event = <Type extends string, Data extends z.ZodRawShape>(type: Type, data
   })
 
 /** The body of `POST /runner/webhooks`. A repeated `webhook-id` is answered 200 and changes nothing. */
-export const RunnerEvent = z.discriminatedUnion('type', [
-  event('story.started', {}),
-  event('story.progress', { progress: Progress }),
-  event('story.frame.completed', { index: z.int().min(0), progress: Progress }),
-  /** 409 `frames-missing` unless every frame is stored. */
-  event('story.completed', {}),
-  /** `retryable`: the fault lay with the machine, not the story; it is queued again while attempts are left. */
-  event('story.failed', { error: StoryError, retryable: z.boolean() }),
-  /** Confirms a cancellation that the runner learnt of. */
-  event('story.canceled', {}),
-])
+export const RunnerEvent = z
+  .discriminatedUnion('type', [
+    event('story.started', {}),
+    event('story.progress', { progress: Progress }),
+    event('story.frame.completed', { index: z.int().min(0), progress: Progress }),
+    /** 409 `frames-missing` unless every frame is stored. */
+    event('story.completed', {}),
+    /** `retryable`: the fault lay with the machine, not the story; it is queued again while attempts are left. */
+    event('story.failed', { error: StoryError, retryable: z.boolean() }),
+    /** Confirms a cancellation that the runner learnt of. */
+    event('story.canceled', {}),
+  ])
+  .meta({ id: 'RunnerEvent' })
 export type RunnerEvent = z.infer<typeof RunnerEvent>
 
 /** Where the event left the story: a completion that crosses a cancellation ends as `canceled`. */
-export const EventReceipt = z.object({ status: StoryStatus, cancel: z.boolean(), duplicate: z.boolean() })
+export const EventReceipt = z
+  .object({ status: StoryStatus, cancel: z.boolean(), duplicate: z.boolean() })
+  .meta({ id: 'EventReceipt' })
 export type EventReceipt = z.infer<typeof EventReceipt>

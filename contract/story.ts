@@ -33,21 +33,25 @@ const Reference = z.union([z.url({ protocol: /^https$/ }).max(2048), DataUri()],
   error: `an https URL, or data:image/(png|jpeg|webp);base64,… of at most ${LIMITS.dataUri} characters`,
 })
 
-export const Character = z.strictObject({
-  id: CharacterId,
-  name: text(LIMITS.name).describe('How the prompts call the character; no other character may share it'),
-  description: text(LIMITS.description).describe('What the character looks like; put in where a prompt names it'),
-  references: z.array(Reference).max(LIMITS.references).optional().describe('Pictures of the character'),
-})
+export const Character = z
+  .strictObject({
+    id: CharacterId,
+    name: text(LIMITS.name).describe('How the prompts call the character; no other character may share it'),
+    description: text(LIMITS.description).describe('What the character looks like; put in where a prompt names it'),
+    references: z.array(Reference).max(LIMITS.references).optional().describe('Pictures of the character'),
+  })
+  .meta({ id: 'Character' })
 
-export const FrameRequest = z.strictObject({
-  prompt: text(LIMITS.prompt),
-  characters: z
-    .array(CharacterId)
-    .max(LIMITS.characters)
-    .optional()
-    .describe('Ids of the characters in this frame; when left out, those whose name the prompt contains'),
-})
+export const FrameRequest = z
+  .strictObject({
+    prompt: text(LIMITS.prompt),
+    characters: z
+      .array(CharacterId)
+      .max(LIMITS.characters)
+      .optional()
+      .describe('Ids of the characters in this frame; when left out, those whose name the prompt contains'),
+  })
+  .meta({ id: 'FrameRequest' })
 
 const within = <T extends z.ZodNumber>(type: T, min: number, max: number) =>
   type.min(min, `${min} to ${max}`).max(max, `${min} to ${max}`)
@@ -126,6 +130,13 @@ export const StoryRequest = z
     metadata: Metadata.default({}),
   })
   .superRefine(checkReferencesBetweenParts)
+  .meta({
+    id: 'StoryRequest',
+    example: {
+      characters: [{ id: 'fox', name: 'Fern', description: 'an orange fox wearing a blue shirt and a red scarf' }],
+      frames: [{ prompt: 'Fern waves in the forest' }, { prompt: 'Fern reads a book in the bedroom at night' }],
+    },
+  })
 export type StoryRequest = z.infer<typeof StoryRequest>
 export type StoryInput = z.input<typeof StoryRequest>
 
@@ -139,26 +150,30 @@ export type StoryStatus = z.infer<typeof StoryStatus>
 export const isTerminal = (status: StoryStatus) => status !== 'queued' && status !== 'running'
 
 export const Stage = z.enum(['loading_model', 'encoding_text', 'sampling', 'decoding'])
-export const Progress = z.strictObject({
-  stage: Stage,
-  step: z.int().min(0).describe('Sampling steps done'),
-  steps: z.int().min(0).describe('Sampling steps in all; 0 while unknown'),
-  fraction: z.number().min(0).max(1).describe('Of the whole story, for a bar'),
-  frame: z.int().min(0).optional().describe('The frame being worked on, when it is a single one'),
-})
+export const Progress = z
+  .strictObject({
+    stage: Stage,
+    step: z.int().min(0).describe('Sampling steps done'),
+    steps: z.int().min(0).describe('Sampling steps in all; 0 while unknown'),
+    fraction: z.number().min(0).max(1).describe('Of the whole story, for a bar'),
+    frame: z.int().min(0).optional().describe('The frame being worked on, when it is a single one'),
+  })
+  .meta({ id: 'Progress' })
 export type Progress = z.infer<typeof Progress>
 
 const Time = z.iso.datetime().meta({ example: '2026-11-23T17:00:00.123Z' })
 
-export const FrameView = z.object({
-  index: z.int().min(0),
-  status: z.enum(['pending', 'succeeded']),
-  prompt: z.string(),
-  url: z.url().nullable(),
-  width: z.int().nullable(),
-  height: z.int().nullable(),
-  seed: z.int().nullable(),
-})
+export const FrameView = z
+  .object({
+    index: z.int().min(0),
+    status: z.enum(['pending', 'succeeded']),
+    prompt: z.string(),
+    url: z.url().nullable(),
+    width: z.int().nullable(),
+    height: z.int().nullable(),
+    seed: z.int().nullable(),
+  })
+  .meta({ id: 'FrameView' })
 
 export const StoryError = z.object({
   code: z.string().describe('For programs: `invalid_story`, `runner_failed`, `attempts_exhausted`, …'),
@@ -167,30 +182,32 @@ export const StoryError = z.object({
 export type StoryError = z.infer<typeof StoryError>
 
 /** A story as every route and every webhook shows it. Fields are always there; null until they are known. */
-export const Story = z.object({
-  id: StoryId,
-  status: StoryStatus,
-  version: z.int().min(1).describe('Grows with every change'),
-  title: z.string().nullable(),
-  model: z.string(),
-  seed: z.int(),
-  frames: z.array(FrameView),
-  progress: Progress.nullable().describe('Null before a runner has reported'),
-  error: StoryError.nullable(),
-  attempts: z.int().describe('How often a runner has taken the story up'),
-  cancel_requested: z.boolean(),
-  metadata: Metadata,
-  webhook: z.string().nullable(),
-  created_at: Time,
-  started_at: Time.nullable(),
-  completed_at: Time.nullable(),
-  urls: z.object({
-    self: z.url(),
-    cancel: z.url(),
-    events: z.url().describe('Server-sent events; signed, so it needs no API key'),
-    storyboard: z.url().nullable().describe('A page of all frames with their captions; null until it is there'),
-  }),
-})
+export const Story = z
+  .object({
+    id: StoryId,
+    status: StoryStatus,
+    version: z.int().min(1).describe('Grows with every change'),
+    title: z.string().nullable(),
+    model: z.string(),
+    seed: z.int(),
+    frames: z.array(FrameView),
+    progress: Progress.nullable().describe('Null before a runner has reported'),
+    error: StoryError.nullable(),
+    attempts: z.int().describe('How often a runner has taken the story up'),
+    cancel_requested: z.boolean(),
+    metadata: Metadata,
+    webhook: z.string().nullable(),
+    created_at: Time,
+    started_at: Time.nullable(),
+    completed_at: Time.nullable(),
+    urls: z.object({
+      self: z.url(),
+      cancel: z.url(),
+      events: z.url().describe('Server-sent events; signed, so it needs no API key'),
+      storyboard: z.url().nullable().describe('A page of all frames with their captions; null until it is there'),
+    }),
+  })
+  .meta({ id: 'Story' })
 export type Story = z.infer<typeof Story>
 
 /** The answer to `POST /stories`. */
@@ -199,27 +216,31 @@ export const AcceptedStory = Story.extend({
 })
 export type AcceptedStory = z.infer<typeof AcceptedStory>
 
-export const StoryList = z.object({
-  results: z.array(Story),
-  next: z.url().nullable().describe('The next older page; null on the last'),
-})
+export const StoryList = z
+  .object({
+    results: z.array(Story),
+    next: z.url().nullable().describe('The next older page; null on the last'),
+  })
+  .meta({ id: 'StoryList' })
 
 export type StoryList = z.infer<typeof StoryList>
 
 /** The body of each webhook that the edge sends to an app; signed per Standard Webhooks. */
-export const StoryWebhook = z.object({
-  type: z.enum([
-    'story.started',
-    'story.progress',
-    'story.frame.completed',
-    'story.completed',
-    'story.failed',
-    'story.canceled',
-  ]),
-  timestamp: Time,
-  sequence: z.int().min(1).describe('Counts the messages of one story; they are sent in this order'),
-  data: Story,
-})
+export const StoryWebhook = z
+  .object({
+    type: z.enum([
+      'story.started',
+      'story.progress',
+      'story.frame.completed',
+      'story.completed',
+      'story.failed',
+      'story.canceled',
+    ]),
+    timestamp: Time,
+    sequence: z.int().min(1).describe('Counts the messages of one story; they are sent in this order'),
+    data: Story,
+  })
+  .meta({ id: 'StoryWebhook' })
 export type StoryWebhook = z.infer<typeof StoryWebhook>
 
 function DataUri() {

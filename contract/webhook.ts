@@ -30,32 +30,38 @@ const Attempt = z.object({
   error: z.string().nullable(),
 })
 
-export const Delivery = z.object({
-  id: DeliveryId.describe('Sent as `webhook-id`, the same at each attempt'),
-  story: StoryId,
-  type: StoryWebhook.shape.type,
-  sequence: z.int().describe('Counts the messages of one story; they are sent in this order'),
-  url: z.string(),
-  status: z
-    .enum(['waiting', 'pending', 'delivered', 'failed'])
-    .describe('`waiting` behind an earlier message of its story, `pending` an attempt, or settled'),
-  error: z.string().nullable().describe('Of the last attempt, or why there are no more'),
-  created_at: Time,
-  delivered_at: Time.nullable(),
-  next_attempt_at: Time.nullable(),
-  attempts: z.array(Attempt),
-})
+export const Delivery = z
+  .object({
+    id: DeliveryId.describe('Sent as `webhook-id`, the same at each attempt'),
+    story: StoryId,
+    type: StoryWebhook.shape.type,
+    sequence: z.int().describe('Counts the messages of one story; they are sent in this order'),
+    url: z.string(),
+    status: z
+      .enum(['waiting', 'pending', 'delivered', 'failed'])
+      .describe('`waiting` behind an earlier message of its story, `pending` an attempt, or settled'),
+    error: z.string().nullable().describe('Of the last attempt, or why there are no more'),
+    created_at: Time,
+    delivered_at: Time.nullable(),
+    next_attempt_at: Time.nullable(),
+    attempts: z.array(Attempt),
+  })
+  .meta({ id: 'Delivery' })
 export type Delivery = z.infer<typeof Delivery>
 
-export const DeliveryList = z.object({
-  results: z.array(Delivery),
-  next: z.url().nullable().describe('The next older page; null on the last'),
-})
+export const DeliveryList = z
+  .object({
+    results: z.array(Delivery),
+    next: z.url().nullable().describe('The next older page; null on the last'),
+  })
+  .meta({ id: 'DeliveryList' })
 export type DeliveryList = z.infer<typeof DeliveryList>
 
 export const PingRequest = z.strictObject({
   url: z.url({ protocol: /^https?$/, error: 'an absolute http(s) URL' }).max(2048),
 })
 
-export const PingResult = Attempt.omit({ at: true }).extend({ id: z.string(), delivered: z.boolean() })
+export const PingResult = Attempt.omit({ at: true })
+  .extend({ id: z.string(), delivered: z.boolean() })
+  .meta({ id: 'PingResult' })
 export type PingResult = z.infer<typeof PingResult>

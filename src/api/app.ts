@@ -5,10 +5,12 @@ import { openDb } from '../db/client.ts'
 import { dueLanes } from '../db/deliveries.ts'
 import { forgetIdempotencyKeys } from '../db/intake.ts'
 import { forgetMessages, sweep } from '../db/leases.ts'
+import { originOf } from './accept.ts'
 import { announceAll, wakeSenders } from './announce.ts'
 import { type Bindings, readSettings, type Settings, systemTools, type Tools } from './env.ts'
 import { eventRoutes } from './events.ts'
 import { base32 } from './keys.ts'
+import { describeApi, documentOf } from './openapi.ts'
 import { operationsRoutes } from './operations.ts'
 import { pictureRoutes } from './pictures.ts'
 import { onError, onNotFound, ProblemError } from './problems.ts'
@@ -41,21 +43,14 @@ export function createApp(tools: Tools = systemTools) {
   })
   app.onError(onError)
   app.notFound(onNotFound)
-  app.openAPIRegistry.registerComponent('securitySchemes', 'apiKey', { type: 'http', scheme: 'bearer' })
-  app.openAPIRegistry.registerComponent('securitySchemes', 'signedLink', { type: 'apiKey', in: 'query', name: 'sig' })
-  app.openAPIRegistry.registerComponent('securitySchemes', 'runnerToken', { type: 'http', scheme: 'bearer' })
-  app.openAPIRegistry.registerComponent('securitySchemes', 'metricsToken', { type: 'http', scheme: 'bearer' })
+  describeApi(app)
   app.get('/problems/:name', (c) => {
     const name = c.req.param('name')
     if (!Object.hasOwn(PROBLEMS, name)) throw new ProblemError('not-found', `no such problem: ${name}`)
     const [status, title, meaning] = PROBLEMS[name as ProblemName]
     return c.text(`${title} (${status})\n\n${meaning}\n`)
   })
-  app.doc31('/openapi.json', (c) => ({
-    openapi: '3.1.0',
-    info: { title: 'Fableframe', version: '1', description: 'Stories in, pictures with the same characters out.' },
-    servers: [{ url: new URL(c.req.url).origin }],
-  }))
+  app.get('/openapi.json', (c) => c.json(documentOf(app, originOf(c))))
   const routes = app
     .route('/', operationsRoutes)
     .route('/', storyRoutes)

@@ -74,8 +74,20 @@ export function problems(...names: ProblemName[]) {
   )
 }
 
-/** A schema for the document alone, by which nothing is validated. */
-export const documented = (schema: z.ZodType) => z.toJSONSchema(schema) as object
+/** A schema for the document alone, by which nothing is validated. Whole, since it is put where names mean nothing. */
+export function documented(schema: z.ZodType): object {
+  const { $schema, $defs = {}, ...json } = z.toJSONSchema(schema, { io: 'input' })
+  return inlined(json, $defs)
+}
+
+function inlined<Node>(node: Node, definitions: Record<string, unknown>): Node {
+  return JSON.parse(JSON.stringify(node), (_key, value) => {
+    if (typeof value !== 'object' || value === null || !('$ref' in value)) return value
+    const { $ref, ...beside } = value
+    const definition = definitions[String($ref).replace('#/$defs/', '')]
+    return { ...inlined(definition ?? {}, definitions), ...beside }
+  })
+}
 
 export function binary() {
   return { type: 'string', format: 'binary' } as const

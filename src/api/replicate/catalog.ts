@@ -30,6 +30,8 @@ const listModels = createRoute({
 })
 
 const searchModels = createRoute({
+  // OpenAPI 3.1 has no place for the method QUERY.
+  hide: true,
   method: 'query',
   path: '/v1/models',
   summary: 'Search models',

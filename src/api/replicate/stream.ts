@@ -19,7 +19,7 @@ const MAX_READS = 400
 const stream = createRoute({
   method: 'get',
   // Under /v1/files/, because that is where replicate-javascript takes the data of `output` for URLs of files.
-  path: '/v1/files/streams/{id}',
+  path: '/v1/files/{id}/stream',
   summary: 'Follow a prediction (server-sent events)',
   description:
     'Use `urls.stream` of the prediction as it is. Events: `output` (the URL of a frame, as frames are done), `logs` ' +

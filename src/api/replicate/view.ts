@@ -33,7 +33,7 @@ export function predictionOf(found: StoryWithFrames, settings: LinkSettings, abo
     urls: {
       get: base,
       cancel: `${base}/cancel`,
-      stream: signUrl(`${story.origin}/v1/files/streams/${story.id}`, story.createdAt + LINK_MS, settings),
+      stream: signUrl(`${story.origin}/v1/files/${story.id}/stream`, story.createdAt + LINK_MS, settings),
       web: `${story.origin}/stories/${story.id}`,
     },
   }
