@@ -10,6 +10,7 @@ const arrows: Record<string, string[]> = {
   'contract/**': [],
   'src/db/**': ['contract/**'],
   'src/api/**': ['contract/**', 'src/db/**'],
+  'src/client.ts': ['src/api/**'],
   'src/index.ts': ['src/**', 'contract/**'],
   'gpu-runner/src/graph/**': [],
   'gpu-runner/src/diffusion/**': [],

@@ -1,0 +1,13 @@
+/** A client of the edge, typed by its routes: `fableframe(url, key).stories.$post({ json, header: {} })`. */
+import { hc } from 'hono/client'
+import type { createApp } from './api/app.ts'
+
+export type Api = ReturnType<typeof createApp>
+
+/**
+ * @param url where the edge is, such as `http://127.0.0.1:8787`
+ * @param apiKey `ff_live_…`
+ */
+export function fableframe(url: string, apiKey: string) {
+  return hc<Api>(url, { headers: { authorization: `Bearer ${apiKey}` } })
+}
