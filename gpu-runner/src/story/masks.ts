@@ -32,6 +32,21 @@ export function characterMasks(maps: readonly (AttentionMap | null)[], from: Gri
   })
 }
 
+/**
+ * All characters of a frame in one mask, by Otsu's threshold alone: without guards, and without rivalry between
+ * characters, as ConsiStory takes it.
+ */
+export function subjectMask(maps: readonly (AttentionMap | null)[], from: Grid, to: Grid): Uint8Array {
+  const all = new Uint8Array(to.width * to.height)
+  for (const map of maps) {
+    if (!map) continue
+    const stretched = stretch(resize(map, from, to))
+    const { level } = otsu(stretched)
+    for (let p = 0; p < all.length; p++) if (stretched[p]! > level) all[p] = 1
+  }
+  return all
+}
+
 function threshold(map: Float32Array): Uint8Array {
   const { level, explained } = otsu(map)
   const mask = Uint8Array.from(map, (value) => Number(value > level))

@@ -2,15 +2,17 @@
 import type { StoryRequest } from '../../../contract/story.ts'
 import { gaussian } from '../diffusion/noise.ts'
 import { sample } from '../diffusion/sample.ts'
-import type { Grid } from '../pipeline/attention-plan.ts'
+import { type Grid, levelGrid } from '../pipeline/attention-plan.ts'
 import { toRgb } from '../pipeline/autoencoder.ts'
 import { encodeConditioning } from '../pipeline/conditioning.ts'
 import { type Guidance, guidedDenoise, isGuided } from '../pipeline/guided.ts'
 import { openPipeline, type Pipeline } from '../pipeline/open.ts'
 import { NotFiniteError } from '../runtime/finite.ts'
 import { planCalls } from './calls.ts'
+import type { FrameMasks } from './masks.ts'
 import { castPrompts } from './prompts.ts'
 import { scheduleFor } from './schedule.ts'
+import type { SharingMode } from './sharing-modes.ts'
 import { Synchronizer } from './synchronizer.ts'
 import { type OpenStoryOptions, type StoryEvent, type StoryModel, StoryRejected, type TellOptions } from './types.ts'
 
@@ -31,12 +33,20 @@ export async function openStoryModel({ folder, ...options }: OpenStoryOptions): 
   return storyModel(await openPipeline(folder, options))
 }
 
-/** `callBytes` bounds what the rows of one UNet call take, unless frames that look at each other need more. */
-export function storyModel(pipeline: Pipeline, { callBytes = usualCallBytes } = {}): StoryModel {
+export interface StoryModelOptions {
+  /** What the rows of one UNet call may take, unless frames that look at each other need more. */
+  readonly callBytes?: number
+  /** Another way of sharing than the method's, to be compared with it. */
+  readonly mode?: SharingMode
+  /** Told at the end of sampling where the characters of each frame are, on the finest grid that is shared. */
+  readonly onMasks?: (masks: readonly FrameMasks[], grid: Grid) => void
+}
+
+export function storyModel(pipeline: Pipeline, options: StoryModelOptions = {}): StoryModel {
   return {
     name: pipeline.name,
     defaultSize: { width: pipeline.size, height: pipeline.size },
-    tell: (request, options) => tell(pipeline, callBytes, request, options),
+    tell: (request, tellOptions) => tell(pipeline, options, request, tellOptions),
     close: () => pipeline.release(),
   }
 }
@@ -44,13 +54,13 @@ export function storyModel(pipeline: Pipeline, { callBytes = usualCallBytes } = 
 /** A story that begins and does not come to its end, cancelled or failed, gives back all memory that it took. */
 async function* tell(
   pipeline: Pipeline,
-  callBytes: number,
+  model: StoryModelOptions,
   request: StoryRequest,
   options: TellOptions,
 ): AsyncGenerator<StoryEvent> {
   let unfinished = false
   try {
-    for await (const event of told(pipeline, callBytes, request, options)) {
+    for await (const event of told(pipeline, model, request, options)) {
       unfinished = true
       yield event
     }
@@ -66,7 +76,7 @@ async function* tell(
 
 async function* told(
   pipeline: Pipeline,
-  callBytes: number,
+  { callBytes = usualCallBytes, mode, onMasks }: StoryModelOptions,
   request: StoryRequest,
   { seed, signal, skip = new Set() }: TellOptions,
 ): AsyncGenerator<StoryEvent> {
@@ -101,8 +111,9 @@ async function* told(
 
   yield { type: 'stage', stage: 'sampling' }
   const strength = request.consistency.synchronizer ?? 1
-  const sharing =
-    strength > 0 ? new Synchronizer({ tokens, text, plan: denoiser.plan, grid, strength, seed }) : undefined
+  const steps = schedule.timesteps.length
+  const { plan } = denoiser
+  const sharing = strength > 0 ? new Synchronizer({ tokens, text, plan, grid, strength, seed, steps, mode }) : undefined
   const calls = await planCalls(pipeline, { wanted, looksAt: sharing?.looksAt ?? [], grid, callBytes })
   const { frames } = calls
   const perFrame = autoencoder.latentChannels * grid.width * grid.height
@@ -112,13 +123,16 @@ async function* told(
       all.set(gaussian({ seed, story: '', frame: String(frame), stream }, perFrame), slot * perFrame)
     return all
   }
-  const steps = schedule.timesteps.length
   const denoise = guidedDenoise({ denoiser, conditioning, grid, guidance, steps, ...calls, sharing, signal })
   let latents = new Float32Array()
   for await (const step of sample({ schedule, denoise, noise: noise(0), stepNoise: (i) => noise(i + 1) })) {
     signal.throwIfAborted()
     latents = Float32Array.from(step.x)
     yield { type: 'step', step: step.step, steps: step.steps }
+  }
+  if (sharing && onMasks) {
+    const finest = levelGrid(grid, plan.shared[0] ?? plan.maps)
+    onMasks(sharing.masks(finest), finest)
   }
 
   yield { type: 'stage', stage: 'decoding' }

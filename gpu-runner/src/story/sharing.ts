@@ -58,7 +58,7 @@ export function foreignPixels(
 }
 
 /** A number in [0, 1) for these integers (murmur3's finaliser over their mix). */
-function chance(...values: number[]): number {
+export function chance(...values: number[]): number {
   let h = 0x9747b28c
   for (const value of values) {
     h = Math.imul(h ^ value, 0xcc9e2d51)

@@ -1,8 +1,9 @@
 /** ID-Synchronizer: who attends to whom at each step, from the attention maps of the steps before. */
 import { type AttentionPlan, type Grid, levelGrid } from '../pipeline/attention-plan.ts'
 import type { Sharing } from '../pipeline/guided.ts'
-import { type AttentionMap, characterMasks, type FrameMasks } from './masks.ts'
+import { type AttentionMap, characterMasks, type FrameMasks, subjectMask } from './masks.ts'
 import { chooseAnchors, foreignPixels, looksAt } from './sharing.ts'
+import { type SharingMode, type SharingRule, sharingRule } from './sharing-modes.ts'
 
 /** Share of a foreign character's pixels that are left out at full strength, so that poses stay free (ConsiStory's). */
 const fullStrengthDrop = 0.5
@@ -23,6 +24,10 @@ export interface SynchronizerOptions {
   /** Above 0, up to 1. */
   readonly strength: number
   readonly seed: number
+  /** Of the whole sampling. */
+  readonly steps: number
+  /** 'amsa', the method itself, unless an evaluation compares it with another. */
+  readonly mode?: SharingMode | undefined
 }
 
 export class Synchronizer implements Sharing {
@@ -33,6 +38,8 @@ export class Synchronizer implements Sharing {
   readonly #options: SynchronizerOptions
   readonly #anchors: readonly boolean[]
   readonly #present: readonly (readonly boolean[])[]
+  /** Who stands in for the method itself. */
+  readonly #rule: SharingRule | undefined
   /** Maps of each frame at the latest steps, oldest first. */
   readonly #history: Float32Array[][]
 
@@ -42,7 +49,9 @@ export class Synchronizer implements Sharing {
     this.#present = tokens.map((cast) => cast.map((positions) => positions.length > 0))
     this.#anchors = chooseAnchors(this.#present)
     this.#history = tokens.map(() => [])
-    this.looksAt = looksAt(this.#present, this.#anchors)
+    const { mode = 'amsa', seed, steps } = options
+    if (mode !== 'amsa') this.#rule = sharingRule(mode, { frames: tokens.length, seed, steps })
+    this.looksAt = this.#rule?.looksAt ?? looksAt(this.#present, this.#anchors)
     this.characters = Math.max(1, tokens[0]?.length ?? 0)
     this.selectors = tokens.map((cast) => tokenSelector(cast, text.length, this.characters))
   }
@@ -60,24 +69,38 @@ export class Synchronizer implements Sharing {
       const own = levelGrid(grid, level)
       const pixels = own.width * own.height
       if (pixels > mostPixels) return this.#history.map(() => [])
+      if (this.#rule) return this.#rule.foreign(step, pixels, (j) => subjectMask(this.#maps(j), this.#from, own))
       const masks = this.#history.map((_, frame) => this.#masks(frame, own))
       const drop = 1 - strength * (1 - fullStrengthDrop)
       return foreignPixels(masks, this.#anchors, pixels, { drop, seed, step })
     })
   }
 
+  /** Where each character of each frame is, by the latest maps, on a grid of one's choice. */
+  masks(to: Grid): FrameMasks[] {
+    return this.#history.map((_, frame) => this.#masks(frame, to))
+  }
+
   #masks(frame: number, to: Grid): FrameMasks {
-    const { plan, grid } = this.#options
+    return characterMasks(this.#maps(frame), this.#from, to)
+  }
+
+  /** The grid that maps are recorded on. */
+  get #from(): Grid {
+    return levelGrid(this.#options.grid, this.#options.plan.maps)
+  }
+
+  /** Sums over the latest steps. */
+  #maps(frame: number): (AttentionMap | null)[] {
     const history = this.#history[frame]!
-    const from = levelGrid(grid, plan.maps)
-    const pixels = from.width * from.height
-    const maps = this.#present[frame]!.map((present, character): AttentionMap | null => {
+    const { width, height } = this.#from
+    const pixels = width * height
+    return this.#present[frame]!.map((present, character): AttentionMap | null => {
       if (!present || history.length === 0) return null
       const map = new Float32Array(pixels)
       for (const step of history) for (let p = 0; p < pixels; p++) map[p]! += step[p * this.characters + character]!
       return map
     })
-    return characterMasks(maps, from, to)
   }
 }
 
