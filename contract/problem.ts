@@ -6,6 +6,7 @@ export const PROBLEMS = {
   'malformed-json': [400, 'Malformed JSON', 'The body could not be read as JSON.'],
   'bad-signature': [400, 'Bad signature', 'The webhook headers do not prove that the body comes from a runner.'],
   unauthorized: [401, 'Unauthorized', 'Send the header "Authorization: Bearer <API key>" with a key that is in force.'],
+  forbidden: [403, 'Forbidden', 'The API key lacks the scope that this takes. Use another key, or have one made.'],
   'not-found': [404, 'Not found', 'Nothing is there, or it belongs to another API key.'],
   'method-not-allowed': [405, 'Method not allowed', 'The header "Allow" lists the methods of this path.'],
   'stale-lease': [409, 'Stale lease', 'The story is no longer lent under this token. Drop the work on it.'],
@@ -18,8 +19,9 @@ export const PROBLEMS = {
     'Another request was sent with this Idempotency-Key in the last 24 hours. Send each new request with a new key.',
   ],
   validation: [422, 'Invalid input', 'Each entry of "errors" points at a value and says what would be right.'],
-  unavailable: [503, 'Unavailable', 'The edge cannot reach what it needs. Try again later.'],
+  'rate-limited': [429, 'Too Many Requests', 'Wait for as many seconds as "Retry-After" and "retry_after" say.'],
   internal: [500, 'Internal error', 'The fault is ours. Quote request_id when reporting it.'],
+  unavailable: [503, 'Unavailable', 'The edge cannot reach what it needs. Try again later.'],
 } as const satisfies Record<string, readonly [number, string, string]>
 export type ProblemName = keyof typeof PROBLEMS
 
@@ -37,6 +39,7 @@ export const Problem = z
         }),
       )
       .optional(),
+    retry_after: z.int().optional().describe('Seconds after which to try again, as in the header Retry-After'),
     request_id: z.string(),
   })
   .meta({

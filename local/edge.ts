@@ -9,6 +9,7 @@ import type { Readable } from 'node:stream'
 import type { D1Database } from '@cloudflare/workers-types'
 import { build } from 'esbuild'
 import { Log, LogLevel, Miniflare } from 'miniflare'
+import { Scope } from '../contract/key.ts'
 import type { Bindings } from '../src/api/env.ts'
 import { apiKeyRow } from '../src/api/keys.ts'
 import { insertApiKey } from '../src/db/api-keys.ts'
@@ -26,7 +27,7 @@ export interface EdgeOptions {
   dataDir: string | null
   /** Settings of the Worker, see `src/api/env.ts`. */
   env: Record<string, string>
-  /** Made valid, unless it is already. */
+  /** Made valid for everything, unless it is known already. */
   apiKey?: string
   /** False when cron runs only by `runCron`. */
   cron?: boolean
@@ -84,7 +85,9 @@ export async function startEdge({ port, dataDir, env, apiKey, cron = true, log }
     await migrate(bindings.DB)
     if (apiKey !== undefined) {
       const randomBytes = (count: number) => crypto.getRandomValues(new Uint8Array(count))
-      await insertApiKey(openDb(bindings.DB), await apiKeyRow(apiKey, 'local', { now: Date.now, randomBytes }))
+      const everything = { scopes: Scope.options }
+      const row = await apiKeyRow(apiKey, 'local', { now: Date.now, randomBytes }, everything)
+      await insertApiKey(openDb(bindings.DB), row)
     }
     const worker = await miniflare.getWorker()
     const runCron = async () => {

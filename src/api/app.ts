@@ -9,11 +9,14 @@ import { originOf } from './accept.ts'
 import { announceAll, wakeSenders } from './announce.ts'
 import { type Bindings, readSettings, type Settings, systemTools, type Tools } from './env.ts'
 import { eventRoutes } from './events.ts'
+
+import { keyRoutes } from './key-routes.ts'
 import { base32 } from './keys.ts'
 import { describeApi, documentOf } from './openapi.ts'
 import { operationsRoutes } from './operations.ts'
 import { pictureRoutes } from './pictures.ts'
 import { onError, onNotFound, ProblemError } from './problems.ts'
+import { RateLimiter } from './rate-limit.ts'
 import { catalogRoutes } from './replicate/catalog.ts'
 import { fileRoutes, sweepFiles } from './replicate/files.ts'
 import { predictionRoutes } from './replicate/predictions.ts'
@@ -32,6 +35,7 @@ export function createApp(tools: Tools = systemTools) {
   const app = newRoutes()
   // The same for every request of an isolate, so they are read once.
   let settings: Settings | undefined
+  const limiter = new RateLimiter()
   app.use(requestId({ generator: () => `req_${base32(tools.randomBytes(10))}` }))
   app.use(observeRequests)
   app.use(drainBody)
@@ -39,6 +43,7 @@ export function createApp(tools: Tools = systemTools) {
     c.set('db', openDb(c.env.DB))
     c.set('settings', (settings ??= readSettings(c.env)))
     c.set('tools', tools)
+    c.set('limiter', limiter)
     await next()
   })
   app.onError(onError)
@@ -57,6 +62,7 @@ export function createApp(tools: Tools = systemTools) {
     .route('/', pictureRoutes)
     .route('/', eventRoutes)
     .route('/', webhookRoutes)
+    .route('/', keyRoutes)
     .route('/', predictionRoutes)
     .route('/', predictionStreamRoutes)
     .route('/', fileRoutes)

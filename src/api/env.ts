@@ -4,6 +4,7 @@ import type { RequestIdVariables } from 'hono/request-id'
 import { z } from 'zod'
 import type { ApiKeyRow } from '../db/api-keys.ts'
 import type { Db } from '../db/client.ts'
+import type { RateLimiter } from './rate-limit.ts'
 
 const Settings = z.object({
   /** Bearer token of the runners. */
@@ -28,6 +29,11 @@ const Settings = z.object({
   LOG_REQUESTS: z.stringFormat('flag', /^[01]$/).default('0'),
   /** Signs links that need no API key; default: derived from RUNNER_WEBHOOK_SECRET. Changing it ends them all. */
   URL_SECRET: z.string().min(32).optional(),
+  /** Requests a minute of one API key that change something (unless the key has a limit of its own), and that read. */
+  RATE_LIMIT_CREATE: z.coerce.number().int().positive().default(600),
+  RATE_LIMIT_READ: z.coerce.number().int().positive().default(60_000),
+  /** Requests a minute of one address whose API key is missing or wrong. */
+  RATE_LIMIT_UNAUTHENTICATED: z.coerce.number().int().positive().default(120),
 })
 export type Settings = z.infer<typeof Settings>
 
@@ -56,7 +62,14 @@ export const systemTools: Tools = {
 
 export interface AppEnv {
   Bindings: Bindings
-  Variables: RequestIdVariables & { db: Db; settings: Settings; tools: Tools; apiKey: ApiKeyRow; readerId?: string }
+  Variables: RequestIdVariables & {
+    db: Db
+    settings: Settings
+    tools: Tools
+    limiter: RateLimiter
+    apiKey: ApiKeyRow
+    readerId?: string
+  }
 }
 
 export function readSettings(env: Bindings): Settings {

@@ -1,40 +1,48 @@
 /** API keys and ids: how they are drawn, spelt and hashed. */
 import type { ApiKeyRow } from '../db/api-keys.ts'
+import type { apiKeys } from '../db/schema.ts'
 import type { Tools } from './env.ts'
 
 const PREFIX = 'ff_live_'
 const ALPHABET = 'abcdefghijklmnopqrstuvwxyz234567'
 const KEY_FORMAT = /^ff_live_([a-z2-7]{32})([a-z2-7]{7})$/
 
+type Random = Pick<Tools, 'randomBytes'>
+type Clock = Pick<Tools, 'now'>
+export type KeyOptions = Partial<Pick<ApiKeyRow, 'scopes' | 'retentionDays' | 'createsPerMinute' | 'expiresAt'>>
+
 /**
- * A new key: `ff_live_`, 160 random bits, and the CRC-32 of these, so that a mistyped or made-up key is refused without
- * a look into the database. The key is returned beside its row, because the row does not hold it.
+ * How a key is spelt: `ff_live_`, 160 random bits, and the CRC-32 of these, so that a mistyped or made-up key is refused
+ * without a look into the database.
  */
-export async function newApiKey(name: string, { now, randomBytes }: Pick<Tools, 'now' | 'randomBytes'>) {
+export function newKeyText({ randomBytes }: Random): string {
   const random = base32(randomBytes(20))
-  const key = `${PREFIX}${random}${checksum(random)}`
-  return { key, row: await apiKeyRow(key, name, { now, randomBytes }) }
+  return `${PREFIX}${random}${checksum(random)}`
+}
+
+/** A new key beside its row, because the row does not hold it. */
+export async function newApiKey(name: string, tools: Random & Clock, options: KeyOptions = {}) {
+  const key = newKeyText(tools)
+  return { key, row: await apiKeyRow(key, name, tools, options) }
 }
 
 /** The row of a key that exists already; throws when it is not spelt like one. */
-export async function apiKeyRow(
-  key: string,
-  name: string,
-  { now, randomBytes }: Pick<Tools, 'now' | 'randomBytes'>,
-): Promise<ApiKeyRow> {
+export async function apiKeyRow(key: string, name: string, tools: Random & Clock, options: KeyOptions = {}) {
+  return {
+    id: `key_${base32(tools.randomBytes(10))}`,
+    name,
+    ...(await hashedKey(key)),
+    webhookSecret: newWebhookSecret(tools.randomBytes),
+    createdAt: tools.now(),
+    ...options,
+  } satisfies typeof apiKeys.$inferInsert
+}
+
+/** What is kept of a key; throws when it is not spelt like one. */
+export async function hashedKey(key: string): Promise<{ hash: string; prefix: string }> {
   if (!isWellFormed(key))
     throw new Error(`not an API key: ${key.slice(0, 12)}… (${key.length} characters); a key is made by newApiKey()`)
-  return {
-    id: `key_${base32(randomBytes(10))}`,
-    name,
-    hash: await sha256(new TextEncoder().encode(key)),
-    prefix: key.slice(0, PREFIX.length + 4),
-    webhookSecret: newWebhookSecret(randomBytes),
-    previousWebhookSecret: null,
-    previousWebhookSecretUntil: null,
-    createdAt: now(),
-    revokedAt: null,
-  }
+  return { hash: await sha256(new TextEncoder().encode(key)), prefix: key.slice(0, PREFIX.length + 4) }
 }
 
 /** 32 random bytes in standard base64: the URL-safe alphabet would not pass Replicate's verifier. */

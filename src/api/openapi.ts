@@ -12,6 +12,7 @@ const TAGS: Record<string, string> = {
   Stories: 'Post stories, follow them, fetch their pictures.',
   Webhooks: 'What is sent to your server, and how to look into it. Signed per Standard Webhooks.',
   Replicate: "The same stories by Replicate's wire: its clients work with nothing but the base URL changed.",
+  Keys: 'API keys, their scopes and limits, and what they have used.',
   Runner: 'For runners only: claiming stories and reporting on them.',
   Operations: 'Health and metrics.',
 }

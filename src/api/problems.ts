@@ -62,6 +62,7 @@ function respond(c: Context<AppEnv>, { problem, message, faults, headers }: Prob
     status,
     detail: message,
     ...(faults && { errors: faults }),
+    ...(headers['retry-after'] && { retry_after: Number(headers['retry-after']) }),
     request_id: c.var.requestId,
   }
   return c.json(body, status, { 'content-type': 'application/problem+json', ...headers })

@@ -1,20 +1,73 @@
 /** Rows of `api_keys`: who may post stories. Only the hash of a key is kept. */
-import { and, eq, isNull } from 'drizzle-orm'
+import { and, desc, eq, gt, gte, isNull, or, sql } from 'drizzle-orm'
 import type { Db } from './client.ts'
-import { apiKeys } from './schema.ts'
+import { apiKeys, frames, stories } from './schema.ts'
 
 export type ApiKeyRow = typeof apiKeys.$inferSelect
 
-/** Keep a key; one that is already known stays as it is. */
-export async function insertApiKey(db: Db, key: typeof apiKeys.$inferInsert): Promise<void> {
-  await db.insert(apiKeys).values(key).onConflictDoNothing({ target: apiKeys.hash })
+/** Keep a key; one that is already known stays as it is. Answers the row that is there afterwards. */
+export async function insertApiKey(db: Db, key: typeof apiKeys.$inferInsert): Promise<ApiKeyRow> {
+  const [, [row]] = await db.batch([
+    db.insert(apiKeys).values(key).onConflictDoNothing({ target: apiKeys.hash }),
+    db.select().from(apiKeys).where(eq(apiKeys.hash, key.hash)),
+  ])
+  if (!row) throw new Error(`the key ${key.id} was not kept`)
+  return row
 }
 
-/** The key in force with this SHA-256 (hex); undefined when unknown or revoked. */
-export async function findApiKey(db: Db, hash: string): Promise<ApiKeyRow | undefined> {
+/** The key that has this SHA-256 (hex), or had it before a rotation that still overlaps; undefined when unknown or revoked. */
+export async function findApiKey(db: Db, hash: string, now: number): Promise<ApiKeyRow | undefined> {
+  const previous = and(eq(apiKeys.previousHash, hash), gt(apiKeys.previousHashUntil, now))
   return db
     .select()
     .from(apiKeys)
-    .where(and(eq(apiKeys.hash, hash), isNull(apiKeys.revokedAt)))
+    .where(and(or(eq(apiKeys.hash, hash), previous), isNull(apiKeys.revokedAt)))
     .get()
+}
+
+/** All of them, newest first, revoked ones too. */
+export async function listApiKeys(db: Db): Promise<ApiKeyRow[]> {
+  return db.select().from(apiKeys).orderBy(desc(apiKeys.createdAt), desc(apiKeys.id))
+}
+
+/** Refuse a key from now on. Answers its row, unchanged if it was revoked before; undefined when there is none. */
+export async function revokeApiKey(db: Db, id: string, now: number): Promise<ApiKeyRow | undefined> {
+  return db
+    .update(apiKeys)
+    .set({ revokedAt: sql`coalesce(${apiKeys.revokedAt}, ${now})` })
+    .where(eq(apiKeys.id, id))
+    .returning()
+    .get()
+}
+
+/** Put a new key in place of the present one, which stays good until `until`. Undefined when there is none in force. */
+export async function rotateApiKey(
+  db: Db,
+  id: string,
+  { hash, prefix }: { hash: string; prefix: string },
+  until: number,
+): Promise<ApiKeyRow | undefined> {
+  return db
+    .update(apiKeys)
+    .set({ hash, prefix, previousHash: sql`${apiKeys.hash}`, previousHashUntil: until })
+    .where(and(eq(apiKeys.id, id), isNull(apiKeys.revokedAt)))
+    .returning()
+    .get()
+}
+
+/** What a key used on each day (UTC) from `since` on, newest first. A story counts on the day it was accepted. */
+export async function usageOf(db: Db, apiKeyId: string, since: number) {
+  const day = sql<string>`date(${stories.createdAt} / 1000, 'unixepoch')`
+  const drawn = sql`(SELECT count(*) FROM ${frames} WHERE ${frames.storyId} = ${stories.id})`
+  return db
+    .select({
+      day,
+      stories: sql<number>`count(*)`,
+      frames: sql<number>`sum(${drawn})`,
+      runnerMs: sql<number>`coalesce(sum(${stories.completedAt} - ${stories.startedAt}), 0)`,
+    })
+    .from(stories)
+    .where(and(eq(stories.apiKeyId, apiKeyId), gte(stories.createdAt, since)))
+    .groupBy(day)
+    .orderBy(desc(day))
 }

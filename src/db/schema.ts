@@ -1,6 +1,7 @@
 /** The tables of the edge. Times are milliseconds since 1970; one row of `stories` is one job of the queue. */
 import { sql } from 'drizzle-orm'
-import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
+import { index, integer, primaryKey, real, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
+import { DEFAULT_RETENTION_DAYS, DEFAULT_SCOPES, type Scope } from '../../contract/key.ts'
 import type { PredictionEvent, PredictionRequest } from '../../contract/prediction.ts'
 import type { Progress, StoryError, StoryRequest, StoryStatus, StoryWebhook } from '../../contract/story.ts'
 
@@ -9,6 +10,9 @@ export const apiKeys = sqliteTable('api_keys', {
   name: text('name').notNull(),
   /** SHA-256 of the whole key in hex; the key itself is shown once and kept nowhere. */
   hash: text('hash').notNull().unique(),
+  /** The key before the last rotation, good as well until the time beside it. */
+  previousHash: text('previous_hash').unique(),
+  previousHashUntil: integer('previous_hash_until'),
   /** The first characters of the key, to tell keys apart in lists. */
   prefix: text('prefix').notNull(),
   /** `whsec_` and standard base64: signs the webhooks of this key's stories. */
@@ -16,7 +20,13 @@ export const apiKeys = sqliteTable('api_keys', {
   /** The secret before the last rotation; webhooks are signed with both until the time beside it. */
   previousWebhookSecret: text('previous_webhook_secret'),
   previousWebhookSecretUntil: integer('previous_webhook_secret_until'),
+  scopes: text('scopes', { mode: 'json' }).notNull().default(DEFAULT_SCOPES).$type<Scope[]>(),
+  /** How long the content of its stories is kept after their end; null for ever. */
+  retentionDays: real('retention_days').default(DEFAULT_RETENTION_DAYS),
+  /** Null for the limit of the settings. */
+  createsPerMinute: integer('creates_per_minute'),
   createdAt: integer('created_at').notNull(),
+  expiresAt: integer('expires_at'),
   revokedAt: integer('revoked_at'),
 })
 

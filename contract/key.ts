@@ -1,0 +1,82 @@
+/** What crosses the wire about API keys (`/keys`, for keys with the scope `admin`) and about their usage (`/usage`). */
+import { z } from 'zod'
+
+export const Scope = z.enum(['stories:write', 'stories:read', 'webhooks', 'admin'])
+export type Scope = z.infer<typeof Scope>
+
+/** What a key may do unless its maker says otherwise. */
+export const DEFAULT_SCOPES: Scope[] = ['stories:write', 'stories:read', 'webhooks']
+/** Days that the pictures of a story are kept. */
+export const DEFAULT_RETENTION_DAYS = 7
+
+const Time = z.iso.datetime()
+const days = (max: number) => z.number().min(0, `0 to ${max}`).max(max, `0 to ${max}`)
+
+export const KeyId = z
+  .string()
+  .regex(/^key_[a-z2-7]{16}$/, 'a key id is key_ and 16 characters of a-z and 2-7')
+  .meta({ example: 'key_ufawqhfynnddngld' })
+
+export const CreateKey = z.strictObject({
+  name: z.string().trim().min(1, 'must not be blank').max(100, 'at most 100 characters'),
+  scopes: z
+    .array(Scope)
+    .min(1, 'at least one scope')
+    .default(DEFAULT_SCOPES)
+    .transform((scopes) => [...new Set(scopes)]),
+  expires_at: Time.nullable().default(null).describe('When the key ends by itself; null for never'),
+  retention_days: days(3650)
+    .nullable()
+    .default(DEFAULT_RETENTION_DAYS)
+    .describe('How long pictures and texts of a story are kept after its end; null for ever'),
+  creates_per_minute: z
+    .int()
+    .min(1, 'at least 1')
+    .max(1_000_000, 'at most 1000000')
+    .nullable()
+    .default(null)
+    .describe('Its rate limit for requests that change something; null for the one of the server'),
+})
+export type CreateKey = z.infer<typeof CreateKey>
+
+export const Key = z.object({
+  id: KeyId,
+  name: z.string(),
+  prefix: z.string().describe('How the key begins'),
+  scopes: z.array(Scope),
+  retention_days: z.number().nullable(),
+  creates_per_minute: z.int().nullable(),
+  created_at: Time,
+  expires_at: Time.nullable(),
+  revoked_at: Time.nullable(),
+  previous_valid_until: Time.nullable().describe('Until when the key before the last rotation is good as well'),
+})
+export type Key = z.infer<typeof Key>
+
+/** The one time that the key itself is shown. */
+export const NewKey = Key.extend({ key: z.string().describe('Shown this once, and kept nowhere') })
+
+export const KeyList = z.object({ results: z.array(Key) })
+
+export const RotateKey = z.strictObject({
+  overlap_hours: z
+    .number()
+    .min(0, '0 to 720')
+    .max(720, '0 to 720')
+    .default(24)
+    .describe('How long the present key goes on being good beside the new one'),
+})
+
+export const Usage = z.object({
+  days: z
+    .array(
+      z.object({
+        day: z.iso.date().describe('UTC'),
+        stories: z.int().describe('Accepted on this day'),
+        frames: z.int().describe('Drawn for them'),
+        runner_seconds: z.number().describe('From the start to the end of those that have ended'),
+      }),
+    )
+    .describe('Newest first; days without stories are left out'),
+})
+export type Usage = z.infer<typeof Usage>

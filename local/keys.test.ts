@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { testEdge } from '../test/worker.ts'
+
+const edge = await testEdge()
+const script = fileURLToPath(new URL('keys.ts', import.meta.url))
+
+function keys(args: string[], apiKey = edge.key) {
+  const env = { ...process.env, FABLEFRAME_EDGE_URL: edge.url, FABLEFRAME_API_KEY: apiKey }
+  return new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
+    execFile(process.execPath, [script, ...args], { env }, (error, stdout, stderr) => {
+      resolve({ code: Number(error?.code ?? 0), stdout, stderr })
+    })
+  })
+}
+const keyIn = (text: string) => /ff_live_[a-z2-7]{39}/.exec(text)?.[0] ?? ''
+const reads = async (key: string) => (await edge.app('GET', '/stories', undefined, key)).status
+
+test('keys are made, listed, rotated and revoked from the command line', async () => {
+  const made = await keys(['create', '--name', 'shop', '--scopes', 'stories:read', '--retention', 'ever'])
+  const id = /key_[a-z2-7]+/.exec(made.stdout)![0]
+  assert.equal(await reads(keyIn(made.stdout)), 200)
+  const rotated = await keys(['rotate', id, '--overlap', '0'])
+  assert.deepEqual([await reads(keyIn(made.stdout)), await reads(keyIn(rotated.stdout))], [401, 200])
+  assert.match((await keys(['list'])).stdout, new RegExp(`${id}  ff_live_....…  shop  stories:read  in force`))
+  assert.match((await keys(['revoke', id])).stdout, /revoked 20/)
+  assert.equal(await reads(keyIn(rotated.stdout)), 401)
+})
+
+test('the first admin key is made by SQL', async () => {
+  const made = await keys(['create', '--name', "o'ps", '--scopes', 'admin', '--sql'], '')
+  assert.equal(made.code, 0, made.stderr)
+  await edge.bindings.DB.prepare(made.stdout).run()
+  assert.match((await keys(['list'], keyIn(made.stderr))).stdout, /o'ps {2}admin/)
+})
+
+test('what is wrong is said, with exit code 1', async () => {
+  for (const [args, reason] of [
+    [[], /npm run keys -- create/],
+    [['create'], /name: .*\n.*npm run keys -- create/],
+    [['create', '--name', 'x', '--scopes', 'all'], /scopes\/0/],
+    [['create', '--name', 'x', '--expires', 'never'], /not a date/],
+    [['revoke', 'key_none'], /404 Not found/],
+  ] as const) {
+    const { code, stderr } = await keys([...args])
+    assert.equal(code, 1)
+    assert.match(stderr, reason)
+  }
+  assert.match((await keys(['list'], 'ff_live_wrong')).stderr, /401/)
+})

@@ -1,0 +1,128 @@
+/**
+ * `npm run keys -- create|list|rotate|revoke`: API keys of a running edge, by its `/keys`. The edge is named by
+ * FABLEFRAME_EDGE_URL, and FABLEFRAME_API_KEY is a key with the scope `admin`. The first of these, for an edge that has
+ * none, comes from `create --sql`: SQL on the standard output, the key on the standard error.
+ */
+import { randomBytes } from 'node:crypto'
+import { parseArgs } from 'node:util'
+import { CreateKey, Key, KeyList, NewKey } from '../contract/key.ts'
+import { issuesOf, Problem } from '../contract/problem.ts'
+import { apiKeyRow, newKeyText } from '../src/api/keys.ts'
+
+const usage = `npm run keys -- create --name <name> [--scopes stories:read,stories:write,webhooks,admin] [--expires <date>]
+                       [--retention <days>|ever] [--creates-per-minute <n>] [--sql]
+npm run keys -- list
+npm run keys -- rotate <id> [--overlap <hours>]
+npm run keys -- revoke <id>`
+
+const { FABLEFRAME_EDGE_URL = 'http://127.0.0.1:8787', FABLEFRAME_API_KEY } = process.env
+
+try {
+  await main()
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error)
+  process.exitCode = 1
+}
+
+async function main(): Promise<void> {
+  const { positionals, values } = parseArgs({
+    allowPositionals: true,
+    options: {
+      name: { type: 'string' },
+      scopes: { type: 'string' },
+      expires: { type: 'string' },
+      retention: { type: 'string' },
+      'creates-per-minute': { type: 'string' },
+      overlap: { type: 'string' },
+      sql: { type: 'boolean', default: false },
+    },
+  })
+  const [command, id] = positionals
+  if (command === 'create') {
+    const { name, scopes, expires, retention, 'creates-per-minute': creates } = values
+    const wanted = parseKey({
+      name,
+      ...(scopes !== undefined && { scopes: scopes.split(',') }),
+      ...(expires !== undefined && { expires_at: dateOf(expires) }),
+      ...(retention !== undefined && { retention_days: retention === 'ever' ? null : Number(retention) }),
+      ...(creates !== undefined && { creates_per_minute: Number(creates) }),
+    })
+    return values.sql ? printSql(wanted) : printNew(await call('POST', '/keys', wanted))
+  }
+  if (command === 'list') {
+    for (const key of KeyList.parse(await call('GET', '/keys')).results) console.log(lineOf(key))
+    return
+  }
+  if (command === 'rotate' && id) {
+    const overlap = values.overlap !== undefined && { overlap_hours: Number(values.overlap) }
+    return printNew(await call('POST', `/keys/${encodeURIComponent(id)}/rotate`, { ...overlap }))
+  }
+  if (command === 'revoke' && id) {
+    console.log(lineOf(Key.parse(await call('DELETE', `/keys/${encodeURIComponent(id)}`))))
+    return
+  }
+  throw new Error(usage)
+}
+
+function parseKey(wanted: object): CreateKey {
+  const parsed = CreateKey.safeParse(wanted)
+  if (parsed.success) return parsed.data
+  const faults = issuesOf(parsed.error).map(({ pointer, message }) => `${pointer.slice(1)}: ${message}`)
+  throw new Error([...faults, usage].join('\n'))
+}
+
+function dateOf(text: string): string {
+  const date = new Date(text)
+  if (Number.isNaN(date.getTime())) throw new Error(`--expires ${text}: not a date, such as 2027-01-31`)
+  return date.toISOString()
+}
+
+async function call(method: string, path: string, body?: object): Promise<unknown> {
+  if (!FABLEFRAME_API_KEY) throw new Error('FABLEFRAME_API_KEY is to hold a key with the scope admin')
+  const response = await fetch(new URL(path, FABLEFRAME_EDGE_URL), {
+    method,
+    headers: { authorization: `Bearer ${FABLEFRAME_API_KEY}`, 'content-type': 'application/json' },
+    ...(body && { body: JSON.stringify(body) }),
+  }).catch((error: Error) => {
+    throw new Error(`${FABLEFRAME_EDGE_URL} cannot be reached: ${error.cause ?? error.message}`)
+  })
+  const answer: unknown = await response.json()
+  if (response.ok) return answer
+  const { title, detail } = Problem.parse(answer)
+  throw new Error(`${response.status} ${title}: ${detail}`)
+}
+
+function printNew(answer: unknown): void {
+  const { key, ...view } = NewKey.parse(answer)
+  console.log(lineOf(view))
+  console.log(`The key, shown this once: ${key}`)
+}
+
+/** For `wrangler d1 execute`. */
+async function printSql(wanted: CreateKey): Promise<void> {
+  const tools = { now: Date.now, randomBytes: (count: number) => new Uint8Array(randomBytes(count)) }
+  const key = newKeyText(tools)
+  const row = await apiKeyRow(key, wanted.name, tools)
+  const values = {
+    id: row.id,
+    name: row.name,
+    hash: row.hash,
+    prefix: row.prefix,
+    webhook_secret: row.webhookSecret,
+    scopes: JSON.stringify(wanted.scopes),
+    retention_days: wanted.retention_days,
+    creates_per_minute: wanted.creates_per_minute,
+    expires_at: wanted.expires_at && Date.parse(wanted.expires_at),
+    created_at: row.createdAt,
+  }
+  const literals = Object.values(values).map((value) =>
+    value === null ? 'NULL' : typeof value === 'number' ? value : `'${value.replaceAll("'", "''")}'`,
+  )
+  console.log(`INSERT INTO api_keys (${Object.keys(values).join(', ')}) VALUES (${literals.join(', ')});`)
+  console.error(`The key, shown this once: ${key}`)
+}
+
+function lineOf(key: Key): string {
+  const end = key.revoked_at ? `revoked ${key.revoked_at}` : key.expires_at ? `until ${key.expires_at}` : 'in force'
+  return [key.id, `${key.prefix}…`, key.name, key.scopes.join(','), end].join('  ')
+}
