@@ -8,7 +8,7 @@ import { fingerprintOf, requireSameRequest } from './idempotency.ts'
 import { newStoryId } from './keys.ts'
 import { invalid } from './problems.ts'
 import { continueTrace } from './trace.ts'
-import { refuseWebhook } from './url-guard.ts'
+import { refuseUrl } from './url-guard.ts'
 
 /** What a route says about a story that it has just taken in; kept under the Idempotency-Key, if there is one. */
 export interface Answer<Body> {
@@ -45,8 +45,8 @@ export async function accept<Body>(
   const model = request.model ?? settings.MODELS[0]
   if (!settings.MODELS.includes(model))
     throw invalid([{ pointer: '/model', message: `unknown model ${model}; served are ${settings.MODELS.join(', ')}` }])
-  const refusal = request.webhook && refuseWebhook(request.webhook, settings.ALLOW_INSECURE_WEBHOOKS === '1')
-  if (refusal) throw invalid([{ pointer: '/webhook', message: refusal }])
+  const refused = refusedUrls(request, settings.ALLOW_INSECURE_WEBHOOKS === '1')
+  if (refused.length > 0) throw invalid(refused)
   const seed = request.seed ?? new DataView(tools.randomBytes(4).buffer).getUint32(0)
   const now = tools.now()
   const id = newStoryId(tools.randomBytes)
@@ -69,6 +69,18 @@ export async function accept<Body>(
   // The fingerprint covers the path, so the answer was given by this very route.
   const replayed = earlier.answer as Answer<Body>
   return { storyId: earlier.storyId, answer: replayed, headers: { 'idempotent-replayed': 'true' } }
+}
+
+/** The URLs of a story that we would not go to, and why. */
+function refusedUrls({ webhook, characters }: StoryRequest, allowInsecure: boolean) {
+  const references = characters.flatMap(({ references = [] }, i) =>
+    references.map((url, j) => ({ pointer: `/characters/${i}/references/${j}`, url })),
+  )
+  const urls = [...(webhook === null ? [] : [{ pointer: '/webhook', url: webhook }]), ...references]
+  return urls.flatMap(({ pointer, url }) => {
+    const message = url.startsWith('data:') ? undefined : refuseUrl(url, allowInsecure)
+    return message === undefined ? [] : [{ pointer, message }]
+  })
 }
 
 /** Scheme and host that links begin with. */

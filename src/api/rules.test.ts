@@ -6,7 +6,7 @@ import { plainPng } from '../../test/png.ts'
 import { type Bindings, readSettings } from './env.ts'
 import { apiKeyRow, base32, isWellFormed, newApiKey, newStoryId } from './keys.ts'
 import { inspectPng } from './png.ts'
-import { refuseWebhook } from './url-guard.ts'
+import { refuseUrl } from './url-guard.ts'
 
 const tools = { now: () => 0, randomBytes }
 
@@ -37,7 +37,7 @@ test('a key that is mistyped in one place is noticed', async () => {
 
 test('webhooks go to public hosts by https, in whatever way an address is spelt', () => {
   for (const url of ['https://app.example/hook', 'https://app.example:8443/', 'https://10.example.com/'])
-    assert.equal(refuseWebhook(url, false), undefined, url)
+    assert.equal(refuseUrl(url, false), undefined, url)
   const hosts = [
     '127.0.0.1',
     '0x7f.1',
@@ -49,12 +49,11 @@ test('webhooks go to public hosts by https, in whatever way an address is spelt'
     '8.8.8.8',
   ]
   const names = ['localhost', 'localhost.', 'db', 'db.internal', 'printer.local', 'x.localhost', 'router.home.arpa']
-  for (const host of [...hosts, ...names])
-    assert.match(refuseWebhook(`https://${host}/`, false) ?? '', /must name/, host)
-  assert.match(refuseWebhook('http://app.example/', false) ?? '', /https/)
-  assert.match(refuseWebhook('https://app.example:22/', false) ?? '', /port/)
-  assert.match(refuseWebhook('https://me@app.example/', true) ?? '', /user name/)
-  assert.equal(refuseWebhook('http://127.0.0.1:9000/hook', true), undefined)
+  for (const host of [...hosts, ...names]) assert.match(refuseUrl(`https://${host}/`, false) ?? '', /must name/, host)
+  assert.match(refuseUrl('http://app.example/', false) ?? '', /https/)
+  assert.match(refuseUrl('https://app.example:22/', false) ?? '', /port/)
+  assert.match(refuseUrl('https://me@app.example/', true) ?? '', /user name/)
+  assert.equal(refuseUrl('http://127.0.0.1:9000/hook', true), undefined)
 })
 
 test('a PNG has a header, all of its chunks, and nothing after them', async () => {

@@ -36,6 +36,11 @@ test('what cannot be a story is refused with a pointer to each fault', async () 
     [{ ...story, surprise: 1 }, '/surprise', /unknown field/],
     [{ ...story, model: 'story-huge' }, '/model', /unknown model story-huge; served are story-mini, story-large/],
     [{ ...story, webhook: 'http://user:pass@app.example/' }, '/webhook', /user name/],
+    [
+      { ...story, characters: [{ id: 'a', name: 'A', description: 'a', references: ['https://u:p@app.example/'] }] },
+      '/characters/0/references/0',
+      /user name/,
+    ],
     ['[1, 2]', '', /expected object/],
     ['null', '', /expected object/],
     ['"text"', '', /expected object/],

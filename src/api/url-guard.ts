@@ -1,15 +1,18 @@
-/** Where a webhook may go. Checked when a story is posted and again before each try. */
+/**
+ * Which URLs of strangers we go to: webhooks and reference pictures. Checked when a story is posted, and a webhook's again
+ * before each try. A Worker cannot resolve names; `gpu-runner/src/io/guarded-fetch.ts` fetches pictures and can.
+ */
 
 /** Names that resolve inside a network of one's own, by RFC 6761, RFC 6762 and common use. */
 const PRIVATE_NAME = /(^|\.)(localhost|local|internal|intranet|lan|home|corp|test|invalid|home\.arpa)$/
 
 /**
- * Why `url` is no place for a webhook; undefined when it is.
+ * Why we do not go to `url`; undefined when we do.
  *
  * Addresses are refused altogether, private or not: nothing that is meant to be reached lacks a name, and the URL
  * parser has already turned every spelling of IPv4 (decimal, octal, hex) into four numbers.
  */
-export function refuseWebhook(url: string, allowInsecure: boolean): string | undefined {
+export function refuseUrl(url: string, allowInsecure: boolean): string | undefined {
   const { protocol, hostname, port, username, password } = new URL(url)
   if (username || password) return 'must not hold a user name or password'
   if (allowInsecure) return undefined

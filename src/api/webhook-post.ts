@@ -2,7 +2,7 @@
 import { Webhook } from 'standardwebhooks'
 import type { Outcome } from '../db/deliveries.ts'
 import type { Tools } from './env.ts'
-import { refuseWebhook } from './url-guard.ts'
+import { refuseUrl } from './url-guard.ts'
 
 export const TIMEOUT_MS = 15_000
 /** So much of an answer is kept, in bytes. */
@@ -36,7 +36,7 @@ export async function postWebhook(message: Message, target: Target, tools: Tools
     ms: tools.now() - started,
   })
   // Checked when the story was posted, and again now: the rules or the settings may have changed since.
-  const refusal = refuseWebhook(target.url, target.allowInsecure)
+  const refusal = refuseUrl(target.url, target.allowInsecure)
   if (refusal) return failed(`the URL ${refusal}`, { retryable: false })
   const timeout = AbortSignal.timeout(TIMEOUT_MS)
   try {

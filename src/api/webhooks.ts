@@ -20,7 +20,7 @@ import { HOLD_MS } from './delivery.ts'
 import { base32, newWebhookSecret } from './keys.ts'
 import { invalid, ProblemError } from './problems.ts'
 import { json, limitBody, MAX_JSON_BYTES, newRoutes, problems } from './routes.ts'
-import { refuseWebhook } from './url-guard.ts'
+import { refuseUrl } from './url-guard.ts'
 import { postWebhook } from './webhook-post.ts'
 
 const tags = ['Webhooks']
@@ -132,7 +132,7 @@ export const webhookRoutes = newRoutes()
     const { db, settings, tools, apiKey } = c.var
     const { url } = c.req.valid('json')
     const allowInsecure = settings.ALLOW_INSECURE_WEBHOOKS === '1'
-    const refusal = refuseWebhook(url, allowInsecure)
+    const refusal = refuseUrl(url, allowInsecure)
     if (refusal) throw invalid([{ pointer: '/url', message: refusal }])
     const id = `msg_ping_${base32(tools.randomBytes(16))}`
     const timestamp = new Date(tools.now()).toISOString()
