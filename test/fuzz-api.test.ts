@@ -1,0 +1,22 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { fuzz, judge } from './fuzz-api.ts'
+
+test('spoilt requests on every route are answered, refused by the book, and tell nothing of other keys', async () => {
+  const { counts, violations } = await fuzz({ requests: 300, seed: 1 })
+  assert.deepEqual(violations, [])
+  const statuses = new Set([...counts.values()].flatMap((byStatus) => [...byStatus.keys()]))
+  for (const status of [200, 202, 401, 403, 404, 422]) assert.ok(statuses.has(status), `no ${status} among the answers`)
+})
+
+test('the judge sees what it is there for', () => {
+  const problem = { type: '/problems/x', title: 'X', status: 404, detail: 'x', request_id: 'req_x' }
+  const type = 'application/problem+json'
+  assert.equal(judge(404, type, JSON.stringify(problem), 'GET'), undefined)
+  assert.equal(judge(404, '', '', 'HEAD'), undefined)
+  assert.match(judge(500, type, JSON.stringify({ ...problem, status: 500 }), 'GET') ?? '', /is 500/)
+  assert.match(judge(404, 'text/html', '<h1>', 'GET') ?? '', /no problem document/)
+  assert.match(judge(404, type, '{}', 'GET') ?? '', /is not one/)
+  assert.match(judge(422, type, JSON.stringify(problem), 'GET') ?? '', /says 404/)
+  assert.match(judge(200, 'application/json', '{"title":"belongs to somebody else"}', 'GET') ?? '', /another key/)
+})
