@@ -13,6 +13,7 @@ export const PROBLEMS = {
   'frames-missing': [409, 'Frames missing', 'A story completes only when every frame has been uploaded.'],
   'too-large': [413, 'Body too large', 'The body is over the limit of this path.'],
   'unsupported-media-type': [415, 'Unsupported media type', 'Send the body with "Content-Type: application/json".'],
+  'range-not-satisfiable': [416, 'Range not satisfiable', 'The header "Content-Range" says how long it is.'],
   'idempotency-mismatch': [
     422,
     'Idempotency-Key used before',

@@ -200,6 +200,8 @@ export const Story = z
     created_at: Time,
     started_at: Time.nullable(),
     completed_at: Time.nullable(),
+    expires_at: Time.nullable().describe('When texts and pictures are removed; null before the end, and for never'),
+    data_removed: z.boolean().describe('Texts and pictures are gone, because their time was over or it was deleted'),
     urls: z.object({
       self: z.url(),
       cancel: z.url(),

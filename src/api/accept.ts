@@ -51,7 +51,19 @@ export async function accept<Body>(
   const now = tools.now()
   const id = newStoryId(tools.randomBytes)
   const traceparent = continueTrace(c.req.header('traceparent'), tools.randomBytes)
-  const about = { id, apiKeyId: apiKey.id, request, model, seed, origin: originOf(c), traceparent, prediction }
+  const { retentionDays } = apiKey
+  const retentionMs = retentionDays === null ? null : Math.round(retentionDays * 24 * 3_600_000)
+  const about = {
+    id,
+    apiKeyId: apiKey.id,
+    request,
+    model,
+    seed,
+    origin: originOf(c),
+    traceparent,
+    prediction,
+    retentionMs,
+  }
   const story = newStory(about, now)
   const answer = await answerOf(story)
   const once = idempotencyKey && {

@@ -17,6 +17,7 @@ import { operationsRoutes } from './operations.ts'
 import { pictureRoutes } from './pictures.ts'
 import { onError, onNotFound, ProblemError } from './problems.ts'
 import { RateLimiter } from './rate-limit.ts'
+import { removalRoutes, sweepContent } from './removal.ts'
 import { catalogRoutes } from './replicate/catalog.ts'
 import { fileRoutes, sweepFiles } from './replicate/files.ts'
 import { predictionRoutes } from './replicate/predictions.ts'
@@ -59,6 +60,7 @@ export function createApp(tools: Tools = systemTools) {
   const routes = app
     .route('/', operationsRoutes)
     .route('/', storyRoutes)
+    .route('/', removalRoutes)
     .route('/', pictureRoutes)
     .route('/', eventRoutes)
     .route('/', webhookRoutes)
@@ -77,6 +79,7 @@ export function createApp(tools: Tools = systemTools) {
 export async function everyMinute(env: Bindings, tools: Tools = systemTools): Promise<void> {
   const db = openDb(env.DB)
   await announceAll(env, db, tools.now(), await sweep(db, tools.now()))
+  await sweepContent(env, db, tools.now())
   await sweepFiles(env, db, tools.now())
   await forgetMessages(db, tools.now() - REMEMBER_MS)
   await forgetIdempotencyKeys(db, tools.now())

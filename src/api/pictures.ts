@@ -5,12 +5,17 @@ import { z } from 'zod'
 import { LIMITS, StoryId } from '../../contract/story.ts'
 import { findStory } from '../db/stories.ts'
 import { requireApiKeyOrLink } from './auth.ts'
+import { byteRangeOf } from './byte-range.ts'
 import type { AppEnv } from './env.ts'
 import { ProblemError } from './problems.ts'
 import { newRoutes, openToLinks, png, problems } from './routes.ts'
 import { noSuchStory, StoryParams } from './stories.ts'
 
 const tags = ['Stories']
+const partial = {
+  206: { ...png, description: 'The range of bytes that was asked for' },
+  304: { description: 'Unchanged' },
+}
 
 /** `0.png` … `11.png` */
 const File = z
@@ -26,7 +31,7 @@ const frame = createRoute({
   security: openToLinks,
   middleware: [requireApiKeyOrLink] as const,
   request: { params: z.object({ id: StoryId, file: File }) },
-  responses: { 200: png, 304: { description: 'Unchanged' }, ...problems('unauthorized', 'not-found') },
+  responses: { 200: png, ...partial, ...problems('unauthorized', 'not-found', 'range-not-satisfiable') },
 })
 
 const storyboard = createRoute({
@@ -37,7 +42,7 @@ const storyboard = createRoute({
   security: openToLinks,
   middleware: [requireApiKeyOrLink] as const,
   request: { params: StoryParams },
-  responses: { 200: png, 304: { description: 'Unchanged' }, ...problems('unauthorized', 'not-found') },
+  responses: { 200: png, ...partial, ...problems('unauthorized', 'not-found', 'range-not-satisfiable') },
 })
 
 export const pictureRoutes = newRoutes()
@@ -59,9 +64,28 @@ export const pictureRoutes = newRoutes()
 
 /** A stored picture never changes, so its hash is its entity tag for good. */
 export async function sendPicture(c: Context<AppEnv>, { key, sha256 }: { key: string; sha256: string }) {
-  const headers = { etag: `"${sha256}"`, 'cache-control': 'private, max-age=31536000, immutable' }
-  if (c.req.header('if-none-match') === headers.etag) return c.body(null, 304, headers)
-  const object = await c.env.IMAGES.get(key)
+  const headers = {
+    etag: `"${sha256}"`,
+    'cache-control': 'private, max-age=31536000, immutable',
+    'accept-ranges': 'bytes',
+  }
+  // Erased pictures have no key any more.
+  const object = key && (await c.env.IMAGES.head(key))
   if (!object) throw new ProblemError('not-found', 'the picture is no longer stored')
-  return c.body(await object.arrayBuffer(), 200, { ...headers, 'content-type': 'image/png' })
+  if (c.req.header('if-none-match') === headers.etag) return c.body(null, 304, headers)
+  const sameAsBefore = [undefined, headers.etag].includes(c.req.header('if-range'))
+  const range = sameAsBefore ? byteRangeOf(c.req.header('range'), object.size) : undefined
+  const total = `/${object.size}`
+  if (range === 'unsatisfiable')
+    throw new ProblemError('range-not-satisfiable', `the picture has ${object.size} bytes`, undefined, {
+      'content-range': `bytes *${total}`,
+    })
+  const whole = await c.env.IMAGES.get(key)
+  if (!whole) throw new ProblemError('not-found', 'the picture is no longer stored')
+  const bytes = await whole.arrayBuffer()
+  const type = { ...headers, 'content-type': 'image/png' }
+  if (!range) return c.body(bytes, 200, type)
+  const { first, last } = range
+  const part = { ...type, 'content-range': `bytes ${first}-${last}${total}` }
+  return c.body(bytes.slice(first, last + 1), 206, part)
 }

@@ -28,6 +28,8 @@ export function viewOf({ story, frames }: StoryWithFrames, settings: LinkSetting
     created_at: new Date(story.createdAt).toISOString(),
     started_at: time(story.startedAt),
     completed_at: time(story.completedAt),
+    expires_at: time(story.expiresAt),
+    data_removed: story.dataRemovedAt !== null,
     urls: {
       self,
       cancel: `${self}/cancel`,

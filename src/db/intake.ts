@@ -22,6 +22,8 @@ export interface NewStory {
   seed: number
   origin: string
   traceparent?: string | null
+  /** How long its content is kept after its end; null for ever. */
+  retentionMs?: number | null
   /** Null for stories that did not come by Replicate's wire. */
   prediction?: StoredPrediction | null
 }

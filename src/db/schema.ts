@@ -88,10 +88,19 @@ export const stories = sqliteTable(
     createdAt: integer('created_at').notNull(),
     startedAt: integer('started_at'),
     completedAt: integer('completed_at'),
+    /** How long its content is kept after its end; null for ever. */
+    retentionMs: integer('retention_ms'),
+    /** When its content is removed: set by a trigger when it ends. Null before that, for ever, and afterwards. */
+    expiresAt: integer('expires_at'),
+    dataRemovedAt: integer('data_removed_at'),
+    /** Its content was removed, and its pictures have yet to be. */
+    filesLeft: integer('files_left', { mode: 'boolean' }).notNull().default(false),
   },
   (table) => [
     index('stories_claim').on(table.model, table.priority, table.claimableAt).where(sql`claimable_at IS NOT NULL`),
     index('stories_leased').on(table.claimableAt).where(sql`status = 'running'`),
+    index('stories_expire').on(table.expiresAt).where(sql`expires_at IS NOT NULL`),
+    index('stories_files_left').on(table.id).where(sql`files_left = 1`),
     index('stories_list').on(table.apiKeyId, table.createdAt, table.id),
   ],
 )

@@ -18,12 +18,12 @@ export function predictionOf(found: StoryWithFrames, settings: LinkSettings, abo
     model: `${owner}/${name}`,
     version,
     status: statusOf(story, aborted),
-    input: story.prediction?.input ?? { story: withoutDelivery(story.request) },
+    input: story.dataRemovedAt !== null ? {} : (story.prediction?.input ?? { story: withoutDelivery(story.request) }),
     output: output.length > 0 ? output : null,
     logs: logsOf(found),
     error: errorOf(story),
     metrics: metricsOf(found),
-    data_removed: false,
+    data_removed: story.dataRemovedAt !== null,
     source: 'api',
     webhook: story.webhook,
     ...(story.webhook && events && { webhook_events_filter: events }),
@@ -51,7 +51,7 @@ export function errorOf({ status, error }: StoryRow): string | null {
 
 /** The pictures that are done, by index: a client that reads along sees the list grow. */
 export function outputOf({ story, frames }: StoryWithFrames, settings: LinkSettings): string[] {
-  return frames.map(({ index }) => frameUrl(story, index, settings))
+  return story.dataRemovedAt === null ? frames.map(({ index }) => frameUrl(story, index, settings)) : []
 }
 
 export function frameUrl({ origin, id, createdAt }: StoryRow, index: number, settings: LinkSettings): string {
