@@ -76,6 +76,8 @@ export async function startEdge({ port, dataDir, env, apiKey, cron = true, log }
       ROOMS: { className: 'StoryRoom', useSQLite: true },
     },
     durableObjectsPersist: dataDir !== null && join(dataDir, 'do'),
+    // As a plain folder: with miniflare's own assets, its router would come before the socket of the Worker.
+    serviceBindings: { ASSETS: { disk: { path: join(root, 'node_modules/swagger-ui-dist'), writable: false } } },
     bindings: { URL_SECRET: await keepUrlSecret(dataDir), ...env },
   })
   try {

@@ -7,6 +7,7 @@ import { forgetIdempotencyKeys } from '../db/intake.ts'
 import { forgetMessages, sweep } from '../db/leases.ts'
 import { originOf } from './accept.ts'
 import { announceAll, wakeSenders } from './announce.ts'
+import { docsRoutes } from './docs.ts'
 import { type Bindings, readSettings, type Settings, systemTools, type Tools } from './env.ts'
 import { eventRoutes } from './events.ts'
 
@@ -59,6 +60,7 @@ export function createApp(tools: Tools = systemTools) {
   app.get('/openapi.json', (c) => c.json(documentOf(app, originOf(c))))
   const routes = app
     .route('/', operationsRoutes)
+    .route('/', docsRoutes)
     .route('/', storyRoutes)
     .route('/', removalRoutes)
     .route('/', pictureRoutes)

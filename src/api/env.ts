@@ -1,5 +1,5 @@
 /** What the Worker is given: bindings and settings, and the clock, randomness and network that it works with. */
-import type { D1Database, DurableObjectNamespace, R2Bucket } from '@cloudflare/workers-types'
+import type { D1Database, DurableObjectNamespace, Fetcher, R2Bucket } from '@cloudflare/workers-types'
 import type { RequestIdVariables } from 'hono/request-id'
 import { z } from 'zod'
 import type { ApiKeyRow } from '../db/api-keys.ts'
@@ -46,6 +46,8 @@ export interface Bindings extends Record<keyof z.input<typeof Settings>, string 
   METER: DurableObjectNamespace
   /** One object for each story that is followed: `StoryRoom`. */
   ROOMS: DurableObjectNamespace
+  /** The files of swagger-ui-dist, for `/docs`. */
+  ASSETS: Fetcher
 }
 
 export interface Tools {
