@@ -8,6 +8,7 @@ import type { Stage } from '../train/stage.ts'
 import { autoencoderStage } from '../train/stage-autoencoder.ts'
 import { denoiserStage } from '../train/stage-denoiser.ts'
 import { identityStage } from '../train/stage-identity.ts'
+import { judgesStage } from '../train/stage-judges.ts'
 import { segmenterStage } from '../train/stage-segmenter.ts'
 import { setsStage } from '../train/stage-sets.ts'
 import { textEncoderStage } from '../train/stage-text-encoder.ts'
@@ -20,6 +21,7 @@ const stages: Record<string, Stage> = {
   segmenter: segmenterStage,
   identity: identityStage,
   sets: setsStage,
+  judges: judgesStage,
 }
 
 const usage = `usage: npm run train -- <${Object.keys(stages).join('|')}> [--minutes N] [--resume] [--out <folder>]
@@ -27,6 +29,7 @@ const usage = `usage: npm run train -- <${Object.keys(stages).join('|')}> [--min
        npm run train -- export --to <model folder> [--out <folder>]
 
 Stages in the order that a model needs them: text-encoder, autoencoder, denoiser, segmenter, identity, sets.
+'judges' trains the networks that 'npm run eval' scores pictures with, apart from any model; its --out is theirs alone.
 --out keeps the model in training (runs/story-mini), with its state and sample sheets under training/.
 --resume goes on from that state. --init begins with the weights of a finished model instead of random ones.`
 

@@ -5,6 +5,7 @@ import type { AutoencoderRecipe } from './autoencoder.ts'
 import { captionTokens } from './captions.ts'
 import type { DenoiserRecipe } from './denoiser.ts'
 import type { IdentityRecipe } from './identity.ts'
+import type { JudgesRecipe } from './judge-feeds.ts'
 import type { PoolRecipe } from './latent-pool.ts'
 import type { SegmenterConfig } from './segmenter.ts'
 import type { SetRecipe } from './set-loss.ts'
@@ -35,6 +36,7 @@ export interface Recipe {
     steps: number
   }
   sets: { training: SetRecipe; pool: Omit<SetPoolRecipe, 'frames'>; rate: number; steps: number }
+  judges: JudgesRecipe
 }
 
 const textEncoder = (width: number, layers: number, vocabulary: number) => ({
@@ -151,6 +153,18 @@ export const recipes: Record<string, Recipe> = {
       rate: 3e-4,
       steps: 40_000,
     },
+    judges: {
+      networks: {
+        _class_name: 'Judges',
+        locator: [12, 32, 64],
+        portrait: [24, 48, 96, 128],
+        width: 256,
+        embedding: 48,
+      },
+      ...{ sets: 8, levels: [1, 3, 2], size: 128, fresh: 2, capacity: 768, measured: 120 },
+      rate: 1.5e-3,
+      steps: 4_000,
+    },
   },
   /** Small enough for tests: every stage in seconds, no picture worth a look. */
   tiny: {
@@ -199,6 +213,12 @@ export const recipes: Record<string, Recipe> = {
         ...{ fresh: 1, capacity: 32 },
       },
       rate: 4e-3,
+      steps: 200,
+    },
+    judges: {
+      networks: { _class_name: 'Judges', locator: [8, 8, 16], portrait: [8, 16, 16, 16], width: 32, embedding: 8 },
+      ...{ sets: 4, levels: [1], size: 128, fresh: 1, capacity: 32, measured: 6 },
+      rate: 3e-3,
       steps: 200,
     },
   },

@@ -1,0 +1,85 @@
+/** `npm run eval`: how consistent, faithful and varied a model's stories are, told in several ways; see docs/evaluation.md. */
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { type ArmName, armNames, arms, isArm, textArms } from '../eval/arms.ts'
+import { evaluate } from '../eval/run.ts'
+import { JudgesAccuracy } from '../judges/accuracy.ts'
+import { Judges } from '../judges/judges.ts'
+import { openPipeline } from '../pipeline/open.ts'
+import { withHugePages } from '../runtime/huge-pages.ts'
+import type { Level } from '../storydb/types.ts'
+import { progressBar } from './progress.ts'
+
+const usage = `usage: npm run eval -- --out <folder> [--model <folder>] [--judges <folder>] [--stories 20] [--frames 4]
+         [--seed 1] [--level 1|2|3] [--steps <n>] [--arms ${textArms.join(',')}]
+Arms: ${armNames.join(', ')}; those with id or regions want a model that reads reference pictures.`
+
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
+
+withHugePages()
+const flags = readFlags()
+const stop = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort(new Error('stopped')))
+try {
+  const judges = await Judges.open(flags.judges)
+  const accuracy = JudgesAccuracy.parse(JSON.parse(readFileSync(join(flags.judges, 'accuracy.json'), 'utf8')))
+  const pipeline = await openPipeline(flags.model, { device: 'cpu' })
+  const show = progressBar('stories', flags.stories * flags.arms.length)
+  const run = evaluate({ ...flags, pipeline, judges, accuracy, signal: stop.signal })
+  for await (const done of run) show(done)
+  await pipeline.release()
+  await judges.close()
+  process.stdout.write(readFileSync(join(flags.out, 'report.md'), 'utf8'))
+} catch (error) {
+  fail(error instanceof Error ? error.message : String(error), 1)
+}
+
+function readFlags() {
+  const text = { type: 'string' } as const
+  const options = {
+    ...{ out: text, model: text, judges: text, stories: text, frames: text },
+    ...{ seed: text, level: text, steps: text, arms: text },
+  }
+  const values = parse(options)
+  const { out, model = here('../../models/story-mini'), judges = here('../../models/judges') } = values
+  if (!out) fail('--out <folder> is missing')
+  const wanted = (values.arms ?? textArms.join(',')).split(',').map(arm)
+  if (wanted.some((name) => arms[name].references) && !existsSync(join(model, 'ip_adapter.safetensors')))
+    fail(`${model} has no ip_adapter.safetensors, so that it reads no reference pictures; choose among ${textArms}`)
+  return {
+    out,
+    model,
+    judges,
+    arms: [...new Set(wanted)],
+    stories: whole('stories', values.stories ?? '20', 1, 10_000),
+    frames: whole('frames', values.frames ?? '4', 2, 12),
+    seed: whole('seed', values.seed ?? '1', 0, 2 ** 31 - 1),
+    level: whole('level', values.level ?? '3', 1, 3) as Level,
+    steps: values.steps === undefined ? undefined : whole('steps', values.steps, 1, 100),
+  }
+}
+
+function parse<T extends Record<string, { type: 'string' }>>(options: T) {
+  try {
+    return parseArgs({ options }).values
+  } catch (error) {
+    return fail(error instanceof Error ? error.message : String(error))
+  }
+}
+
+function arm(name: string): ArmName {
+  return isArm(name) ? name : fail(`--arms: there is no '${name}'; there are ${armNames.join(', ')}`)
+}
+
+function whole(name: string, value: string, least: number, most: number): number {
+  const number = Number(value)
+  if (/^\d+$/.test(value) && number >= least && number <= most) return number
+  return fail(`--${name} must be a whole number from ${least} to ${most}, not '${value}'`)
+}
+
+function fail(message: string, code: 1 | 2 = 2): never {
+  process.stderr.write(`eval: ${message}\n${code === 2 ? `${usage}\n` : ''}`)
+  process.exit(code)
+}
