@@ -20,17 +20,20 @@ test('judges learn from nothing, go on where they stopped, and score every arm o
   const folder = mkdtempSync(join(tmpdir(), 'fableframe-eval-'))
   t.after(() => rmSync(folder, { recursive: true, force: true }))
 
-  await t.test('training: the loss falls, a resumed run repeats an uninterrupted one, the card has its figures', async () => {
-    const whole = await train(join(folder, 'whole'), 40)
-    const mean = (losses: number[]) => losses.reduce((a, b) => a + b, 0) / losses.length
-    const [first, last] = [mean(whole.slice(0, 8)), mean(whole.slice(-8))]
-    assert.ok(last < 0.95 * first, `the loss went from ${first} to ${last}`)
-    await train(join(folder, 'judges'), 3)
-    assert.deepEqual(await train(join(folder, 'judges'), 6, true), whole.slice(3, 6))
-    const accuracy = JudgesAccuracy.parse(JSON.parse(readFileSync(join(folder, 'whole', 'accuracy.json'), 'utf8')))
-    assert.equal(accuracy.frames, 12)
-    assert.match(readFileSync(join(folder, 'whole', 'README.md'), 'utf8'), /\| species \| \d+\.\d % \|/)
-  })
+  await t.test(
+    'training: the loss falls, a resumed run repeats an uninterrupted one, the card has its figures',
+    async () => {
+      const whole = await train(join(folder, 'whole'), 40)
+      const mean = (losses: number[]) => losses.reduce((a, b) => a + b, 0) / losses.length
+      const [first, last] = [mean(whole.slice(0, 8)), mean(whole.slice(-8))]
+      assert.ok(last < 0.95 * first, `the loss went from ${first} to ${last}`)
+      await train(join(folder, 'judges'), 3)
+      assert.deepEqual(await train(join(folder, 'judges'), 6, true), whole.slice(3, 6))
+      const accuracy = JudgesAccuracy.parse(JSON.parse(readFileSync(join(folder, 'whole', 'accuracy.json'), 'utf8')))
+      assert.equal(accuracy.frames, 12)
+      assert.match(readFileSync(join(folder, 'whole', 'README.md'), 'utf8'), /\| species \| \d+\.\d % \|/)
+    },
+  )
 
   await t.test('evaluation: a report of the stated shape, a table, and a sheet for each story', async () => {
     const judges = await Judges.open(join(folder, 'whole'))
@@ -41,7 +44,10 @@ test('judges learn from nothing, go on where they stopped, and score every arm o
     const size = { stories: 2, frames: 2, steps: 2, seed: 3, level: 3 } as const
     const options = { ...size, pipeline, judges, accuracy, arms: textArms, out, signal }
     const done = await Array.fromAsync(evaluate(options))
-    assert.deepEqual(done, Array.from({ length: 2 * textArms.length }, (_, i) => i + 1))
+    assert.deepEqual(
+      done,
+      Array.from({ length: 2 * textArms.length }, (_, i) => i + 1),
+    )
     const report = EvaluationReport.parse(JSON.parse(readFileSync(join(out, 'report.json'), 'utf8')))
     assert.deepEqual(Object.keys(report.arms), textArms)
     for (const arm of textArms) {
@@ -50,7 +56,10 @@ test('judges learn from nothing, go on where they stopped, and score every arm o
       assert.ok(seconds.value! > 0 && seconds.low! <= seconds.value! && seconds.value! <= seconds.high!)
       assert.ok(scene.ceiling !== null)
     }
-    assert.match(readFileSync(join(out, 'report.md'), 'utf8'), /none \| full \| random-half \| consistory \| amsa \| ceiling/)
+    assert.match(
+      readFileSync(join(out, 'report.md'), 'utf8'),
+      /none \| full \| random-half \| consistory \| amsa \| ceiling/,
+    )
     assert.deepEqual(readdirSync(join(out, 'sheets')), ['story-000.png', 'story-001.png'])
 
     const stopped = { ...options, out: join(folder, 'stopped'), signal: AbortSignal.abort(new Error('enough')) }
