@@ -20,7 +20,7 @@ const girl: Identity = {
   fur: 'tan',
   hair: { style: 'long', colour: 'black' },
   top: { type: 'sweater', colour: 'green', pattern: 'striped' },
-  bottom: { type: 'skirt', colour: 'white' },
+  bottom: { type: 'skirt', colour: 'blue' },
   accessory: { type: 'crown', colour: 'yellow' },
 }
 const actor = (identity: Identity, action: 'waving' | 'sleeping', x: number) =>
@@ -107,6 +107,20 @@ test("the other's shirt is a wrong attribute and a leak, never a change of who i
   // Of the 19 attributes that are read, the three of the fox's top differ between its frames.
   const { sum, count } = score.agreement
   assert.equal(count - sum, 3)
+})
+
+test('nobody is told by what is scored: heads on each other’s bodies are wrong by the bodies, and bodies by the heads', () => {
+  // Alike but for their heads and the colour of their tops, of which the heads say more.
+  const twin: Identity = { ...girl, top: { ...fox.top, colour: 'green' }, bottom: fox.bottom, accessory: undefined }
+  const both: Frame = { ...frame, actors: [actor(twin, 'waving', 0.25), actor(fox, 'waving', 0.75)] }
+  const seen = both.actors.map((_, at): Sighting => {
+    const topColour = at === 0 ? 'red' : 'green'
+    return { ...sighting(fox), readings: sure({ ...attributeValues(both, at), topColour }) }
+  })
+  const score = scoreStory({ ...shown([seen]), cast: [fox, twin], frames: [both] })
+  const { sum, count } = score.attribute_accuracy
+  assert.ok(Math.abs(count - sum - (2 + 3 + 2 / 3)) < 1e-9, `${count - sum} are wrong`)
+  assert.deepEqual(score.leak_rate, { sum: 1, count: 1 })
 })
 
 test('a value that nobody in the frame should have is wrong, and no leak', () => {
