@@ -43,16 +43,13 @@ const nothing = ({ q }: { q: Value }) => add(q, constant(new Float32Array(n * si
 function slots(rows: number[], references: number[][], masks: number[]): IdentitySlots {
   const [p, each] = [rows.length, references[0]!.length]
   const oneHot = (at: number[], size: number) =>
-    constant(Float32Array.from(at.flatMap((one) => Array.from({ length: size }, (_, i) => Number(i === one)))), [
-      at.length,
-      size,
-    ])
+    Float32Array.from(at.flatMap((one) => Array.from({ length: size }, (_, i) => Number(i === one))))
   const absent = references.flatMap((own) => own.flatMap((r) => Array(tokens).fill(r < 0 ? -1e4 : 0)))
   return {
-    rows: oneHot(rows, n),
-    references: oneHot(references.flat(), 2),
+    rows: constant(oneHot(rows, n), [p, n]),
+    references: constant(oneHot(references.flat(), 2), [p * each, 2]),
     absent: constant(Float32Array.from(absent), [p, 1, 1, each * tokens]),
-    masks: constant(Float32Array.from(masks), [p, 1, side, side]),
+    masks: () => constant(Float32Array.from(masks), [p, side * side, 1]),
   }
 }
 

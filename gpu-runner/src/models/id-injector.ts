@@ -5,8 +5,8 @@
 import { add, mul } from '../graph/arithmetic.ts'
 import { attend, mergeHeads, splitHeads } from '../graph/attention.ts'
 import { matmul } from '../graph/matmul.ts'
-import { pooledTo, reshape } from '../graph/shape.ts'
-import { dims3, dims4, known, type Value } from '../graph/value.ts'
+import { reshape } from '../graph/shape.ts'
+import { type Dim, dims3, known, product, type Value } from '../graph/value.ts'
 import { linear } from '../nn/layers.ts'
 import type { Weights } from '../nn/weights.ts'
 import { layerName } from './attention-maps.ts'
@@ -16,7 +16,7 @@ import type { UNetConfig } from './unet-config.ts'
 
 /**
  * Places where an identity goes: slot p is a region of one row of the batch, and has up to K references. Assignments are
- * one-hot matrices, so that gathering and its gradient are matrix products.
+ * one-hot matrices, so that gathering and its gradient are matrix products. All sizes may be named ones.
  */
 export interface IdentitySlots {
   /** [P,N]: the row of each slot; zeros for a slot that is not used. */
@@ -25,8 +25,8 @@ export interface IdentitySlots {
   readonly references: Value
   /** [P,1,1,K·T]: 0 for tokens of references that a slot has, far below 0 for the rest. */
   readonly absent: Value
-  /** [P,1,h,w] in 0 … 1: the region on the grid of the latents. */
-  readonly masks: Value
+  /** For a layer the region of each slot, [P,S,1] in 0 … 1. */
+  readonly masks: (call: AttentionCall) => Value
 }
 
 /** A hook that adds to every cross-attention what the references' tokens[R,T,X] answer at their slots. */
@@ -46,31 +46,27 @@ export function withIdentities(
 }
 
 /** Σ over slots of mask ⊙ softmax(q kᵀ / √d) v, [N,S,D]. */
-function injected({ q, heads }: AttentionCall, tokens: Value, slots: IdentitySlots, w: Weights): Value {
+function injected(call: AttentionCall, tokens: Value, slots: IdentitySlots, w: Weights): Value {
+  const { q, heads } = call
   const [n, s, d] = dims3(q)
-  const [p] = dims4(slots.masks)
-  const [r, t] = dims3(tokens)
-  const [pixels, width] = [known(s, 'id-injector: pixels'), known(d, 'id-injector: channels')]
-  const each = known(slots.references.shape[0], 'id-injector: references of all slots') / known(p, 'id-injector: slots')
+  const [p] = slots.rows.shape as [Dim, Dim]
+  const [r] = dims3(tokens)
+  const [, t] = dims3(tokens)
+  const [count, width] = [known(t, 'id-injector: tokens'), known(d, 'id-injector: channels')]
+  const keys = slots.absent.shape[3]!
   // Projected once for each reference, however many slots it goes to.
   const perSlot = (name: string) => {
     const all = linear(tokens, w.at(name), width, { bias: false })
-    const size = known(t, 'id-injector: tokens') * width
-    return reshape(matmul(slots.references, reshape(all, [r, size])), [
-      p,
-      each * known(t, 'id-injector: tokens'),
-      width,
-    ])
+    return reshape(matmul(slots.references, reshape(all, [r, count * width])), [p, keys, width], slots.absent)
   }
-  const queries = reshape(matmul(slots.rows, reshape(q, [n, pixels * width])), [p, pixels, width])
+  const flat = product([s, width])
+  const queries = reshape(matmul(slots.rows, reshape(q, [n, flat])), [p, s, width], q)
   const [qh, kh, vh] = [queries, perSlot('to_k_ip'), perSlot('to_v_ip')].map((x) => splitHeads(x, heads)) as [
     Value,
     Value,
     Value,
   ]
   const scores = matmul(qh, kh, { transB: true, alpha: 1 / Math.sqrt(width / heads) })
-  const answer = mergeHeads(attend(add(scores, slots.absent), vh))
-  const where = reshape(pooledTo(slots.masks, pixels), [p, pixels, 1])
-  const spread = matmul(slots.rows, reshape(mul(answer, where), [p, pixels * width]), { transA: true })
-  return reshape(spread, [n, pixels, width])
+  const answer = mul(mergeHeads(attend(add(scores, slots.absent), vh)), slots.masks(call))
+  return reshape(matmul(slots.rows, reshape(answer, [p, flat]), { transA: true }), [n, s, width], q)
 }

@@ -6,20 +6,24 @@ import { gatheredAttention } from '../graph/gathered-attention.ts'
 import { matmul } from '../graph/matmul.ts'
 import { total } from '../graph/reduce.ts'
 import { input, type Value } from '../graph/value.ts'
+import { openSafetensors } from '../io/safetensors.ts'
 import { layerName } from '../models/attention-maps.ts'
-import { withAdapters } from '../models/ip-adapter.ts'
-import type { AttentionCall } from '../models/transformer-block.ts'
+import { withIdentities } from '../models/id-injector.ts'
+import { crossAttentionLayers, withAdapters } from '../models/ip-adapter.ts'
+import type { AttentionCall, AttentionHooks } from '../models/transformer-block.ts'
 import { unet } from '../models/unet.ts'
 import { parseUNetConfig, type UNetConfig } from '../models/unet-config.ts'
 import type { Lora } from '../runtime/lora.ts'
-import { changedWeights } from '../runtime/model-weights.ts'
+import { changedWeights, storedWeights } from '../runtime/model-weights.ts'
 import type { HostTensor, SessionOptions } from '../runtime/session.ts'
 import { adapterInputs, embedsName, type PictureAdapter } from './adapters.ts'
 import { type AttentionPlan, type Grid, levelGrid, levelOf, planAttention } from './attention-plan.ts'
 import type { ConditioningRow } from './conditioning.ts'
 import { ModelError, partCheckpoint, partConfig } from './folder.ts'
 import { gatherIndices } from './gather.ts'
+import type { IdentityEncoder } from './identity.ts'
 import { Part } from './part.ts'
+import { type Identities, slotFeeds, slotMaskName } from './slots.ts'
 
 /** One row of a call. */
 export interface DenoiserRow extends ConditioningRow {
@@ -41,6 +45,8 @@ export interface DenoiserCall {
    * over all rows of the call at that level.
    */
   readonly foreign?: readonly (readonly (readonly number[])[])[]
+  /** References and where they go; needs a model with an identity encoder. */
+  readonly identities?: Identities | undefined
   /** Of the sampling from 1, for errors. */
   readonly step?: number
 }
@@ -51,6 +57,8 @@ export interface Denoiser {
   /** For each row the prediction [C,h,w], and attention to each character on the grid of the plan's maps, [S,K]. */
   run(call: DenoiserCall): Promise<{ outputs: Float32Array[]; maps: Float32Array[] }>
   readonly part: Part
+  /** The same with the layers of the identity encoder's adapter; null without one. Both point into the same files. */
+  readonly injected: Part | null
 }
 
 export interface DenoiserOptions extends SessionOptions {
@@ -58,12 +66,13 @@ export interface DenoiserOptions extends SessionOptions {
   readonly text: { readonly length: number; readonly width: number; readonly pooledWidth: number }
   readonly loras?: readonly Lora[] | undefined
   readonly adapters?: readonly PictureAdapter[] | undefined
+  readonly identity?: Pick<IdentityEncoder, 'file' | 'tokens' | 'width'> | null | undefined
   /** The one size of latents; masks of adapters need it, as they are cut to the layers while the graph is built. */
   readonly grid?: Grid | undefined
 }
 
 export function buildDenoiser(folder: string, settings: DenoiserOptions): Denoiser {
-  const { text, loras = [], adapters: given = [], grid: fixed, ...options } = settings
+  const { text, loras = [], adapters: given = [], identity = null, grid: fixed, ...options } = settings
   const config = partConfig(z.unknown().transform(parseUNetConfig), folder)
   const plan = planAttention(config)
   if (!plan) throw new ModelError(`${folder}: a UNet without cross-attention cannot follow a prompt`)
@@ -76,10 +85,13 @@ export function buildDenoiser(folder: string, settings: DenoiserOptions): Denois
     throw new ModelError(
       `${folder}: the UNet ${takesSizes ? 'needs' : 'knows no'} pooled text and picture sizes; model_index.json names another class`,
     )
-  const files = given.map(({ file }) => file)
+  if (identity && identity.width !== text.width)
+    throw new ModelError(
+      `${identity.file} is for a UNet with text of width ${identity.width}; this one has ${text.width}`,
+    )
+  const files = [...given.map(({ file }) => file), ...(identity ? [identity.file] : [])]
   const opened = changedWeights(partCheckpoint(folder), loras, 'unet', files)
   const { adapters, feeds: constant } = adapterInputs(given, opened.root)
-  const { self, cross, maps } = attentionHooks(config, plan, text.length)
   const inputs = {
     sample: input('sample', ['batch', config.inChannels, fixed?.height ?? 'height', fixed?.width ?? 'width']),
     timestep: input('timestep', ['batch']),
@@ -89,15 +101,42 @@ export function buildDenoiser(folder: string, settings: DenoiserOptions): Denois
       timeIds: input('timeIds', ['batch', 6]),
     }),
   }
-  const hooks = { self, cross: adapters.length > 0 ? withAdapters(adapters, config, cross) : cross }
-  const output = unet(inputs, opened.weights, config, hooks)
-  const outputs = { output, maps: scale(total(maps), 1 / maps.length) }
-  const part = new Part('unet', () => outputs, opened, options)
+  const graph = (located: IdentityEncoder['file'] | null) => {
+    const { self, cross: plain, maps } = attentionHooks(config, plan, text.length)
+    const adapted = adapters.length > 0 ? withAdapters(adapters, config, plain) : plain
+    const cross = located === null ? adapted : locatedHook(located, adapted)
+    const output = unet(inputs, opened.weights, config, { self, cross })
+    return { output, maps: scale(total(maps), 1 / maps.length) }
+  }
+  const locatedHook = (file: string, inner: NonNullable<AttentionHooks['cross']>) => {
+    const masks = new Map<number, Value>()
+    const maskOf = (call: AttentionCall) => {
+      const { level } = levelOf(layerName(call), config)
+      const mask = masks.get(level) ?? input(slotMaskName(level), ['slots', call.q.shape[1]!, 1])
+      masks.set(level, mask)
+      return mask
+    }
+    const slots = {
+      rows: input('slotRows', ['slots', 'batch']),
+      references: input('slotReferences', ['slotReferences', 'references']),
+      absent: input('slotAbsent', ['slots', 1, 1, 'slotKeys']),
+      masks: maskOf,
+    }
+    const tokens = input('identities', ['references', identity!.tokens, identity!.width])
+    const layers = storedWeights(openSafetensors(file), opened.root, 'identity.')
+    return withIdentities(tokens, slots, layers, config, inner)
+  }
+  // Both graphs are built at once: a model that lacks a tensor is refused when it is opened.
+  const outputs = { plain: graph(null), injected: identity && graph(identity.file) }
+  const part = new Part('unet', () => outputs.plain, opened, options)
+  const injected = outputs.injected && new Part('unet', () => outputs.injected!, opened, options)
+  const levels = [...new Set(crossAttentionLayers(config).map((layer) => levelOf(layer, config).level))]
   return {
     config,
     plan,
     part,
-    async run({ rows, grid, timestep, characters = 1, foreign, step }) {
+    injected,
+    async run({ rows, grid, timestep, characters = 1, foreign, identities, step }) {
       const n = rows.length
       const selectors = rows.map(({ selector }) => selector ?? new Float32Array(text.length * characters))
       const feeds: Record<string, HostTensor> = {
@@ -132,7 +171,13 @@ export function buildDenoiser(folder: string, settings: DenoiserOptions): Denois
         const { width, height } = levelGrid(grid, level)
         feeds[indexName(level)] = gatherIndices(foreign?.[i] ?? rows.map(() => []), width * height)
       }
-      const { output, maps } = await part.run(feeds, step)
+      const located = identities !== undefined && identities.slots.length > 0
+      if (located) {
+        if (!injected) throw new RangeError('a call of the UNet with identities, which this model has no layers for')
+        const size = [identity!.tokens, identity!.width] as const
+        Object.assign(feeds, slotFeeds(identities, { rows: n, grid, levels, size }))
+      }
+      const { output, maps } = await (located ? injected! : part).run(feeds, step)
       return { outputs: unstacked(output!, n), maps: unstacked(maps!, n) }
     },
   }

@@ -8,6 +8,7 @@ import type { Grid } from './attention-plan.ts'
 import { type Autoencoder, buildAutoencoder } from './autoencoder.ts'
 import { buildDenoiser, type Denoiser } from './denoiser.ts'
 import { ModelError, type ModelKind, openModelFolder } from './folder.ts'
+import { buildIdentityEncoder, type IdentityEncoder } from './identity.ts'
 import { buildTextEncoders, type TextEncoders } from './text-encoders.ts'
 
 export interface Pipeline {
@@ -20,6 +21,8 @@ export interface Pipeline {
   readonly text: TextEncoders
   readonly denoiser: Denoiser
   readonly autoencoder: Autoencoder
+  /** Null where the model cannot use reference pictures. */
+  readonly identity: IdentityEncoder | null
   /** SDXL: the UNet is told picture sizes. */
   readonly takesSizes: boolean
   readonly zerosForEmptyPrompt: boolean
@@ -31,6 +34,8 @@ export interface PipelineOptions extends SessionOptions {
   /** Changes of the weights, added in the order given; every key must belong to the model. */
   readonly loras?: readonly LoraFile[] | undefined
   readonly adapters?: readonly PictureAdapter[] | undefined
+  /** The IP-Adapter that reference pictures go through; by default `ip_adapter.safetensors` of the model, if it has one. */
+  readonly ipAdapter?: string | undefined
   /** The one size of latents, for adapters with masks. */
   readonly grid?: Grid | undefined
 }
@@ -40,14 +45,15 @@ export interface PipelineOptions extends SessionOptions {
  * sessions that the first step needs are open then; the autoencoder's open when they are run.
  */
 export async function openPipeline(path: string, settings: PipelineOptions): Promise<Pipeline> {
-  const { loras: files = [], adapters, grid, ...options } = settings
+  const { loras: files = [], adapters, ipAdapter, grid, ...options } = settings
   const folder = openModelFolder(path)
   const loras = openLoras(files)
   checkLoras(loras, folder.kind)
   const text = named(folder.part('text_encoder'), () => buildTextEncoders(folder, options, loras))
   const autoencoder = named(folder.part('vae'), () => buildAutoencoder(folder.part('vae'), options))
+  const identity = named(folder.part('image_encoder'), () => buildIdentityEncoder(folder, options, ipAdapter))
   const denoiser = named(folder.part('unet'), () =>
-    buildDenoiser(folder.part('unet'), { ...options, text, loras, adapters, grid }),
+    buildDenoiser(folder.part('unet'), { ...options, text, loras, adapters, identity, grid }),
   )
   const { config } = denoiser
   if (config.inChannels !== autoencoder.latentChannels || config.outChannels !== autoencoder.latentChannels)
@@ -56,7 +62,10 @@ export async function openPipeline(path: string, settings: PipelineOptions): Pro
         `${autoencoder.latentChannels}; models for inpainting or depth are not supported`,
     )
   const scheduler = named(folder.part('scheduler'), () => readSchedulerConfig(folder.part('scheduler')))
-  const parts = [...text.parts, denoiser.part, autoencoder.decoder, autoencoder.encoder]
+  const parts = [
+    ...[...text.parts, denoiser.part, autoencoder.decoder, autoencoder.encoder],
+    ...[denoiser.injected, identity?.part].filter((part) => part != null),
+  ]
   const release = async () => {
     await Promise.all(parts.map((part) => part.release()))
   }
@@ -74,6 +83,7 @@ export async function openPipeline(path: string, settings: PipelineOptions): Pro
     text,
     denoiser,
     autoencoder,
+    identity,
     takesSizes: config.additionTimeEmbedDim !== null,
     zerosForEmptyPrompt: folder.zerosForEmptyPrompt,
     release,

@@ -155,11 +155,15 @@ function identities(
   const [, height, width] = model.latentShape
   const { size } = CharacterEncoderConfig.parse(model.identity.encoder)
   const tokens = identityTokens(input('pixels', [references, 3, size, size]), model.identity, parameters)
+  const masks = input('slotMasks', [slots, 1, height, width])
   const places = {
     rows: input('slotRows', [slots, recipe.sets * recipe.frames]),
     references: input('slotReferences', [slots * perSlot, references]),
     absent: input('slotAbsent', [slots, 1, 1, perSlot * model.identity.adapter.tokens]),
-    masks: input('slotMasks', [slots, 1, height, width]),
+    masks: ({ q }: AttentionCall) => {
+      const pixels = known(q.shape[1], 'setLoss: pixels')
+      return reshape(pooledTo(masks, pixels), [slots, pixels, 1])
+    },
   }
   return withIdentities(tokens, places, parameters.weights('adapter.'), model.unet, text)
 }

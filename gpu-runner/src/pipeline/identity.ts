@@ -1,0 +1,102 @@
+/** The identity encoder of a model: reference pictures to the tokens that its ID-Injector or IP-Adapter reads. */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { add, mul } from '../graph/arithmetic.ts'
+import { reshape } from '../graph/shape.ts'
+import { constant, input, type Value } from '../graph/value.ts'
+import { openSafetensors } from '../io/safetensors.ts'
+import { CharacterEncoderConfig, characterEncoder } from '../models/character-encoder.ts'
+import { ClipVisionConfig, clipVision } from '../models/clip-vision.ts'
+import { type AdapterConfig, adapterConfig, imageTokens } from '../models/ip-adapter.ts'
+import type { Weights } from '../nn/weights.ts'
+import { changedWeights, storedWeights } from '../runtime/model-weights.ts'
+import type { SessionOptions } from '../runtime/session.ts'
+import { ModelError, type ModelFolder, partCheckpoint, partConfig } from './folder.ts'
+import { Part } from './part.ts'
+
+export interface IdentityEncoder {
+  /** The adapter's file, whose layers the UNet takes. */
+  readonly file: string
+  /** Side in pixels of the pictures that it reads. */
+  readonly side: number
+  /** Tokens that a picture becomes, and the width of each. */
+  readonly tokens: number
+  readonly width: number
+  /** Whether it was trained to be told where its character is, with this very UNet. */
+  readonly located: boolean
+  /** Planes [3,side,side] in −1 … 1 → tokens [T,X]. */
+  encode(pictures: readonly Float32Array[]): Promise<Float32Array[]>
+  readonly part: Part
+}
+
+/** The adapter beside a model's parts, unless another one is named. */
+const usualFile = 'ip_adapter.safetensors'
+
+/** Null where the model folder has no adapter and none is given: such a model cannot use reference pictures. */
+export function buildIdentityEncoder(
+  folder: ModelFolder,
+  options: SessionOptions,
+  given?: string,
+): IdentityEncoder | null {
+  const file = given ?? folder.part(usualFile)
+  if (given === undefined && !existsSync(file)) return null
+  const encoder = folder.part('image_encoder')
+  if (!existsSync(join(encoder, 'config.json')))
+    throw new ModelError(`${encoder} is missing: the adapter ${file} reads what an image encoder says of a picture`)
+  const checkpoint = openSafetensors(file)
+  const adapter = adapterConfig(checkpoint.tensors)
+  const opened = changedWeights(partCheckpoint(encoder), [], 'unet', [file])
+  const { side, located, embeds } = imageEmbeds(encoder, opened.weights, adapter)
+  const tokens = () => {
+    const all = imageTokens(embeds(), storedWeights(checkpoint, opened.root, 'adapter.'), adapter)
+    return { tokens: reshape(all, ['batch', adapter.tokens, adapter.width]) }
+  }
+  const part = new Part('image encoder', tokens, opened, options)
+  const size = 3 * side * side
+  return {
+    ...{ file, side, located, part },
+    ...{ tokens: adapter.tokens, width: adapter.width },
+    async encode(pictures) {
+      const data = new Float32Array(pictures.length * size)
+      for (const [i, picture] of pictures.entries()) data.set(picture, i * size)
+      const out = (await part.run({ pixels: { data, shape: [pictures.length, 3, side, side] } })).tokens!
+      const each = adapter.tokens * adapter.width
+      return pictures.map((_, i) => (out.data as Float32Array).slice(i * each, (i + 1) * each))
+    },
+  }
+}
+
+/** The input of the adapter, [N,1,E] or [N,1,S,E], from `pixels`. */
+function imageEmbeds(folder: string, weights: Weights, { kind }: AdapterConfig) {
+  const own = partConfig(z.looseObject({ _class_name: z.string().optional() }), folder)
+  if (own._class_name === 'CharacterEncoder') {
+    const config = partConfig(CharacterEncoderConfig, folder)
+    const embeds = (): Value => {
+      const features = characterEncoder(input('pixels', ['batch', 3, config.size, config.size]), weights, config)
+      const [, s, c] = features.shape as [unknown, number, number]
+      return reshape(features, kind === 'base' ? ['batch', 1, s * c] : ['batch', 1, s, c])
+    }
+    return { side: config.size, located: true, embeds }
+  }
+  const config = partConfig(ClipVisionConfig, folder)
+  const embeds = (): Value => {
+    const pixels = clipNormalised(input('pixels', ['batch', 3, config.imageSize, config.imageSize]))
+    const { hidden, imageEmbeds } = clipVision(pixels, weights, config)
+    if (kind === 'base') return reshape(imageEmbeds, ['batch', 1, config.projection])
+    const before = hidden.at(-2)!
+    return reshape(before, ['batch', 1, before.shape[1]!, config.width])
+  }
+  return { side: config.imageSize, located: false, embeds }
+}
+
+/** Of the pictures that CLIP was trained on, by channel, in 0 … 1. */
+const clip = { mean: [0.48145466, 0.4578275, 0.40821073], deviation: [0.26862954, 0.26130258, 0.27577711] }
+
+/** Planes in −1 … 1 as CLIP takes them. */
+function clipNormalised(pixels: Value): Value {
+  const factor = clip.deviation.map((deviation) => 0.5 / deviation)
+  const shift = clip.mean.map((mean, c) => (0.5 - mean) / clip.deviation[c]!)
+  const byChannel = (values: readonly number[]) => constant(Float32Array.from(values), [1, 3, 1, 1])
+  return add(mul(pixels, byChannel(factor)), byChannel(shift))
+}
