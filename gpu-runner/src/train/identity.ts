@@ -1,13 +1,13 @@
 /** The identity encoder: reference pictures to the tokens that an ID-Injector's layers read, and what it is taught first. */
 import { reshape } from '../graph/shape.ts'
 import { input, known, type Value } from '../graph/value.ts'
+import type { Region } from '../io/reference.ts'
 import { CharacterEncoderConfig, characterEncoder } from '../models/character-encoder.ts'
 import { type AdapterConfig, imageTokens } from '../models/ip-adapter.ts'
 import type { Frame } from '../storydb/types.ts'
 import type { Attribute } from '../storydb/vocabulary.ts'
 import { parts } from './captions.ts'
 import type { ParameterSet } from './parameters.ts'
-import type { Region } from './references.ts'
 import { answerLoss } from './text-queries.ts'
 
 export interface IdentityRecipe {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Region } from '../io/reference.ts'
 import { randomAt } from './random.ts'
 import { planReferences, type ReferenceRecipe, randomCycle, type SetView } from './reference-strategy.ts'
-import type { Region } from './references.ts'
 
 const recipe: ReferenceRecipe = { slots: 99, references: 99, perSlot: 3, regions: 0, elsewhere: 0 }
 const everything: Region[] = ['whole', 0, 1, 2]

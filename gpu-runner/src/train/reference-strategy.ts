@@ -2,9 +2,10 @@
  * Shuffling Reference Strategy: which pictures of a character each frame gets to see. Never itself, so that identity is
  * all that a reference can tell; often several at once; sometimes only a part; and sometimes none.
  */
+
+import type { Region } from '../io/reference.ts'
 import { parts } from './captions.ts'
 import type { Random } from './random.ts'
-import type { Region } from './references.ts'
 
 export interface ReferenceRecipe {
   /** Places in a step for a region of a frame with its references; what does not fit goes without. */

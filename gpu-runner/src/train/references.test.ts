@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { plainReference, seenRegions } from '../io/reference.ts'
 import { randomFrames } from '../storydb/frames.ts'
 import { renderFrame } from '../storydb/render.ts'
 import { randomAt } from './random.ts'
-import { cutOut, plainReference, seenRegions, shuffledReference } from './references.ts'
+import { cutOutOf, shuffledReference } from './references.ts'
 
 const size = 128
 const [frame] = randomFrames(3, 1, 1, { level: 1, split: 'train' })
 const rendered = renderFrame(frame!, size)
-const reference = cutOut(rendered, 0, size, 96)!
+const reference = cutOutOf(rendered, 0, size, 96)!
 
 test('a cut-out holds the whole character, with room around it', () => {
   const [left, top, right, bottom] = reference.box
@@ -23,7 +24,7 @@ test('a cut-out holds the whole character, with room around it', () => {
 
 test('a character that is hidden gives no reference', () => {
   const hidden = { ...rendered.characters[0]!, mask: new Uint8Array(size * size) }
-  assert.equal(cutOut({ ...rendered, characters: [hidden] }, 0, size, 96), null)
+  assert.equal(cutOutOf({ ...rendered, characters: [hidden] }, 0, size, 96), null)
   assert.deepEqual(seenRegions(null), [])
 })
 
@@ -35,7 +36,7 @@ test('a plain reference is white behind the character, and a part is the band of
   assert.notDeepEqual(face, planes)
   // Above and below a band, which is wider than it is high, nothing is seen.
   assert.ok(face.subarray(0, 64).every((value) => value === 1))
-  assert.throws(() => plainReference({ ...reference, parts: [null, null, null] }, 0, 64), /without face/)
+  assert.throws(() => plainReference({ ...reference, parts: [null, null, null] }, 0, 64), /does not show part 0/)
 })
 
 test('shuffled references differ from one another and stay pictures; the same draw gives the same', () => {

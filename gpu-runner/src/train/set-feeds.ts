@@ -1,4 +1,6 @@
 /** The feeds of a step on sets: what is drawn, dropped and withheld. `set-loss.ts` says what each input means. */
+
+import { type Region, seenRegions } from '../io/reference.ts'
 import type { Tokenizer } from '../io/tokenizer.ts'
 import { CharacterEncoderConfig } from '../models/character-encoder.ts'
 import type { HostTensor } from '../runtime/session.ts'
@@ -7,7 +9,7 @@ import { captionTokens, groups, maxCharacters, parts, type TokenisedCaption, tok
 import { drawLevel } from './denoiser.ts'
 import type { Random } from './random.ts'
 import { planReferences, type ReferencePlan } from './reference-strategy.ts'
-import { type Region, seenRegions, shuffledReference } from './references.ts'
+import { shuffledReference } from './references.ts'
 import { type SetModel, type SetRecipe, sharedGrids } from './set-loss.ts'
 import type { FrameSet, SetFrame } from './sets.ts'
 

@@ -1,4 +1,6 @@
 /** Sets of frames to train on: one cast, and for every frame its own poses, scene and choice of who is in it. */
+
+import type { Reference } from '../io/reference.ts'
 import type { AutoencoderTinyConfig } from '../models/autoencoder-tiny.ts'
 import { randomFrames } from '../storydb/frames.ts'
 import { random as stream } from '../storydb/random.ts'
@@ -8,7 +10,7 @@ import { groups, parts } from './captions.ts'
 import { type EncodedFrame, FrameEncoder } from './frame-encoder.ts'
 import type { PoolRecipe } from './latent-pool.ts'
 import type { Random } from './random.ts'
-import { cutOut, type Reference } from './references.ts'
+import { cutOutOf } from './references.ts'
 import { Window } from './window.ts'
 
 export interface SetPoolRecipe extends PoolRecipe {
@@ -81,7 +83,7 @@ async function makeSets(
     }),
     references: rendered[s]!.map((frame, i) => {
       const own: (Reference | null)[] = Array.from({ length: castSize }, () => null)
-      for (const [actor, place] of cast[i]!.entries()) own[place] = cutOut(frame, actor, size, reference)
+      for (const [actor, place] of cast[i]!.entries()) own[place] = cutOutOf(frame, actor, size, reference)
       return own
     }),
   }))

@@ -4,6 +4,7 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { type Reference, type Region, seenRegions } from '../io/reference.ts'
 import { CharacterEncoderConfig } from '../models/character-encoder.ts'
 import { randomFrames } from '../storydb/frames.ts'
 import { renderFrame } from '../storydb/render.ts'
@@ -13,7 +14,7 @@ import { identityLoss, shownAttributes } from './identity.ts'
 import { ParameterSet } from './parameters.ts'
 import { writeSheet } from './pictures.ts'
 import type { Random } from './random.ts'
-import { cutOut, type Reference, type Region, seenRegions, shuffledReference } from './references.ts'
+import { cutOutOf, shuffledReference } from './references.ts'
 import { runTraining } from './run.ts'
 import type { Stage, StageOptions } from './stage.ts'
 import { accuracy, answerTargets } from './text-queries.ts'
@@ -48,7 +49,7 @@ export const identityStage: Stage = async function* ({ recipe, folder, resume, .
       const [frame] = randomFrames(options.seed, index, 1, { level, split: 'train' })
       const rendered = renderFrame(frame!, pool.size)
       return rendered.characters.flatMap((_, character): Portrait[] => {
-        const reference = cutOut(rendered, character, pool.size, pool.reference)
+        const reference = cutOutOf(rendered, character, pool.size, pool.reference)
         return reference ? [{ frame: frame!, character, reference }] : []
       })
     }),
