@@ -4,6 +4,7 @@ import { type Grid, levelGrid } from './attention-plan.ts'
 import type { Batch } from './batches.ts'
 import type { Conditioning, ConditioningRow } from './conditioning.ts'
 import type { Denoiser, DenoiserRow } from './denoiser.ts'
+import type { IdentitySlot } from './slots.ts'
 
 export interface Guidance {
   readonly scale: number
@@ -27,6 +28,18 @@ export interface Sharing {
   observe(step: number, frame: number, map: Float32Array): void
 }
 
+/** A region of a frame that references are drawn at. */
+export interface FrameSlot extends Omit<IdentitySlot, 'row'> {
+  readonly frame: number
+}
+
+/** Which identities go where. Unconditional rows get none: guidance goes away from a picture of nobody in particular. */
+export interface Injection {
+  /** Of each reference, [T,X]. */
+  readonly tokens: readonly Float32Array[]
+  slots(frames: readonly number[], timestep: number): readonly FrameSlot[]
+}
+
 export interface GuidedOptions {
   readonly denoiser: Denoiser
   readonly conditioning: Conditioning
@@ -38,18 +51,20 @@ export interface GuidedOptions {
   /** Rows that one call may have. */
   readonly most: number
   readonly sharing?: Sharing | undefined
+  readonly injection?: Injection | undefined
   readonly signal?: AbortSignal | undefined
 }
 
 /** The `denoise` of `sample`, for latents of all frames in `batches`, in the order of the frames' numbers. */
 export function guidedDenoise(options: GuidedOptions): Denoise {
-  const { denoiser, conditioning, grid, guidance, steps, batches, most, sharing, signal } = options
+  const { denoiser, conditioning, grid, guidance, steps, batches, most, sharing, injection, signal } = options
   const frames = batches.flatMap(({ taken }) => taken).sort((a, b) => a - b)
   const slots = new Map(frames.map((frame, slot) => [frame, slot]))
   return async (x, timestep, step) => {
     const size = x.length / frames.length
     const both = new Float32Array(2 * x.length)
     const foreign = sharing?.foreign(step)
+    const placed = injection?.slots(frames, timestep)
     const latentOf = (frame: number) => {
       const slot = slots.get(frame)!
       return x.subarray(slot * size, (slot + 1) * size)
@@ -76,6 +91,9 @@ export function guidedDenoise(options: GuidedOptions): Denoise {
               return inBatch(foreign[i]!, batch, width * height, together.length)
             }),
           }),
+          ...(placed && {
+            identities: { tokens: injection!.tokens, slots: slotsIn(placed, batch, together, conditional) },
+          }),
           step: step + 1,
         })
         for (const [h, half] of together.entries())
@@ -89,6 +107,21 @@ export function guidedDenoise(options: GuidedOptions): Denoise {
     if (!unconditional) return both.slice(x.length)
     return rescaled(guide(both, guidance.scale), both, frames.length, guidance.rescale ?? 0)
   }
+}
+
+/** Slots of a batch's frames in the rows of a call of these halves. */
+function slotsIn(
+  placed: readonly FrameSlot[],
+  { frames }: Batch,
+  halves: readonly (readonly ConditioningRow[])[],
+  conditional: readonly ConditioningRow[],
+): IdentitySlot[] {
+  const first = halves.indexOf(conditional) * frames.length
+  if (first < 0) return []
+  return placed.flatMap(({ frame, ...slot }) => {
+    const at = frames.indexOf(frame)
+    return at < 0 ? [] : [{ ...slot, row: first + at }]
+  })
 }
 
 function within(guidance: Guidance, step: number, steps: number): boolean {

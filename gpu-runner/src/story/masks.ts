@@ -80,7 +80,8 @@ export function otsu(values: Float32Array): { level: number; explained: number }
   return { level: (at + 1) / 256, explained: variance === 0 ? 0 : best / variance }
 }
 
-function stretch(map: Float32Array): Float32Array {
+/** From the least to the largest value as 0 … 1. */
+export function stretch(map: Float32Array): Float32Array {
   let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
   for (const value of map) {
     low = Math.min(low, value)
@@ -90,7 +91,7 @@ function stretch(map: Float32Array): Float32Array {
 }
 
 /** Area mean where the grid gets coarser, bilinear where it gets finer. */
-function resize(map: Float32Array, from: Grid, to: Grid): Float32Array {
+export function resize(map: Float32Array, from: Grid, to: Grid): Float32Array {
   return to.width > from.width || to.height > from.height ? enlarge(map, from, to) : shrink(map, from, to)
 }
 

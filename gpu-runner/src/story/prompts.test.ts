@@ -10,7 +10,10 @@ const cast = [
 
 function written(story: Partial<StoryInput> & Pick<StoryInput, 'frames'>): string {
   const segments = framePrompt(StoryRequest.parse({ characters: cast, ...story }), 0)
-  return segments.map(({ text, character }) => (character === undefined ? text : `[${character}:${text}]`)).join(' ')
+  return segments
+    .map(({ text, character }) => (character === undefined ? text : `[${character}:${text}]`))
+    .join(' ')
+    .replace(/\] \[\d:(?=wearing)/g, ' ')
 }
 
 test('the first mention becomes the description, later ones a short form', () => {

@@ -2,11 +2,16 @@
 import type { StoryRequest } from '../../../contract/story.ts'
 import type { Tokenizer } from '../io/tokenizer.ts'
 import type { PromptIds } from '../pipeline/text-encoders.ts'
+import { describedParts, regionNames } from './regions.ts'
 
-/** A stretch of a prompt; `character` is the place in the story's cast of whom it names or describes. */
+/**
+ * A stretch of a prompt; `character` is the place in the story's cast of whom it names or describes, `region` the place in
+ * `regionNames` of the part it speaks of.
+ */
 export interface PromptSegment {
   text: string
   character?: number
+  region?: number
 }
 
 export interface TokenisedPrompt {
@@ -14,6 +19,8 @@ export interface TokenisedPrompt {
   ids: number[]
   /** For each character of the cast the positions of its tokens in `ids`; none where it is not in the frame. */
   tokens: number[][]
+  /** For each character of the cast, for each region, the positions of the words about it. */
+  regions: number[][][]
   /** The end of the prompt that did not fit into the encoder; '' when all of it did. */
   cut: string
 }
@@ -23,6 +30,8 @@ export interface CastPrompts {
   readonly prompts: readonly PromptIds[]
   /** For each frame, for each character, the positions of its tokens. */
   readonly tokens: readonly (readonly (readonly number[])[])[]
+  /** For each frame, for each character, for each region, the positions of the words about it. */
+  readonly regions: readonly (readonly (readonly (readonly number[])[])[])[]
   /** One for each frame, or null where the story has no negative prompt. */
   readonly negatives: readonly PromptIds[] | null
 }
@@ -39,6 +48,7 @@ export function castPrompts(request: StoryRequest, { tokenizers }: { tokenizers:
   return {
     prompts: written.map((encoders) => encoders.map(({ ids }) => ids)),
     tokens: written.map((encoders) => encoders[0]!.tokens),
+    regions: written.map((encoders) => encoders[0]!.regions),
     negatives: against ? written.map(() => against) : null,
   }
 }
@@ -57,21 +67,26 @@ export function framePrompt(request: StoryRequest, index: number): PromptSegment
     cast.map(({ name }, i) => (present[i] ? name : null)),
   )
   const seen = new Set<number>()
-  const written = segments.map((segment): PromptSegment => {
+  const written = segments.flatMap((segment): PromptSegment[] => {
     const { character } = segment
-    if (character === undefined) return segment
-    const description = lowerFirst(cast[character]!.description)
-    const text = seen.has(character) ? shortForm(description) : description
+    if (character === undefined) return [segment]
+    const { description } = cast[character]!
+    if (seen.has(character)) return [{ text: shortForm(lowerFirst(description)), character }]
     seen.add(character)
-    return { text, character }
+    return describe(description, character)
   })
   const unnamed = cast.flatMap((member, character) =>
     frame.characters && present[character] && !seen.has(character)
-      ? [{ text: lowerFirst(member.description), character }, { text: ',' }]
+      ? [...describe(member.description, character), { text: ',' }]
       : [],
   )
   const style = request.style ? [{ text: `${request.style} ,` }] : []
   return [...style, ...unnamed, ...written]
+}
+
+/** A character's description, cut where it goes from one part of the body to another. */
+export function describe(description: string, character: number): PromptSegment[] {
+  return describedParts(lowerFirst(description)).map((part) => ({ ...part, character }))
 }
 
 /** "A gray fox wearing …" → "the gray fox". */
@@ -109,12 +124,14 @@ export function tokenisePrompt(
   const length = tokenizer.modelMaxLength
   const ids: number[] = []
   const tokens: number[][] = Array.from({ length: cast }, () => [])
-  for (const { text, character } of segments) {
+  const regions = tokens.map(() => regionNames.map((): number[] => []))
+  for (const { text, character, region } of segments) {
     const own = tokenizer.encode(text)
     // Positions count the begin token; the last place belongs to the end token.
     const positions = own.map((_, i) => ids.length + 1 + i).filter((position) => position < length - 1)
     ids.push(...own)
     if (character !== undefined) tokens[character]!.push(...positions)
+    if (character !== undefined && region !== undefined) regions[character]![region]!.push(...positions)
   }
-  return { ids: tokenizer.padded(ids, length), tokens, cut: tokenizer.cut(ids, length) }
+  return { ids: tokenizer.padded(ids, length), tokens, regions, cut: tokenizer.cut(ids, length) }
 }

@@ -17,11 +17,13 @@ const mostPixels = 64 * 64
 export interface SynchronizerOptions {
   /** For each frame, for each character, the positions of its tokens in the prompt. */
   readonly tokens: readonly (readonly (readonly number[])[])[]
+  /** The same of further groups of words whose attention is recorded too, in columns after the characters'. */
+  readonly more?: readonly (readonly (readonly number[])[])[] | undefined
   readonly text: { readonly length: number }
   readonly plan: AttentionPlan
   /** Of the latents. */
   readonly grid: Grid
-  /** Above 0, up to 1. */
+  /** 0 … 1; at 0 each frame is on its own, and where the characters are is only recorded. */
   readonly strength: number
   readonly seed: number
   /** Of the whole sampling. */
@@ -32,28 +34,34 @@ export interface SynchronizerOptions {
 
 export class Synchronizer implements Sharing {
   readonly selectors: readonly Float32Array[]
+  /** Columns of the maps. */
   readonly characters: number
   /** For each frame the frames that it attends to. */
   readonly looksAt: readonly (readonly number[])[]
   readonly #options: SynchronizerOptions
   readonly #anchors: readonly boolean[]
   readonly #present: readonly (readonly boolean[])[]
+  /** For each frame which columns have words at all. */
+  readonly #columns: readonly (readonly boolean[])[]
   /** Who stands in for the method itself. */
   readonly #rule: SharingRule | undefined
   /** Maps of each frame at the latest steps, oldest first. */
   readonly #history: Float32Array[][]
 
   constructor(options: SynchronizerOptions) {
-    const { tokens, text } = options
+    const { tokens, more, text, strength } = options
     this.#options = options
     this.#present = tokens.map((cast) => cast.map((positions) => positions.length > 0))
     this.#anchors = chooseAnchors(this.#present)
     this.#history = tokens.map(() => [])
-    const { mode = 'amsa', seed, steps } = options
+    const { seed, steps } = options
+    const mode = strength === 0 ? 'none' : (options.mode ?? 'amsa')
     if (mode !== 'amsa') this.#rule = sharingRule(mode, { frames: tokens.length, seed, steps })
     this.looksAt = this.#rule?.looksAt ?? looksAt(this.#present, this.#anchors)
-    this.characters = Math.max(1, tokens[0]?.length ?? 0)
-    this.selectors = tokens.map((cast) => tokenSelector(cast, text.length, this.characters))
+    const columns = tokens.map((cast, frame) => [...cast, ...(more?.[frame] ?? [])])
+    this.#columns = columns.map((groups) => groups.map((positions) => positions.length > 0))
+    this.characters = Math.max(1, columns[0]?.length ?? 0)
+    this.selectors = columns.map((groups) => tokenSelector(groups, text.length, this.characters))
   }
 
   observe(_: number, frame: number, map: Float32Array): void {
@@ -90,17 +98,17 @@ export class Synchronizer implements Sharing {
     return levelGrid(this.#options.grid, this.#options.plan.maps)
   }
 
-  /** Sums over the latest steps. */
   #maps(frame: number): (AttentionMap | null)[] {
+    return this.#present[frame]!.map((_, character) => this.map(frame, character))
+  }
+
+  /** Attention of a frame's pixels to the words of a column, summed over the latest steps; null where there is none. */
+  map(frame: number, column: number): AttentionMap | null {
     const history = this.#history[frame]!
-    const { width, height } = this.#from
-    const pixels = width * height
-    return this.#present[frame]!.map((present, character): AttentionMap | null => {
-      if (!present || history.length === 0) return null
-      const map = new Float32Array(pixels)
-      for (const step of history) for (let p = 0; p < pixels; p++) map[p]! += step[p * this.characters + character]!
-      return map
-    })
+    if (!this.#columns[frame]![column] || history.length === 0) return null
+    const map = new Float32Array(history[0]!.length / this.characters)
+    for (const step of history) for (let p = 0; p < map.length; p++) map[p]! += step[p * this.characters + column]!
+    return map
   }
 }
 
