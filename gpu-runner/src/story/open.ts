@@ -9,8 +9,10 @@ import { type Guidance, guidedDenoise, isGuided } from '../pipeline/guided.ts'
 import { openPipeline, type Pipeline } from '../pipeline/open.ts'
 import { NotFiniteError } from '../runtime/finite.ts'
 import { planCalls } from './calls.ts'
+import { Injector } from './injector.ts'
 import type { FrameMasks } from './masks.ts'
 import { castPrompts } from './prompts.ts'
+import { prepareReferences } from './references.ts'
 import { scheduleFor } from './schedule.ts'
 import type { SharingMode } from './sharing-modes.ts'
 import { Synchronizer } from './synchronizer.ts'
@@ -38,6 +40,8 @@ export interface StoryModelOptions {
   readonly callBytes?: number
   /** Another way of sharing than the method's, to be compared with it. */
   readonly mode?: SharingMode
+  /** References as whole pictures at every pixel, as an IP-Adapter without masks takes them; to be compared with. */
+  readonly wholePictures?: boolean
   /** Told at the end of sampling where the characters of each frame are, on the finest grid that is shared. */
   readonly onMasks?: (masks: readonly FrameMasks[], grid: Grid) => void
 }
@@ -76,9 +80,9 @@ async function* tell(
 
 async function* told(
   pipeline: Pipeline,
-  { callBytes = usualCallBytes, mode, onMasks }: StoryModelOptions,
+  { callBytes = usualCallBytes, mode, wholePictures, onMasks }: StoryModelOptions,
   request: StoryRequest,
-  { seed, signal, skip = new Set() }: TellOptions,
+  { seed, signal, skip = new Set(), pictures }: TellOptions,
 ): AsyncGenerator<StoryEvent> {
   const wanted = request.frames.map((_, frame) => frame).filter((frame) => !skip.has(frame))
   if (wanted.length === 0) return
@@ -100,20 +104,37 @@ async function* told(
   signal.throwIfAborted()
 
   yield { type: 'stage', stage: 'encoding_text' }
-  const { prompts, tokens, negatives } = castPrompts(request, text)
+  const { prompts, tokens, regions, negatives } = castPrompts(request, text)
   const conditioning = await encodeConditioning(pipeline, {
     prompts,
     negatives: isGuided(guidance) ? negatives : undefined,
     clipSkip,
     size: [height, width],
   })
+  const { synchronizer: strength = 1, injector = 1, regions: byRegion = true } = request.consistency
+  const references =
+    injector > 0
+      ? await prepareReferences(pipeline, request, { pictures, regions: byRegion, uncut: wholePictures, signal })
+      : null
   signal.throwIfAborted()
 
   yield { type: 'stage', stage: 'sampling' }
-  const strength = request.consistency.synchronizer ?? 1
   const steps = schedule.timesteps.length
   const { plan } = denoiser
-  const sharing = strength > 0 ? new Synchronizer({ tokens, text, plan, grid, strength, seed, steps, mode }) : undefined
+  const more = references && byRegion ? regions.map((cast) => cast.flat()) : undefined
+  const recorded = strength > 0 || references !== null
+  const sharing = recorded
+    ? new Synchronizer({ tokens, more, text, plan, grid, strength, seed, steps, mode })
+    : undefined
+  const injection =
+    references && sharing
+      ? new Injector({
+          ...references,
+          ...{ strength: injector, regions: byRegion, located: pipeline.identity!.located, everywhere: wholePictures },
+          ...{ present: tokens.map((cast) => cast.map((positions) => positions.length > 0)), plan, grid },
+          map: (frame, column) => sharing.map(frame, column),
+        })
+      : undefined
   const calls = await planCalls(pipeline, { wanted, looksAt: sharing?.looksAt ?? [], grid, callBytes })
   const { frames } = calls
   const perFrame = autoencoder.latentChannels * grid.width * grid.height
@@ -123,7 +144,7 @@ async function* told(
       all.set(gaussian({ seed, story: '', frame: String(frame), stream }, perFrame), slot * perFrame)
     return all
   }
-  const denoise = guidedDenoise({ denoiser, conditioning, grid, guidance, steps, ...calls, sharing, signal })
+  const denoise = guidedDenoise({ denoiser, conditioning, grid, guidance, steps, ...calls, sharing, injection, signal })
   let latents = new Float32Array()
   for await (const step of sample({ schedule, denoise, noise: noise(0), stepNoise: (i) => noise(i + 1) })) {
     signal.throwIfAborted()

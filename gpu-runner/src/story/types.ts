@@ -24,6 +24,8 @@ export interface TellOptions {
   signal: AbortSignal
   /** Frames that are already finished: sampled only as far as the others need them, and not yielded. */
   skip?: ReadonlySet<number>
+  /** Bytes of the reference pictures that the request names by URL. */
+  pictures?: Readonly<Record<string, Uint8Array>>
 }
 
 export interface StoryModel {
