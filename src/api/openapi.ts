@@ -103,6 +103,7 @@ export function documentOf(app: OpenAPIHono<AppEnv>, origin: string) {
     for (const [path, item] of Object.entries(items ?? {}))
       for (const [method, operation] of Object.entries(item)) {
         const name = where === 'webhooks' ? `webhook ${path}` : path
+        if (where === 'paths') operation.responses.default ??= OTHERWISE
         complete(operation, `${method} ${name}`, components)
         for (const tag of operation.tags ?? []) used.add(tag)
       }
@@ -110,6 +111,12 @@ export function documentOf(app: OpenAPIHono<AppEnv>, origin: string) {
   for (const schema of [open.paths, open.components]) closeTuples(schema)
   const tags = [...used].map((name) => ({ name, description: TAGS[name] ?? name }))
   return { ...open, tags }
+}
+
+/** What any operation may answer besides what it names. */
+const OTHERWISE = {
+  description: 'Any other refusal, or an error of ours: a problem document',
+  content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
 }
 
 function complete(operation: Operation, name: string, components: Record<string, Schema>): void {

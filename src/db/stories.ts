@@ -1,5 +1,5 @@
 /** What apps do to rows of `stories`. An app sees the stories of its own API key only. */
-import { and, desc, eq, lt, or, sql } from 'drizzle-orm'
+import { and, desc, eq, gte, lt, or, sql } from 'drizzle-orm'
 import type { Db } from './client.ts'
 import { owe } from './deliveries.ts'
 import { framesOf } from './frames.ts'
@@ -24,18 +24,26 @@ export async function versionOf(db: Db, id: string, apiKeyId?: string): Promise<
 
 export type Cursor = { createdAt: number; id: string }
 
-/** Newest first, from just after `cursor`. */
+/** Unix milliseconds: from `after` on, and up to just before `before`. */
+export type Span = { after?: number; before?: number }
+
+/** Newest first, from just after `cursor`; of those that were created within `span`. */
 export async function listStories(
   db: Db,
   apiKeyId: string,
   cursor: Cursor | undefined,
   limit: number,
+  { after, before }: Span = {},
 ): Promise<StoryWithFrames[]> {
   const older = cursor && or(lt(stories.createdAt, cursor.createdAt), and(at(cursor), lt(stories.id, cursor.id)))
+  const within = [
+    after === undefined ? undefined : gte(stories.createdAt, after),
+    before === undefined ? undefined : lt(stories.createdAt, before),
+  ]
   const rows = await db
     .select()
     .from(stories)
-    .where(and(eq(stories.apiKeyId, apiKeyId), older))
+    .where(and(eq(stories.apiKeyId, apiKeyId), older, ...within))
     .orderBy(desc(stories.createdAt), desc(stories.id))
     .limit(limit)
   const drawn = await framesOf(

@@ -122,6 +122,37 @@ test('list and paginate: newest first, to the last', async () => {
   for (const id of ids) await client.predictions.cancel(id)
 })
 
+test('create with the fetch of our docs: six tries whose answers are lost make one prediction', async () => {
+  const auth = await otherKey()
+  const keys: (string | null)[] = []
+  /** Five times the request arrives, and its answer does not come back. */
+  const lossy = async (input: string | URL | Request, init?: RequestInit) => {
+    keys.push(new Headers(init?.headers).get('idempotency-key'))
+    const answer = await fetch(input, init)
+    if (keys.length < 6) throw new TypeError('fetch failed')
+    return answer
+  }
+  const client = new Replicate({
+    auth,
+    baseUrl: `${url}/v1`,
+    fetch: (input, init = {}) => {
+      const headers = init.headers as Record<string, string>
+      if (init.method === 'POST') headers['Idempotency-Key'] ??= crypto.randomUUID()
+      return lossy(input, init)
+    },
+  })
+  const { id } = await client.predictions.create({ model: 'acme/held', input: { prompt: 'once' } })
+  assert.equal(keys.length, 6)
+  assert.equal(new Set(keys).size, 1)
+  assert.match(keys[0] ?? '', /^[0-9a-f-]{36}$/)
+  const { results } = await clientOf(auth).predictions.list()
+  assert.deepEqual(
+    results.map((one) => one.id),
+    [id],
+  )
+  await clientOf(auth).predictions.cancel(id)
+})
+
 test('stream: the pictures as they are done, the progress, and the end', async () => {
   const events: [string, string][] = []
   for await (const { event, data } of replicate.stream('fableframe/story-mini', { input: story }))

@@ -40,6 +40,13 @@ const params = z.object({ id: StoryId })
 const prefer = z.object({
   prefer: z.string().optional().describe('`wait` or `wait=n`: hold the answer for up to 55 s. `aborted`: see `status`'),
 })
+/** A time of a request. Ours have whole milliseconds, so a finer one stands for the millisecond it lies in. */
+const Instant = z.iso.datetime({ offset: true, error: 'an ISO 8601 time with its zone, as 2026-11-23T17:00:00Z' })
+const ListQuery = z.object({
+  cursor: z.string().optional().describe('From `next`'),
+  created_after: Instant.optional().describe('Only those created at this time or later'),
+  created_before: Instant.optional().describe('Only those created before this time'),
+})
 const createHeaders = prefer.extend(IdempotencyHeaders.shape)
 const body = <Schema extends z.ZodType>(schema: Schema) => ({
   required: true,
@@ -96,7 +103,7 @@ const list = createRoute({
   tags,
   security,
   middleware: [requireApiKey] as const,
-  request: { headers: prefer, query: z.object({ cursor: z.string().optional().describe('From `next`') }) },
+  request: { headers: prefer, query: ListQuery },
   responses: { 200: json(PredictionList, 'A page'), ...problems('unauthorized', 'validation') },
 })
 
@@ -139,10 +146,14 @@ export const predictionRoutes = newRoutes()
     return c.json(shown(c, found), 200)
   })
   .openapi(list, async (c) => {
-    const { cursor } = c.req.valid('query')
-    const page = await listStories(c.var.db, c.var.apiKey.id, cursor ? parseCursor(cursor) : undefined, PAGE + 1)
+    const { cursor, ...times } = c.req.valid('query')
+    const { created_after: after, created_before: before } = times
+    const span = { ...(after && { after: Date.parse(after) }), ...(before && { before: Date.parse(before) }) }
+    const from = cursor ? parseCursor(cursor) : undefined
+    const page = await listStories(c.var.db, c.var.apiKey.id, from, PAGE + 1, span)
     const last = page.length > PAGE ? page[PAGE - 1]?.story : undefined
-    const next = last ? `${originOf(c)}/v1/predictions?cursor=${last.createdAt}.${last.id}` : null
+    const query = last && new URLSearchParams({ ...times, cursor: `${last.createdAt}.${last.id}` })
+    const next = query ? `${originOf(c)}/v1/predictions?${query}` : null
     return c.json({ previous: null, next, results: page.slice(0, PAGE).map((found) => shown(c, found)) }, 200)
   })
   .openapi(stop, async (c) => {
