@@ -11,6 +11,11 @@ export const PROBLEMS = {
   'method-not-allowed': [405, 'Method not allowed', 'The header "Allow" lists the methods of this path.'],
   'stale-lease': [409, 'Stale lease', 'The story is no longer lent under this token. Drop the work on it.'],
   'frames-missing': [409, 'Frames missing', 'A story completes only when every frame has been uploaded.'],
+  'not-resumable': [
+    409,
+    'Not resumable',
+    'Only a story that failed, was canceled or has expired can be taken up again.',
+  ],
   'too-large': [413, 'Body too large', 'The body is over the limit of this path.'],
   'unsupported-media-type': [415, 'Unsupported media type', 'Send the body with "Content-Type: application/json".'],
   'range-not-satisfiable': [416, 'Range not satisfiable', 'The header "Content-Range" says how long it is.'],
@@ -21,6 +26,7 @@ export const PROBLEMS = {
   ],
   validation: [422, 'Invalid input', 'Each entry of "errors" points at a value and says what would be right.'],
   'rate-limited': [429, 'Too Many Requests', 'Wait for as many seconds as "Retry-After" and "retry_after" say.'],
+  'queue-full': [429, 'Queue full', 'As many stories of this API key wait as may. Try again when some have started.'],
   internal: [500, 'Internal error', 'The fault is ours. Quote request_id when reporting it.'],
   unavailable: [503, 'Unavailable', 'The edge cannot reach what it needs. Try again later.'],
 } as const satisfies Record<string, readonly [number, string, string]>

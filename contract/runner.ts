@@ -13,18 +13,21 @@ export const LEASE_HEADER = 'x-lease-token'
 /** The seed a frame was drawn from, on `PUT …/frames/{index}`. */
 export const SEED_HEADER = 'x-frame-seed'
 export const MAX_CLAIM_WAIT_SECONDS = 25
+/** Stories in one answer to a claim. */
+export const MAX_CLAIMS = 50
 /** Bytes of one PNG. */
 export const MAX_IMAGE_BYTES = 8 * 1024 * 1024
 
 const Time = z.iso.datetime()
 export const LeaseToken = z.string().min(16).max(128).meta({ example: 'jbswy3dpeblw64tmmqqq2345abcdefgh' })
 
-/** `POST /runner/claim`: answered 200 with a `Claim`, or 204 when `wait` seconds passed without one. */
+/** `POST /runner/claim`: answered 200 with `Claims`, or 204 when `wait` seconds passed without one. */
 export const ClaimRequest = z
   .strictObject({
     runner: z.string().min(1).max(100).describe('Names the runner in logs and in the story'),
     model: z.string().min(1).max(100).describe('The model it serves; only stories for this model are lent to it'),
     wait: z.number().min(0).max(MAX_CLAIM_WAIT_SECONDS).default(0),
+    max: z.int().min(1).max(MAX_CLAIMS).default(1).describe('Stories to lend at most; as many as are ready, if any is'),
   })
   .meta({ id: 'ClaimRequest' })
 export type ClaimRequest = z.infer<typeof ClaimRequest>
@@ -36,6 +39,7 @@ export const Claim = z
     /** Drawn at acceptance when the request had none, so that every attempt draws the same pictures. */
     seed: z.int(),
     model: z.string(),
+    /** The number of this attempt once it has started; a claim whose answer gets lost costs the story nothing. */
     attempt: z.int().min(1),
     lease_token: LeaseToken,
     lease_until: Time,
@@ -52,7 +56,10 @@ export const Claim = z
   .meta({ id: 'Claim' })
 export type Claim = z.infer<typeof Claim>
 
-/** `POST /runner/stories/{id}/heartbeat`. On `cancel`, stop and post `story.canceled`. */
+/** One lease for each story: each is kept, reported and handed back by itself. */
+export const Claims = z.object({ claims: z.array(Claim).min(1) }).meta({ id: 'Claims' })
+
+/** `POST /runner/stories/{id}/heartbeat`. On `cancel`, also when a deadline has passed, stop and post `story.canceled`. */
 export const Heartbeat = z
   .object({ lease_until: Time, lease_seconds: z.number().positive(), cancel: z.boolean() })
   .meta({ id: 'Heartbeat' })
@@ -89,7 +96,7 @@ export const RunnerEvent = z
     event('story.completed', {}),
     /** `retryable`: the fault lay with the machine, not the story; it is queued again while attempts are left. */
     event('story.failed', { error: StoryError, retryable: z.boolean() }),
-    /** Confirms a cancellation that the runner learnt of. */
+    /** Confirms that the runner has stopped as it was told; the story ends as canceled, or as failed by its deadline. */
     event('story.canceled', {}),
   ])
   .meta({ id: 'RunnerEvent' })

@@ -80,6 +80,17 @@ const Metadata = z
   .refine((data) => Object.keys(data).length <= entries, `at most ${entries} entries`)
   .describe('Handed back unchanged in every view of the story')
 
+const Seconds = (max: number) => within(z.number(), 1, max).nullable().default(null)
+
+export const Deadline = z.strictObject({
+  start_within: Seconds(7 * 86_400).describe(
+    'Seconds that the story may wait for its start; after that it ends as `expired`. Null for as long as it takes',
+  ),
+  run_within: Seconds(86_400).describe(
+    'Seconds that one attempt may take; after that the story fails with `run_timeout`, and keeps the frames that are done. Null for 1800',
+  ),
+})
+
 /** The body of `POST /stories`, and one line of `npm run generate`. Null means: the model decides. */
 export const StoryRequest = z
   .strictObject({
@@ -128,6 +139,11 @@ export const StoryRequest = z
       .default(null),
     webhook_events_filter: z.array(WebhookEvent).min(1).default(['start', 'frame', 'completed']),
     metadata: Metadata.default({}),
+    priority: z
+      .enum(['low', 'normal', 'high'])
+      .default('normal')
+      .describe('Among the stories of the same API key; other keys are not affected'),
+    deadline: Deadline.default({ start_within: null, run_within: null }),
   })
   .superRefine(checkReferencesBetweenParts)
   .meta({
@@ -145,7 +161,8 @@ export const StoryId = z
   .regex(/^[a-z2-7]{26}$/, 'a story id has 26 characters of a-z and 2-7')
   .meta({ example: 'ufawqhfynnddngldkgtslldrkq' })
 
-export const StoryStatus = z.enum(['queued', 'running', 'succeeded', 'failed', 'canceled'])
+/** `expired`: not started within its deadline. */
+export const StoryStatus = z.enum(['queued', 'running', 'succeeded', 'failed', 'canceled', 'expired'])
 export type StoryStatus = z.infer<typeof StoryStatus>
 export const isTerminal = (status: StoryStatus) => status !== 'queued' && status !== 'running'
 
@@ -176,10 +193,36 @@ export const FrameView = z
   .meta({ id: 'FrameView' })
 
 export const StoryError = z.object({
-  code: z.string().describe('For programs: `invalid_story`, `runner_failed`, `attempts_exhausted`, …'),
+  code: z
+    .string()
+    .describe(
+      'For programs: `invalid_story`, `runner_failed`, `attempts_exhausted`, `never_started`, `run_timeout`, …',
+    ),
   message: z.string().describe('For people'),
 })
 export type StoryError = z.infer<typeof StoryError>
+
+/** `not_started`: nothing was heard of the runner after its claim. `lost`: it stopped reporting. */
+export const AttemptOutcome = z.enum([
+  'running',
+  'succeeded',
+  'failed',
+  'canceled',
+  'timed_out',
+  'released',
+  'lost',
+  'not_started',
+])
+export type AttemptOutcome = z.infer<typeof AttemptOutcome>
+
+export const Attempt = z.object({
+  number: z.int().min(1).nullable().describe('Null when the runner never started: that costs the story no attempt'),
+  runner: z.string(),
+  claimed_at: Time,
+  started_at: Time.nullable(),
+  ended_at: Time.nullable().describe('Null while it is under way'),
+  outcome: AttemptOutcome,
+})
 
 /** A story as every route and every webhook shows it. Fields are always there; null until they are known. */
 export const Story = z
@@ -193,7 +236,8 @@ export const Story = z
     frames: z.array(FrameView),
     progress: Progress.nullable().describe('Null before a runner has reported'),
     error: StoryError.nullable(),
-    attempts: z.int().describe('How often a runner has taken the story up'),
+    attempts: z.array(Attempt).describe('Who took the story up, oldest first; at most the last 20'),
+    dead_letter: z.boolean().describe('It failed because machines did, several times; it can be resumed'),
     cancel_requested: z.boolean(),
     metadata: Metadata,
     webhook: z.string().nullable(),
@@ -205,6 +249,7 @@ export const Story = z
     urls: z.object({
       self: z.url(),
       cancel: z.url(),
+      resume: z.url(),
       events: z.url().describe('Server-sent events; signed, so it needs no API key'),
       storyboard: z.url().nullable().describe('A page of all frames with their captions; null until it is there'),
     }),
@@ -237,6 +282,7 @@ export const StoryWebhook = z
       'story.completed',
       'story.failed',
       'story.canceled',
+      'story.expired',
     ]),
     timestamp: Time,
     sequence: z.int().min(1).describe('Counts the messages of one story; they are sent in this order'),

@@ -19,7 +19,7 @@ const env = { RUNNER_TOKEN, RUNNER_WEBHOOK_SECRET }
 const { key } = await newApiKey('tests', { now: Date.now, randomBytes })
 const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' }
 const body = JSON.stringify({ frames: [{ prompt: 'one' }] })
-const script = fileURLToPath(new URL('../test/edge-process.ts', import.meta.url))
+const script = fileURLToPath(new URL('./edge-process.ts', import.meta.url))
 
 async function start(dataDir: string, port = '0'): Promise<{ url: string; process: ChildProcess }> {
   const settings = JSON.stringify({ ...env, apiKey: key })

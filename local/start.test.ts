@@ -77,7 +77,7 @@ test('npm start killed with everything it holds: the next one goes on with its s
 test('kill -9 of the edge in mid-story: the runner waits for it, and the story goes on', async (t) => {
   const { folder } = await setUp(t)
   const env = { RUNNER_TOKEN, RUNNER_WEBHOOK_SECRET, LEASE_SECONDS: '2', apiKey }
-  const edge = (port: string) => start(t, '../test/edge-process.ts', [port, folder, JSON.stringify(env)])
+  const edge = (port: string) => start(t, './edge-process.ts', [port, folder, JSON.stringify(env)])
   const first = edge('0')
   const url = await line(first.stdout!, /(http:\S+)/)
   const runner = await startRunner(t, url, slow)

@@ -6,8 +6,10 @@ import { StoryRequest } from '../contract/story.ts'
 import { migrate } from '../local/edge.ts'
 import { newApiKey } from '../src/api/keys.ts'
 import { insertApiKey } from '../src/db/api-keys.ts'
+import { dueStories, lend } from '../src/db/claims.ts'
 import { openDb } from '../src/db/client.ts'
 import { enqueue, newStory } from '../src/db/intake.ts'
+import { sweep } from '../src/db/sweep.ts'
 
 export const randomBytes = (count: number) => crypto.getRandomValues(new Uint8Array(count))
 
@@ -31,5 +33,14 @@ export async function testD1() {
     return { id, model }
   }
 
-  return { DB, db, apiKeyId: row.id, queued }
+  /** Lend the next story of `model` under `leaseToken`, to a runner of that name. */
+  async function take(model: string, leaseToken: string, now: number, leaseMs = 100) {
+    const { lent } = await lend(db, { model, runner: leaseToken, leaseTokens: [leaseToken], leaseMs }, now)
+    return lent[0]
+  }
+
+  /** What cron does to the queue. */
+  const sweepAll = async (now: number) => sweep(db, await dueStories(db, now), now)
+
+  return { DB, db, apiKeyId: row.id, queued, take, sweepAll }
 }

@@ -2,7 +2,7 @@
 import { after } from 'node:test'
 import { Webhook } from 'standardwebhooks'
 import type { Problem } from '../contract/problem.ts'
-import { Claim, type EventReceipt, type RunnerEvent, SEED_HEADER } from '../contract/runner.ts'
+import { type Claim, Claims, type EventReceipt, type RunnerEvent, SEED_HEADER } from '../contract/runner.ts'
 import type { Story, StoryInput } from '../contract/story.ts'
 import { startEdge } from '../local/edge.ts'
 import { newApiKey } from '../src/api/keys.ts'
@@ -59,7 +59,7 @@ export async function testEdge(env: Record<string, string> = {}) {
     const headers = { authorization, 'content-type': 'application/json' }
     const body = JSON.stringify({ runner: 'tests', model, wait })
     const answer = await call('POST', '/runner/claim', { headers, body, ...init })
-    return answer.status === 204 ? undefined : Claim.parse(answer.body)
+    return answer.status === 204 ? undefined : Claims.parse(answer.body).claims[0]
   }
 
   /** A request of the runner that holds `lease`. */

@@ -3,10 +3,12 @@ import type { Context } from 'hono'
 import type { StoryRequest } from '../../contract/story.ts'
 import { enqueue, newStory } from '../db/intake.ts'
 import type { StoredPrediction, StoryRow } from '../db/schema.ts'
+import { parseCancelAfter } from './cancel-after.ts'
 import type { AppEnv } from './env.ts'
 import { fingerprintOf, requireSameRequest } from './idempotency.ts'
 import { newStoryId } from './keys.ts'
 import { invalid } from './problems.ts'
+import { requireRoom } from './queue-room.ts'
 import { continueTrace } from './trace.ts'
 import { refuseUrl } from './url-guard.ts'
 
@@ -42,9 +44,11 @@ export async function accept<Body>(
   { idempotencyKey, prediction, answerOf }: Acceptance<Body>,
 ): Promise<Accepted<Body>> {
   const { settings, tools, db, apiKey } = c.var
+  requireRoom(apiKey)
   const model = request.model ?? settings.MODELS[0]
   if (!settings.MODELS.includes(model))
     throw invalid([{ pointer: '/model', message: `unknown model ${model}; served are ${settings.MODELS.join(', ')}` }])
+  const cancelAfterMs = parseCancelAfter(c.req.header('cancel-after'))
   const refused = refusedUrls(request, settings.ALLOW_INSECURE_WEBHOOKS === '1')
   if (refused.length > 0) throw invalid(refused)
   const seed = request.seed ?? new DataView(tools.randomBytes(4).buffer).getUint32(0)
@@ -60,6 +64,7 @@ export async function accept<Body>(
     model,
     seed,
     origin: originOf(c),
+    cancelAfterMs,
     traceparent,
     prediction,
     retentionMs,
@@ -68,7 +73,7 @@ export async function accept<Body>(
   const answer = await answerOf(story)
   const once = idempotencyKey && {
     key: idempotencyKey,
-    fingerprint: await fingerprintOf(c, { request, prediction }),
+    fingerprint: await fingerprintOf(c, { request, prediction, cancelAfterMs }),
     answer,
   }
   if (!once) {

@@ -1,10 +1,12 @@
 /** The edge: all routes, what surrounds each request, and what happens once a minute. */
 import { requestId } from 'hono/request-id'
 import { PROBLEMS, type ProblemName } from '../../contract/problem.ts'
+import { dueStories } from '../db/claims.ts'
 import { openDb } from '../db/client.ts'
 import { dueLanes } from '../db/deliveries.ts'
 import { forgetIdempotencyKeys } from '../db/intake.ts'
-import { forgetMessages, sweep } from '../db/leases.ts'
+import { forgetMessages } from '../db/reports.ts'
+import { sweep } from '../db/sweep.ts'
 import { originOf } from './accept.ts'
 import { announceAll, wakeSenders } from './announce.ts'
 import { docsRoutes } from './docs.ts'
@@ -24,6 +26,7 @@ import { fileRoutes, sweepFiles } from './replicate/files.ts'
 import { predictionRoutes } from './replicate/predictions.ts'
 import { predictionStreamRoutes } from './replicate/stream.ts'
 import { observeRequests } from './request-log.ts'
+import { resumeRoutes } from './resume.ts'
 import { drainBody, newRoutes } from './routes.ts'
 import { runnerRoutes } from './runner.ts'
 import { runnerEventRoutes } from './runner-events.ts'
@@ -63,6 +66,7 @@ export function createApp(tools: Tools = systemTools) {
     .route('/', docsRoutes)
     .route('/', storyRoutes)
     .route('/', removalRoutes)
+    .route('/', resumeRoutes)
     .route('/', pictureRoutes)
     .route('/', eventRoutes)
     .route('/', webhookRoutes)
@@ -80,7 +84,8 @@ export function createApp(tools: Tools = systemTools) {
 /** Once a minute: end what was given up, wake the senders of webhooks that are due, forget what no copy can come of any more. */
 export async function everyMinute(env: Bindings, tools: Tools = systemTools): Promise<void> {
   const db = openDb(env.DB)
-  await announceAll(env, db, tools.now(), await sweep(db, tools.now()))
+  for (let due = await dueStories(db, tools.now()); due.length > 0; due = await dueStories(db, tools.now()))
+    await announceAll(env, db, tools.now(), await sweep(db, due, tools.now()))
   await sweepContent(env, db, tools.now())
   await sweepFiles(env, db, tools.now())
   await forgetMessages(db, tools.now() - REMEMBER_MS)

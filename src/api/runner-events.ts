@@ -3,16 +3,8 @@ import { createRoute } from '@hono/zod-openapi'
 import { Webhook, WebhookVerificationError } from 'standardwebhooks'
 import { EventReceipt, RunnerEvent } from '../../contract/runner.ts'
 import type { Db } from '../db/client.ts'
-import {
-  complete,
-  confirmCancel,
-  type EventOrigin,
-  fail,
-  isSeen,
-  leaseStateOf,
-  markProgress,
-  markStarted,
-} from '../db/leases.ts'
+import { leaseStateOf } from '../db/leases.ts'
+import { complete, confirmStop, type EventOrigin, fail, isSeen, markProgress, markStarted } from '../db/reports.ts'
 import { findStory } from '../db/stories.ts'
 import { announce } from './announce.ts'
 import { count } from './meter.ts'
@@ -62,7 +54,7 @@ export const runnerEventRoutes = newRoutes().openapi(receive, async (c) => {
 })
 
 /** True when the event took effect. */
-function apply(db: Db, origin: EventOrigin, event: RunnerEvent, random: Uint8Array): Promise<boolean> {
+async function apply(db: Db, origin: EventOrigin, event: RunnerEvent, random: Uint8Array): Promise<boolean> {
   switch (event.type) {
     case 'story.started':
       return markStarted(db, origin)
@@ -70,11 +62,11 @@ function apply(db: Db, origin: EventOrigin, event: RunnerEvent, random: Uint8Arr
     case 'story.frame.completed':
       return markProgress(db, origin, event.data.progress)
     case 'story.completed':
-      return complete(db, origin)
+      return (await complete(db, [origin], origin.now)).has(origin.messageId)
     case 'story.failed':
       return fail(db, origin, event.data.error, event.data.retryable, (random[0] ?? 0) / 256)
     case 'story.canceled':
-      return confirmCancel(db, origin)
+      return confirmStop(db, origin)
   }
 }
 

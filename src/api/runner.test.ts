@@ -49,8 +49,8 @@ test('a story goes the whole way: claimed, drawn, reported, done', async () => {
     ],
   )
   assert.deepEqual(
-    [view.status, view.attempts, view.urls.storyboard],
-    ['succeeded', 1, `${view.urls.self}/storyboard.png`],
+    [view.status, view.attempts.map(({ number, outcome }) => [number, outcome]), view.urls.storyboard],
+    ['succeeded', [[1, 'succeeded']], `${view.urls.self}/storyboard.png`],
   )
 })
 
@@ -176,6 +176,7 @@ test('a cancellation reaches the runner with its next heartbeat or event', async
 
 test('a failure of the story ends it with a reason, a story handed back is lent again at once', async () => {
   const lease = await lent()
+  await report(lease, 1, 'story.started')
   assert.equal((await held<{ status: string }>(lease, 'POST', 'release')).body.status, 'queued')
   const again = (await claim())!
   assert.deepEqual([again.id, again.attempt], [lease.id, 2])

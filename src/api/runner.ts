@@ -3,8 +3,9 @@ import { createRoute } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { z } from 'zod'
 import {
-  Claim,
+  type Claim,
   ClaimRequest,
+  Claims,
   Heartbeat,
   LEASE_HEADER,
   LeaseToken,
@@ -14,8 +15,9 @@ import {
   StoredImage,
 } from '../../contract/runner.ts'
 import { StoryId } from '../../contract/story.ts'
+import { lend } from '../db/claims.ts'
 import { framesOf, insertFrame } from '../db/frames.ts'
-import { claim, heartbeat, keepStoryboard, leaseStateOf, release, sweep } from '../db/leases.ts'
+import { heartbeat, keepStoryboard, leaseStateOf, release } from '../db/leases.ts'
 import type { StoredPicture, StoryRow } from '../db/schema.ts'
 import { announce } from './announce.ts'
 import { requireRunner } from './auth.ts'
@@ -43,13 +45,15 @@ const limitPicture = limitBody(MAX_IMAGE_BYTES)
 const claimRoute = createRoute({
   method: 'post',
   path: '/runner/claim',
-  summary: 'Borrow a story',
+  summary: 'Borrow stories',
+  description:
+    'API keys take turns by their weight, none has more than `max_running` stories out, and the stories of one key go by priority and age.',
   tags,
   security,
   middleware: [requireRunner, limitBody(MAX_JSON_BYTES)] as const,
   request: { body: { required: true, content: { 'application/json': { schema: ClaimRequest } } } },
   responses: {
-    200: json(Claim, 'Lent until `lease_until`'),
+    200: json(Claims, 'Each lent until its `lease_until`'),
     204: { description: 'Nothing came within `wait` seconds' },
     ...problems('malformed-json', 'unauthorized', 'too-large', 'unsupported-media-type', 'validation'),
   },
@@ -117,18 +121,20 @@ const storyboardRoute = createRoute({
 export const runnerRoutes = newRoutes()
   .openapi(claimRoute, async (c) => {
     const { db, settings, tools } = c.var
-    const { runner, model, wait } = c.req.valid('json')
+    const { runner, model, wait, max } = c.req.valid('json')
     const leaseMs = Math.min(settings.LEASE_SECONDS * 1000, FIRST_LEASE_MS)
     const until = tools.now() + wait * 1000
-    announce(c, ...(await sweep(db, tools.now())))
     for (;;) {
-      const leaseToken = base32(tools.randomBytes(20))
-      const story = await claim(db, { model, runner, leaseToken, leaseMs }, tools.now())
-      if (story) {
-        count('claims', { model })
-        if (story.attempt > 1) count('retries', { model })
-        announce(c, story.id)
-        return c.json(claimOf(story, leaseMs, await framesOf(db, [story.id])), 200)
+      const now = tools.now()
+      const leaseTokens = Array.from({ length: max }, () => base32(tools.randomBytes(20)))
+      const { lent, swept } = await lend(db, { model, runner, leaseTokens, leaseMs }, now)
+      announce(c, ...swept, ...lent.map((story) => story.id))
+      if (lent.length > 0) {
+        count('claims', { model }, lent.length)
+        count('retries', { model }, lent.filter((story) => story.attempt > 0).length)
+        const ids = lent.map((story) => story.id)
+        const finished = Map.groupBy(await framesOf(db, ids), (frame) => frame.storyId)
+        return c.json({ claims: lent.map((story) => claimOf(story, now, finished.get(story.id) ?? [])) }, 200)
       }
       const left = until - tools.now()
       if (left <= 0 || c.req.raw.signal.aborted) return c.body(null, 204)
@@ -141,8 +147,7 @@ export const runnerRoutes = newRoutes()
     const now = c.var.tools.now()
     const held = await heartbeat(db, id, leaseToken, leaseMs, now)
     if (!held) throw await staleLease(c, id)
-    const lease_until = new Date(now + leaseMs).toISOString()
-    return c.json({ lease_until, lease_seconds: leaseMs / 1000, cancel: held.cancel }, 200)
+    return c.json({ ...leaseEnd(held.leaseUntil, now), cancel: held.stop }, 200)
   })
   .openapi(releaseRoute, async (c) => {
     const { id, leaseToken, db } = leaseOf(c, c.req.valid('param').id)
@@ -178,21 +183,27 @@ export const runnerRoutes = newRoutes()
     return c.json(stored, 200)
   })
 
-function claimOf(story: StoryRow, leaseMs: number, finished: { index: number }[]): Claim {
+function claimOf(story: StoryRow, now: number, finished: { index: number }[]): Claim {
   if (!story.leaseToken || !story.claimableAt) throw new Error(`story ${story.id} was claimed without a lease`)
   return {
     id: story.id,
     story: story.request,
     seed: story.seed,
     model: story.model,
-    attempt: story.attempt,
+    // It counts as one only when the runner reports that it has begun.
+    attempt: story.attempt + 1,
     lease_token: story.leaseToken,
-    lease_until: new Date(story.claimableAt).toISOString(),
-    lease_seconds: leaseMs / 1000,
+    ...leaseEnd(story.claimableAt, now),
     finished_frames: finished.map((frame) => frame.index),
     ...(story.traceparent !== null && { traceparent: story.traceparent }),
   }
 }
+
+/** A lease that is cut short by a deadline still leaves a second, so that heartbeats do not come in bursts. */
+const leaseEnd = (until: number, now: number) => ({
+  lease_until: new Date(until).toISOString(),
+  lease_seconds: Math.max(1, (until - now) / 1000),
+})
 
 /**
  * Put the body into R2, then `keep` it as a row under the fence. The name holds the hash of the content and something

@@ -22,6 +22,15 @@ const StoryQuery = z.object({
   since_version: z.coerce.number().int().min(0, 'a version').optional().describe('The `version` that is known'),
 })
 
+const CreateHeaders = IdempotencyHeaders.extend({
+  'cancel-after': z
+    .string()
+    .optional()
+    .describe(
+      '`90s`, `5m` or `1h`, up to 24 hours: a story that has not started by then ends as `expired`, one that runs fails with `run_timeout`',
+    ),
+})
+
 const create = createRoute({
   method: 'post',
   path: '/stories',
@@ -30,13 +39,13 @@ const create = createRoute({
   security,
   middleware: [requireApiKey, limitBody(MAX_JSON_BYTES)] as const,
   request: {
-    headers: IdempotencyHeaders,
+    headers: CreateHeaders,
     body: { required: true, content: { 'application/json': { schema: StoryRequest } } },
   },
   responses: {
     202: json(AcceptedStory, 'Accepted; the header Location names it'),
     ...problems('malformed-json', 'unauthorized', 'too-large', 'unsupported-media-type'),
-    ...problems('validation', 'idempotency-mismatch'),
+    ...problems('validation', 'idempotency-mismatch', 'queue-full'),
   },
 })
 

@@ -4,12 +4,12 @@ import { eq } from 'drizzle-orm'
 import { testD1 } from '../../test/d1.ts'
 import { dueLanes, GIVE_WAY_AFTER, gaveWay, keepBody, nextDue, type Outcome, settle, takeDue } from './deliveries.ts'
 import { insertFrame } from './frames.ts'
-import { claim, markStarted } from './leases.ts'
+import { markStarted } from './reports.ts'
 import { deliveries, stories, webhookAttempts } from './schema.ts'
 import { cancel } from './stories.ts'
 import { endpointOf, rotateSecret } from './webhook-log.ts'
 
-const { db, apiKeyId, queued } = await testD1()
+const { db, apiKeyId, queued, take } = await testD1()
 const refused: Outcome = {
   delivered: false,
   retryable: true,
@@ -43,7 +43,7 @@ async function owedOne(now: number) {
 async function owedFour(now: number) {
   const story = await inLane(now)
   const leaseToken = `lease-${story.id}`
-  await claim(db, { model: story.model, runner: 'r', leaseToken, leaseMs: 10 }, now)
+  await take(story.model, leaseToken, now, 10)
   await markStarted(db, { messageId: leaseToken, storyId: story.id, leaseToken, sequence: 1, now })
   for (const index of [0, 1])
     await insertFrame(db, story.id, leaseToken, { key: 'k', sha256: 's', width: 8, height: 8, index, seed: 3 }, now)
@@ -164,7 +164,7 @@ test('a message that is refused holds the next ones back, but not for ever', asy
 
 test('what has long been refused does not hold back a message that comes later, and is not tried again', async () => {
   const story = await inLane(0)
-  await claim(db, { model: story.model, runner: 'r', leaseToken: 'late', leaseMs: 10 }, 0)
+  await take(story.model, 'late', 0, 10)
   await markStarted(db, { messageId: 'late', storyId: story.id, leaseToken: 'late', sequence: 1, now: 0 })
   const start = `msg_${story.id}_start`
   let now = 0

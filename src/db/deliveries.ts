@@ -26,6 +26,7 @@ const EVENT_OF = {
   'story.completed': 'completed',
   'story.failed': 'completed',
   'story.canceled': 'completed',
+  'story.expired': 'completed',
 } as const satisfies Record<StoryWebhook['type'], WebhookEvent>
 
 /**
@@ -43,7 +44,9 @@ export function owe(db: Db, type: StoryWebhook['type'], where: SQL | undefined, 
     OR earlier.status = 'pending' AND earlier.attempts < ${GIVE_WAY_AFTER}))`
   const rows = db
     .select({
-      id: sql<string>`'msg_' || ${stories.id} || ${`_${event}`} || ${suffix}`.as('id'),
+      // A story that was resumed ends once more.
+      id: sql<string>`'msg_' || ${stories.id} || ${`_${event}`} || ${suffix}
+        || iif(${stories.resumes} > 0, '_r' || ${stories.resumes}, '')`.as('id'),
       storyId: stories.id,
       apiKeyId: stories.apiKeyId,
       // Up to the first slash behind `https://`, whose own are the 7th and 8th character.

@@ -2,7 +2,7 @@
 import { and, asc, eq, inArray, sql } from 'drizzle-orm'
 import type { Db } from './client.ts'
 import { owe } from './deliveries.ts'
-import { heldBy } from './leases.ts'
+import { begin, heldBy } from './leases.ts'
 import { type FrameRow, frames, type StoredPicture, stories } from './schema.ts'
 
 /**
@@ -32,7 +32,8 @@ export async function insertFrame(
     })
     .from(stories)
     .where(addable)
-  const [, , , held] = await db.batch([
+  const [, , , , held] = await db.batch([
+    begin(db, addable, now),
     owe(db, 'story.frame.completed', addable, now, sql`${`_${frame.index}`}`),
     db
       .update(stories)

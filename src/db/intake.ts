@@ -2,6 +2,7 @@
 import { and, eq, getTableColumns, gt, lte, type SQL, sql } from 'drizzle-orm'
 import type { StoryRequest } from '../../contract/story.ts'
 import type { Db } from './client.ts'
+import { queueFields } from './queue-fields.ts'
 import {
   type IdempotencyRow,
   idempotencyKeys,
@@ -26,16 +27,18 @@ export interface NewStory {
   retentionMs?: number | null
   /** Null for stories that did not come by Replicate's wire. */
   prediction?: StoredPrediction | null
+  /** How long after its acceptance the story has to be over, started or not; undefined for never. */
+  cancelAfterMs?: number | undefined
 }
 
 /** The row of a story as it will be stored, so that its first answer can be made before it is. */
-export function newStory(story: NewStory, now: number): StoryRow {
+export function newStory({ cancelAfterMs, ...story }: NewStory, now: number): StoryRow {
   const values: typeof stories.$inferInsert = {
     ...story,
     webhook: story.request.webhook,
     frameCount: story.request.frames.length,
     status: 'queued',
-    claimableAt: now,
+    ...queueFields(story.request, cancelAfterMs, now),
     createdAt: now,
   }
   const given = new Map<string, unknown>(Object.entries(values))

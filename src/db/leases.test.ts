@@ -1,33 +1,17 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { D1Database } from '@cloudflare/workers-types'
 import { eq } from 'drizzle-orm'
 import { testD1 } from '../../test/d1.ts'
-import { openDb } from './client.ts'
 import { insertFrame } from './frames.ts'
-import {
-  claim,
-  complete,
-  confirmCancel,
-  type EventOrigin,
-  fail,
-  heartbeat,
-  isSeen,
-  keepStoryboard,
-  markProgress,
-  markStarted,
-  release,
-  sweep,
-} from './leases.ts'
-import { deliveries, stories } from './schema.ts'
+import { heartbeat, keepStoryboard, release } from './leases.ts'
+import { complete, confirmStop, type EventOrigin, fail, isSeen, markProgress, markStarted } from './reports.ts'
+import { deliveries } from './schema.ts'
 import { cancel, findStory } from './stories.ts'
 
-const { DB, db, apiKeyId, queued } = await testD1()
+const { db, apiKeyId, queued, take: lease, sweepAll } = await testD1()
 const webhook = 'https://app.example/hook'
 const leaseMs = 100
 
-const lease = (model: string, leaseToken: string, now: number) =>
-  claim(db, { model, runner: leaseToken, leaseToken, leaseMs }, now)
 const event = (storyId: string, leaseToken: string, sequence: number, now: number): EventOrigin => ({
   messageId: `${storyId}-${leaseToken}-${sequence}`,
   storyId,
@@ -35,6 +19,8 @@ const event = (storyId: string, leaseToken: string, sequence: number, now: numbe
   sequence,
   now,
 })
+const done = async (origin: EventOrigin) => (await complete(db, [origin], origin.now)).has(origin.messageId)
+const start = (id: string, token: string, now: number) => markStarted(db, event(id, token, 1, now))
 const progress = (step: number) => ({ stage: 'sampling' as const, step, steps: 10, fraction: step / 10 })
 const picture = (name: string) => ({ key: name, sha256: name, width: 64, height: 64 })
 const frame = (index: number, name = `frame-${index}`) => ({ ...picture(name), index, seed: index })
@@ -59,41 +45,17 @@ test('sixteen claimers share out the queue: every story once, the oldest first',
   assert.equal(taken[0]?.at, 0)
 })
 
-test('claiming and sweeping search indexes only', async () => {
-  const queries: string[] = []
-  const prepare = (sql: string) => {
-    queries.push(sql)
-    return DB.prepare(sql)
-  }
-  const recorded = openDb(
-    new Proxy(DB, { get: (d1, key: keyof D1Database) => (key === 'prepare' ? prepare : d1[key]) }),
-  )
-  await claim(recorded, { model: 'none', runner: 'a', leaseToken: 'a', leaseMs }, 0)
-  await sweep(recorded, 0)
-  assert.equal(queries.length, 5)
-  for (const sql of queries) {
-    const parameters = Array(sql.split('?').length - 1).fill(0)
-    const { results } = await DB.prepare(`EXPLAIN QUERY PLAN ${sql}`)
-      .bind(...parameters)
-      .all<{ detail: string }>()
-    const plan = results.map((row) => row.detail).join('; ')
-    assert.match(plan, /USING (COVERING )?INDEX stories_(claim \(model=\?\)|leased \(claimable_at<\?\))/)
-    assert.doesNotMatch(plan.replace('SCAN json_each VIRTUAL TABLE', ''), /SCAN|TEMP B-TREE/)
-  }
-})
-
-test('a story is lent to one holder, not before its time, and comes back when the lease runs out', async () => {
+test('a story is lent to one holder, and comes back when the lease runs out', async () => {
   const { id, model } = await queued(10)
-  assert.equal(await lease(model, 'early', 9), undefined)
   const race = await Promise.all([lease(model, 'a', 10), lease(model, 'b', 10)])
   assert.deepEqual(
     race.flatMap((story) => story?.id ?? []),
     [id],
   )
   const holder = (await read(id)).leaseToken!
-  assert.deepEqual(await heartbeat(db, id, holder, leaseMs, 100), { cancel: false })
+  assert.deepEqual(await heartbeat(db, id, holder, leaseMs, 100), { leaseUntil: 200, stop: false })
   assert.equal(await lease(model, 'c', 150), undefined)
-  assert.equal((await lease(model, 'c', 200))?.attempt, 2)
+  assert.equal((await lease(model, 'c', 200))?.id, id)
 })
 
 test('after the lease has passed to another, nothing of the first holder counts', async () => {
@@ -107,8 +69,8 @@ test('after the lease has passed to another, nothing of the first holder counts'
   assert.equal(await markProgress(db, event(id, 'first', 2, 101), progress(1)), false)
   assert.equal(await insertFrame(db, id, 'first', frame(0), 101), undefined)
   assert.equal(await keepStoryboard(db, id, 'first', picture('board')), undefined)
-  assert.equal(await complete(db, event(id, 'first', 3, 101)), false)
-  assert.equal(await confirmCancel(db, event(id, 'first', 4, 101)), false)
+  assert.equal(await done(event(id, 'first', 3, 101)), false)
+  assert.equal(await confirmStop(db, event(id, 'first', 4, 101)), false)
   assert.equal(await fail(db, event(id, 'first', 5, 101), { code: 'x', message: 'x' }, false, 0), false)
   assert.deepEqual(await read(id), before)
 })
@@ -116,21 +78,25 @@ test('after the lease has passed to another, nothing of the first holder counts'
 test('a holder whose lease ran out unnoticed may still go on', async () => {
   const { id, model } = await queued(0)
   await lease(model, 'slow', 0)
-  assert.deepEqual(await heartbeat(db, id, 'slow', leaseMs, 5000), { cancel: false })
+  assert.deepEqual(await heartbeat(db, id, 'slow', leaseMs, 5000), { leaseUntil: 5100, stop: false })
   assert.equal(await lease(model, 'other', 5050), undefined)
 })
 
 test('attempts are bounded: the last lost lease fails the story with a reason, and announces it once', async () => {
   const { id, model } = await queued(0, { webhook })
-  for (const attempt of [1, 2, 3]) assert.equal((await lease(model, `t${attempt}`, attempt * 100))?.attempt, attempt)
+  for (const attempt of [1, 2, 3]) {
+    assert.equal((await lease(model, `t${attempt}`, attempt * 100))?.attempt, attempt - 1)
+    await start(id, `t${attempt}`, attempt * 100)
+  }
   assert.equal(await lease(model, 't4', 400), undefined)
-  await Promise.all([sweep(db, 400), sweep(db, 400), sweep(db, 401)])
+  await Promise.all([sweepAll(400), sweepAll(400), sweepAll(401)])
   const story = await read(id)
   assert.deepEqual(
     [story.status, story.error, story.claimableAt],
     ['failed', { code: 'attempts_exhausted', message: 'gave up after attempt 3: the runner stopped reporting' }, null],
   )
-  assert.deepEqual(await owed(id), ['story.failed'])
+  assert.deepEqual(await owed(id), ['story.failed', 'story.started'])
+  assert.equal(story.deadLetter, true)
 })
 
 test('frames outlive a lost lease, and a story completes with those of several attempts', async () => {
@@ -138,10 +104,10 @@ test('frames outlive a lost lease, and a story completes with those of several a
   await lease(model, 'first', 0)
   assert.equal((await insertFrame(db, id, 'first', frame(0), 1))?.attempt, 1)
   await lease(model, 'second', 100)
-  assert.equal(await complete(db, event(id, 'second', 1, 101)), false)
+  assert.equal(await done(event(id, 'second', 1, 101)), false)
   assert.equal(await isSeen(db, event(id, 'second', 1, 101).messageId), false)
   assert.equal((await insertFrame(db, id, 'second', frame(1), 102))?.attempt, 2)
-  assert.equal(await complete(db, event(id, 'second', 1, 103)), true)
+  assert.equal(await done(event(id, 'second', 1, 103)), true)
   const { story, frames } = (await findStory(db, id))!
   assert.deepEqual([story.status, story.completedAt, story.leaseToken], ['succeeded', 103, null])
   assert.deepEqual(
@@ -158,7 +124,7 @@ test('many copies of a completion end the story once', async () => {
   const { id, model } = await queued(0, { webhook, webhook_events_filter: ['completed'] })
   await lease(model, 'a', 0)
   for (const index of [0, 1]) await insertFrame(db, id, 'a', frame(index), 1)
-  const results = await Promise.all(Array.from({ length: 8 }, () => complete(db, event(id, 'a', 1, 2))))
+  const results = await Promise.all(Array.from({ length: 8 }, () => done(event(id, 'a', 1, 2))))
   assert.equal(results.filter(Boolean).length, 1)
   assert.deepEqual(await owed(id), ['story.completed'])
 })
@@ -189,7 +155,8 @@ test('progress never runs backwards, and a start that comes late is still told',
 test('a story handed back is ready at once and loses no attempt', async () => {
   const { id, model } = await queued(0)
   for (let attempt = 1; attempt <= 5; attempt++) {
-    assert.equal((await lease(model, `t${attempt}`, attempt))?.attempt, attempt)
+    assert.equal((await lease(model, `t${attempt}`, attempt))?.attempt, attempt - 1)
+    await start(id, `t${attempt}`, attempt)
     assert.equal(await release(db, id, `t${attempt}`, attempt), 'queued')
   }
 })
@@ -200,7 +167,7 @@ test('a fault of the machine is retried after a pause while attempts are left; a
   let now = 0
   for (const attempt of [1, 2, 3]) {
     now = (await read(id)).claimableAt!
-    assert.equal((await lease(model, `t${attempt}`, now))?.attempt, attempt)
+    assert.equal((await lease(model, `t${attempt}`, now))?.attempt, attempt - 1)
     assert.equal(await fail(db, event(id, `t${attempt}`, 1, now), fault, true, 0.5), true)
     if (attempt < 3) assert.equal((await read(id)).claimableAt, now + 500 * 2 ** attempt)
   }
@@ -222,12 +189,12 @@ test('cancel: a queued story ends at once, a running one when its runner confirm
 
   const { id, model } = await queued(0, { webhook })
   await lease(model, 'a', 0)
-  assert.equal(await confirmCancel(db, event(id, 'a', 1, 1)), false)
+  assert.equal(await confirmStop(db, event(id, 'a', 1, 1)), false)
   const requested = (await cancel(db, id, apiKeyId, 1))?.story
   assert.deepEqual([requested?.status, requested?.cancelRequested], ['running', true])
   assert.deepEqual((await cancel(db, id, apiKeyId, 2))?.story, requested)
-  assert.deepEqual(await heartbeat(db, id, 'a', leaseMs, 3), { cancel: true })
-  assert.equal(await confirmCancel(db, event(id, 'a', 2, 4)), true)
+  assert.deepEqual(await heartbeat(db, id, 'a', leaseMs, 3), { leaseUntil: 103, stop: true })
+  assert.equal(await confirmStop(db, event(id, 'a', 2, 4)), true)
   const ended = (await cancel(db, id, apiKeyId, 5))?.story
   assert.deepEqual([ended?.status, ended?.completedAt], ['canceled', 4])
   assert.deepEqual(await owed(id), ['story.canceled'])
@@ -238,12 +205,12 @@ test('whatever crosses a cancellation, the story ends as canceled', async () => 
   const ways: ((id: string) => Promise<unknown>)[] = [
     async (id) => {
       for (const index of [0, 1]) await insertFrame(db, id, 'a', frame(index), 1)
-      return complete(db, event(id, 'a', 1, 2))
+      return done(event(id, 'a', 1, 2))
     },
     (id) => fail(db, event(id, 'a', 1, 2), fault, true, 0),
     (id) => fail(db, event(id, 'a', 1, 2), fault, false, 0),
     (id) => release(db, id, 'a', 2),
-    () => sweep(db, 500),
+    () => sweepAll(500),
   ]
   for (const way of ways) {
     const { id, model } = await queued(0, { webhook, webhook_events_filter: ['completed'] })
@@ -261,16 +228,9 @@ test('cancel and completion at the same moment leave one end', async () => {
     const { id, model } = await queued(0, { webhook, webhook_events_filter: ['completed'] })
     await lease(model, 'a', 0)
     for (const index of [0, 1]) await insertFrame(db, id, 'a', frame(index), 1)
-    await Promise.all([cancel(db, id, apiKeyId, 2), complete(db, event(id, 'a', 1, 2)), sweep(db, 2)])
+    await Promise.all([cancel(db, id, apiKeyId, 2), done(event(id, 'a', 1, 2)), sweepAll(2)])
     const { status } = await read(id)
     assert.ok(status === 'succeeded' || status === 'canceled', status)
     assert.equal((await owed(id)).length, 1)
   }
-})
-
-test('stories of a lower priority number go first', async () => {
-  const { model } = await queued(0)
-  const { id } = await queued(5, {}, model)
-  await db.update(stories).set({ priority: -1 }).where(eq(stories.id, id))
-  assert.equal((await lease(model, 'a', 10))?.id, id)
 })

@@ -3,7 +3,14 @@ import { sql } from 'drizzle-orm'
 import { index, integer, primaryKey, real, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
 import { DEFAULT_RETENTION_DAYS, DEFAULT_SCOPES, type Scope } from '../../contract/key.ts'
 import type { PredictionEvent, PredictionRequest } from '../../contract/prediction.ts'
-import type { Progress, StoryError, StoryRequest, StoryStatus, StoryWebhook } from '../../contract/story.ts'
+import type {
+  AttemptOutcome,
+  Progress,
+  StoryError,
+  StoryRequest,
+  StoryStatus,
+  StoryWebhook,
+} from '../../contract/story.ts'
 
 export const apiKeys = sqliteTable('api_keys', {
   id: text('id').primaryKey(),
@@ -28,6 +35,14 @@ export const apiKeys = sqliteTable('api_keys', {
   createdAt: integer('created_at').notNull(),
   expiresAt: integer('expires_at'),
   revokedAt: integer('revoked_at'),
+  /** The key's share of the runners, beside that of other keys whose stories wait. */
+  weight: real('weight').notNull().default(1),
+  /** Stories that may run, and that may wait, at the same time. */
+  maxRunning: integer('max_running').notNull().default(100),
+  maxQueued: integer('max_queued').notNull().default(10_000),
+  /** How many do; kept by triggers of `stories`. */
+  running: integer('running').notNull().default(0),
+  queued: integer('queued').notNull().default(0),
 })
 
 /** A picture in R2 that a story shows. */
@@ -43,6 +58,22 @@ export interface StoredPrediction {
   /** As it was posted. */
   input: PredictionRequest['input']
   events: PredictionEvent[]
+}
+
+/** How often a story is attempted when machines fail. */
+export const DEFAULT_ATTEMPTS = 3
+/** How long one attempt may take unless the story says otherwise. */
+export const DEFAULT_RUN_MS = 30 * 60_000
+
+/** What became of one claim. Times are milliseconds since 1970. */
+export interface PastAttempt {
+  /** Null when the runner never started, which costs the story nothing. */
+  number: number | null
+  runner: string
+  claimedAt: number
+  startedAt: number | null
+  endedAt: number
+  outcome: AttemptOutcome
 }
 
 export const stories = sqliteTable(
@@ -64,18 +95,42 @@ export const stories = sqliteTable(
     prediction: text('prediction', { mode: 'json' }).$type<StoredPrediction>(),
     frameCount: integer('frame_count').notNull(),
     status: text('status').notNull().$type<StoryStatus>(),
-    /** Lower goes first. */
+    /** Lower goes first, among the stories of one key. */
     priority: integer('priority').notNull().default(0),
+    /** Of a queued story: it is due, a runner may take it now. */
+    ready: integer('ready', { mode: 'boolean' }).notNull().default(true),
     /**
-     * When a runner may take the story: queued, not before this; running, when the lease ends. Null once it has ended.
+     * Ready: since when. Queued and not ready: when it will be. Running: when the lease ends. Null once it has ended.
      * A lease is only this moment moved forward, so a story whose runner died comes back by itself.
      */
     claimableAt: integer('claimable_at'),
+    /** Attempts that have started. */
     attempt: integer('attempt').notNull().default(0),
-    maxAttempts: integer('max_attempts').notNull().default(3),
+    maxAttempts: integer('max_attempts').notNull().default(DEFAULT_ATTEMPTS),
+    /** Claims in a row of which nothing more was heard. They cost no attempt, but there is an end to them as well. */
+    unstarted: integer('unstarted').notNull().default(0),
     /** Drawn anew by each claim; every write of a runner is fenced by it. Null unless running. */
     leaseToken: text('lease_token'),
     runner: text('runner'),
+    claimedAt: integer('claimed_at'),
+    /** When the runner that holds the story began; null until it has reported. */
+    attemptStartedAt: integer('attempt_started_at'),
+    /** What became of earlier claims, the latest ones, oldest first. */
+    attempts: text('attempts', { mode: 'json' }).notNull().default([]).$type<PastAttempt[]>(),
+    /** How long it may wait for its start; null for ever. */
+    startWithinMs: integer('start_within_ms'),
+    /** When it expires. Null once it has started, and if it may wait for ever. */
+    startBy: integer('start_by'),
+    /** How long one attempt may take. */
+    runWithinMs: integer('run_within_ms').notNull().default(DEFAULT_RUN_MS),
+    /** When the attempt under way has taken too long. */
+    runBy: integer('run_by'),
+    /** When the story has to be over, started or not; null for never. */
+    finishBy: integer('finish_by'),
+    /** Failed because it used up its attempts, not because of what it says. */
+    deadLetter: integer('dead_letter', { mode: 'boolean' }).notNull().default(false),
+    /** How often it was taken up again after it had ended; tells apart the webhooks of its ends. */
+    resumes: integer('resumes').notNull().default(0),
     cancelRequested: integer('cancel_requested', { mode: 'boolean' }).notNull().default(false),
     /** The highest `sequence` among the events of the present lease. */
     eventSequence: integer('event_sequence').notNull().default(0),
@@ -97,8 +152,12 @@ export const stories = sqliteTable(
     filesLeft: integer('files_left', { mode: 'boolean' }).notNull().default(false),
   },
   (table) => [
-    index('stories_claim').on(table.model, table.priority, table.claimableAt).where(sql`claimable_at IS NOT NULL`),
-    index('stories_leased').on(table.claimableAt).where(sql`status = 'running'`),
+    index('stories_ready')
+      .on(table.model, table.apiKeyId, table.priority, table.claimableAt)
+      .where(sql`status = 'queued' AND ready = 1`),
+    index('stories_due').on(table.claimableAt).where(sql`ready = 0 AND claimable_at IS NOT NULL`),
+    index('stories_start_by').on(table.startBy).where(sql`status = 'queued' AND start_by IS NOT NULL`),
+    index('stories_lease').on(table.leaseToken).where(sql`lease_token IS NOT NULL`),
     index('stories_expire').on(table.expiresAt).where(sql`expires_at IS NOT NULL`),
     index('stories_files_left').on(table.id).where(sql`files_left = 1`),
     index('stories_list').on(table.apiKeyId, table.createdAt, table.id),
@@ -131,6 +190,34 @@ export const idempotencyKeys = sqliteTable(
   ],
 )
 export type IdempotencyRow = typeof idempotencyKeys.$inferSelect
+
+/**
+ * Stride scheduling: one row for each API key and model. The key with the lowest `pass` goes next; being served moves
+ * it on by 1 / weight. Kept by triggers of `stories`, like `apiKeys.running`, so that no change can forget them.
+ */
+export const queueShares = sqliteTable(
+  'queue_shares',
+  {
+    model: text('model').notNull(),
+    apiKeyId: text('api_key_id').notNull(),
+    /** Stories of the key that are ready for this model. */
+    ready: integer('ready').notNull().default(0),
+    pass: real('pass').notNull().default(0),
+  },
+  (table) => [
+    primaryKey({ columns: [table.model, table.apiKeyId] }),
+    index('queue_shares_next').on(table.model, table.pass).where(sql`ready > 0`),
+  ],
+)
+
+/**
+ * The pass at which a model's queue is: that of the key served last. A key that comes back from being idle, or from its
+ * cap on running stories, goes on from here, so that it cannot catch up on what it did not ask for.
+ */
+export const queueClocks = sqliteTable('queue_clocks', {
+  model: text('model').primaryKey(),
+  pass: real('pass').notNull(),
+})
 
 export const frames = sqliteTable(
   'frames',

@@ -5,16 +5,15 @@ import { randomBytes, testD1 } from '../../test/d1.ts'
 import { newApiKey, sha256 } from '../api/keys.ts'
 import { findApiKey, insertApiKey } from './api-keys.ts'
 import { insertFrame } from './frames.ts'
-import { claim } from './leases.ts'
 import { apiKeys } from './schema.ts'
 import { cancel, findStory, listStories, versionOf } from './stories.ts'
 
-const { db, apiKeyId, queued } = await testD1()
+const { db, apiKeyId, queued, take } = await testD1()
 const hashOf = (key: string) => sha256(new TextEncoder().encode(key))
 
 test('a story is found by its own key only, with the frames it has', async () => {
   const { id, model } = await queued(1)
-  await claim(db, { model, runner: 'r', leaseToken: 'a', leaseMs: 10 }, 1)
+  await take(model, 'a', 1, 10)
   await insertFrame(db, id, 'a', { key: 'k', sha256: 's', width: 8, height: 8, index: 1, seed: 3 }, 2)
   assert.deepEqual(
     (await findStory(db, id, apiKeyId))?.frames.map((frame) => frame.index),
@@ -29,13 +28,13 @@ test('a story is found by its own key only, with the frames it has', async () =>
 test('the version grows with each change that shows', async () => {
   const { id, model } = await queued(1)
   const versions = [await versionOf(db, id, apiKeyId)]
-  await claim(db, { model, runner: 'r', leaseToken: 'a', leaseMs: 10 }, 1)
+  await take(model, 'a', 1, 10)
   versions.push(await versionOf(db, id, apiKeyId))
   await insertFrame(db, id, 'a', { key: 'k', sha256: 's', width: 8, height: 8, index: 1, seed: 3 }, 2)
   versions.push(await versionOf(db, id, apiKeyId))
   await cancel(db, id, apiKeyId, 3)
   versions.push(await versionOf(db, id, apiKeyId))
-  assert.deepEqual(versions, [1, 2, 3, 4])
+  assert.deepEqual(versions, [1, 2, 4, 5])
 })
 
 test('pages go from new to old and meet without a gap, even among stories of the same moment', async () => {

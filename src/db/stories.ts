@@ -3,6 +3,7 @@ import { and, desc, eq, gte, lt, or, sql } from 'drizzle-orm'
 import type { Db } from './client.ts'
 import { owe } from './deliveries.ts'
 import { framesOf } from './frames.ts'
+import { end } from './leases.ts'
 import { type FrameRow, frames, type StoryRow, stories } from './schema.ts'
 
 export type StoryWithFrames = { story: StoryRow; frames: FrameRow[] }
@@ -63,7 +64,7 @@ export async function cancel(db: Db, id: string, apiKeyId: string, now: number):
     db.update(stories).set(requested).where(running),
     db
       .update(stories)
-      .set({ ...requested, status: 'canceled', claimableAt: null, completedAt: now })
+      .set({ ...requested, ...end('canceled', now) })
       .where(queued),
   ])
   return findStory(db, id, apiKeyId)

@@ -10,8 +10,9 @@ import { Webhook } from 'standardwebhooks'
 import type { z } from 'zod'
 import { Problem } from '../../../contract/problem.ts'
 import {
-  Claim,
+  type Claim,
   type ClaimRequest,
+  Claims,
   EventReceipt,
   Heartbeat,
   LEASE_HEADER,
@@ -89,7 +90,7 @@ export function connectEdge({
     const headers = { authorization, 'content-type': 'application/json' }
     const timeout = TIMEOUT_MS + (request.wait ?? 0) * 1000
     const response = await persist('/runner/claim', () => ({ method: 'POST', headers, body }), signal, timeout, stop)
-    return response.status === 204 ? undefined : Claim.parse(await response.json())
+    return response.status === 204 ? undefined : Claims.parse(await response.json()).claims[0]
   }
 
   /** The calls that the holder of a lease makes. */

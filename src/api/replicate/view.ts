@@ -39,13 +39,15 @@ export function predictionOf(found: StoryWithFrames, settings: LinkSettings, abo
   }
 }
 
-function statusOf(story: StoryRow, _aborted: boolean): PredictionStatus {
+function statusOf(story: StoryRow, aborted: boolean): PredictionStatus {
   if (story.status === 'queued') return 'starting'
+  if (story.status === 'expired') return aborted ? 'aborted' : 'canceled'
   return story.status === 'running' ? 'processing' : story.status
 }
 
 /** Why there is no (whole) output, in words; null when nothing went wrong. */
 export function errorOf({ status, error }: StoryRow): string | null {
+  if (status === 'expired') return 'deadline exceeded before start'
   return status === 'failed' ? (error?.message ?? 'unknown') : null
 }
 

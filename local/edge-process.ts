@@ -1,5 +1,5 @@
 /** An edge as a process of its own, so that a test can kill it: `node edge-process.ts <port> <data folder> <settings>`. */
-import { startEdge } from '../local/edge.ts'
+import { startEdge } from './edge.ts'
 
 const [port, dataDir = null, settings = '{}'] = process.argv.slice(2)
 const { apiKey, ...env } = JSON.parse(settings) as Record<string, string>

@@ -1,0 +1,50 @@
+/** Taking a story up again after it ended without success: finished frames stay, the rest is drawn. */
+import { and, eq, inArray, isNull, sql } from 'drizzle-orm'
+import type { Db } from './client.ts'
+import { nextVersion } from './leases.ts'
+import { DEFAULT_ATTEMPTS, stories } from './schema.ts'
+
+/**
+ * Queue a story again that has failed, was canceled or has expired, with all its attempts and its deadline for starting
+ * anew; a moment at which it had to be over no longer counts. False when it is in another state, or
+ * its content was removed.
+ *
+ * @param whose of one API key, or dead letters of any.
+ */
+export async function resume(
+  db: Db,
+  id: string,
+  whose: { apiKeyId: string } | { deadLetter: true },
+  now: number,
+): Promise<boolean> {
+  const its = 'apiKeyId' in whose ? eq(stories.apiKeyId, whose.apiKeyId) : eq(stories.deadLetter, true)
+  const resumed = await db
+    .update(stories)
+    .set({
+      status: 'queued',
+      ready: true,
+      claimableAt: now,
+      maxAttempts: sql`${stories.attempt} + ${DEFAULT_ATTEMPTS}`,
+      unstarted: 0,
+      startBy: sql`${now} + ${stories.startWithinMs}`,
+      finishBy: null,
+      cancelRequested: false,
+      deadLetter: false,
+      error: null,
+      progress: null,
+      startedAt: null,
+      completedAt: null,
+      resumes: sql`${stories.resumes} + 1`,
+      version: nextVersion,
+    })
+    .where(
+      and(
+        eq(stories.id, id),
+        its,
+        inArray(stories.status, ['failed', 'canceled', 'expired']),
+        isNull(stories.dataRemovedAt),
+      ),
+    )
+    .returning({ id: stories.id })
+  return resumed.length > 0
+}
