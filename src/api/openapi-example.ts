@@ -24,6 +24,7 @@ export interface Schema {
 
 const FORMATS: Record<string, string> = {
   uri: 'https://app.example/',
+  date: '2026-11-23',
   'date-time': '2026-11-23T17:00:00.123Z',
 }
 

@@ -71,7 +71,7 @@ interface Operation {
   security?: Record<string, string[]>[]
   parameters?: { name: string; in: string; required?: boolean; schema?: Schema; example?: unknown }[]
   requestBody?: { content?: Content }
-  responses: Record<string, { content?: Content }>
+  responses: Record<string, { description?: string; content?: Content }>
 }
 type Content = Record<string, { schema?: Schema; example?: unknown }>
 interface Document {
@@ -103,7 +103,7 @@ export function documentOf(app: OpenAPIHono<AppEnv>, origin: string) {
     for (const [path, item] of Object.entries(items ?? {}))
       for (const [method, operation] of Object.entries(item)) {
         const name = where === 'webhooks' ? `webhook ${path}` : path
-        if (where === 'paths') operation.responses.default ??= OTHERWISE
+        if (where === 'paths') Object.assign(operation.responses, otherProblems())
         complete(operation, `${method} ${name}`, components)
         for (const tag of operation.tags ?? []) used.add(tag)
       }
@@ -114,9 +114,12 @@ export function documentOf(app: OpenAPIHono<AppEnv>, origin: string) {
 }
 
 /** What any operation may answer besides what it names. */
-const OTHERWISE = {
-  description: 'Any other refusal, or an error of ours: a problem document',
-  content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+function otherProblems(): Operation['responses'] {
+  const problem = () => ({ 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } })
+  return {
+    '4XX': { content: problem(), description: 'Any other refusal' },
+    '5XX': { content: problem(), description: 'An error of ours; it is safe to try again' },
+  }
 }
 
 function complete(operation: Operation, name: string, components: Record<string, Schema>): void {
