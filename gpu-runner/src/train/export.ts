@@ -1,11 +1,14 @@
 /** Puts a trained model together as a folder that this engine and diffusers load. */
 import { cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { modelCard } from './model-card.ts'
+import { dirname, join } from 'node:path'
+import { logFile, modelCard, trainedStages } from './model-card.ts'
 
 const parts = ['vae', 'unet', 'text_encoder', 'tokenizer']
-/** What a model has once it was trained with references: the image encoder, and IP-Adapter's layers with their projection. */
-const identityParts = ['image_encoder', 'ip_adapter.safetensors']
+/**
+ * What a model has once it was trained with references: the image encoder, IP-Adapter's layers with their projection, and
+ * the segmentation network that further training needs.
+ */
+const identityParts = ['image_encoder', 'ip_adapter.safetensors', 'segmenter']
 
 const partsOf = (folder: string) => [...parts, ...identityParts.filter((part) => existsSync(join(folder, part)))]
 
@@ -32,6 +35,17 @@ const modelIndex = {
 /** Take over the parts of a finished model that are not in `to` yet. */
 export function copyParts(from: string, to: string): void {
   for (const part of partsOf(from)) cpSync(join(from, part), join(to, part), { recursive: true, force: false })
+  copyLogs(from, to)
+}
+
+/** What training said of itself goes along, so that a card tells all of it, however many runs there were. */
+function copyLogs(from: string, to: string): void {
+  for (const stage of trainedStages) {
+    const [log, copy] = [logFile(from, stage), logFile(to, stage)]
+    if (!existsSync(log)) continue
+    mkdirSync(dirname(copy), { recursive: true })
+    cpSync(log, copy)
+  }
 }
 
 /** Copy the trained parts of `from` to `to`, without the training state. */
@@ -39,6 +53,7 @@ export function exportModel(from: string, to: string): void {
   for (const part of partsOf(from)) cpSync(join(from, part), join(to, part), { recursive: true })
   mkdirSync(join(to, 'scheduler'), { recursive: true })
   writeFileSync(join(to, 'scheduler', 'scheduler_config.json'), `${JSON.stringify(scheduler, null, 2)}\n`)
+  copyLogs(from, to)
   writeFileSync(join(to, 'README.md'), modelCard(from))
   writeFileSync(join(to, 'model_index.json'), `${JSON.stringify(modelIndex, null, 2)}\n`)
 }

@@ -7,11 +7,13 @@ import { recipes } from './recipes.ts'
 
 type Figures = Record<string, number>
 
+export const trainedStages = ['text-encoder', 'autoencoder', 'denoiser', 'segmenter', 'identity', 'sets']
+export const logFile = (folder: string, stage: string) => join(folder, 'training', stage, 'log.jsonl')
+
 /** Markdown for the model in training at `folder`. */
 export function modelCard(folder: string): string {
   const recipe = recipes['story-mini']!
-  const names = ['text-encoder', 'autoencoder', 'denoiser', 'segmenter', 'identity', 'sets']
-  const stages = names.map((stage) => ({ stage, log: readLog(folder, stage) }))
+  const stages = trainedStages.map((stage) => ({ stage, log: readLog(folder, stage) }))
   const rows = stages.flatMap(({ stage, log }) => {
     const last = log.at(-1)
     return last ? [`| ${stage} | ${last.step} | ${last.samples ?? ''} | ${figures(last)} |`] : []
@@ -52,7 +54,7 @@ a hash and never trained on; the figures below are measured on these.
    from other frames at the places of their characters, and a perceptual loss inside the masks.
 6. \`npm run train -- export --to gpu-runner/models/story-mini\`
 
-\`npm run train -- denoiser --init gpu-runner/models/story-mini --minutes 60\` goes on from what ships.
+\`npm run train -- sets --init gpu-runner/models/story-mini --out runs/sets --minutes 60\` goes on from what ships.
 
 ## What training reached
 | stage | steps | samples | figures |
@@ -91,13 +93,19 @@ ${rows.join('\n')}
 `
 }
 
-function readLog(folder: string, stage: string): Figures[] {
-  const path = join(folder, 'training', stage, 'log.jsonl')
+/** A stage's figures in order. A run that began with finished weights counts from 0 again; here it goes on counting. */
+export function readLog(folder: string, stage: string): Figures[] {
+  const path = logFile(folder, stage)
   if (!existsSync(path)) return []
-  return readFileSync(path, 'utf8')
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line))
+  let [last, before]: [Figures, Figures] = [{}, {}]
+  const lines = readFileSync(path, 'utf8').trim().split('\n')
+  return lines.map((line) => {
+    const own: Figures = JSON.parse(line)
+    const total = (name: string) => (before[name] ?? 0) + (own[name] ?? 0)
+    if (own.step! + (before.step ?? 0) < (last.step ?? 0)) before = last
+    last = { ...own, step: total('step'), ...(own.samples !== undefined && { samples: total('samples') }) }
+    return last
+  })
 }
 
 function figures({ step: _, samples: __, ...rest }: Figures): string {
