@@ -6,7 +6,9 @@ test('spoilt requests on every route are answered, refused by the book, and tell
   const { counts, violations } = await fuzz({ requests: 300, seed: 1 })
   assert.deepEqual(violations, [])
   const statuses = new Set([...counts.values()].flatMap((byStatus) => [...byStatus.keys()]))
-  for (const status of [200, 202, 401, 403, 404, 422]) assert.ok(statuses.has(status), `no ${status} among the answers`)
+  for (const status of [200, 401, 403, 404, 422]) assert.ok(statuses.has(status), `no ${status} among the answers`)
+  // Which of the creating routes lets one through depends on their number.
+  assert.ok(statuses.has(201) || statuses.has(202), 'nothing was accepted')
 })
 
 test('the judge sees what it is there for', () => {

@@ -112,7 +112,7 @@ export function requestFrom(random: Random, operations: Operation[], known: Know
   const headers: Record<string, string> = {}
   if (next() < 0.95) headers.authorization = next() < 0.93 ? pick(known.credentials) : `Bearer ${pick(VALUES)}`
   for (const parameter of operation.parameters)
-    if (parameter.in === 'header' && next() < 0.7) headers[parameter.name] = pick([...VALUES, ...known.ids, '"quoted"'])
+    if (parameter.in === 'header' && next() < 0.7) headers[parameter.name] = headerOf(random, parameter.name, known)
   if (next() < 0.05) headers[pick(['prefer', 'range', 'if-none-match', 'last-event-id', 'traceparent'])] = pick(VALUES)
   if (next() < 0.05) headers['idempotency-key'] = pick(VALUES)
   for (const [name, value] of Object.entries(headers)) headers[name] = value.replace(/[^ -~]/g, '?')
@@ -122,6 +122,12 @@ export function requestFrom(random: Random, operations: Operation[], known: Know
   const contentType = next() < 0.95 ? type : pick(TYPES)
   if (contentType) headers['content-type'] = contentType
   return { method, path, headers, body: bodyOf(random, type, example) }
+}
+
+function headerOf({ next, pick }: Random, name: string, { ids }: Known): string {
+  // Of nonsense alone, no story would be accepted.
+  if (name === 'cancel-after' && next() < 0.8) return pick(['90s', '1h'])
+  return pick([...VALUES, ...ids, '"quoted"'])
 }
 
 function pathOf({ next, pick }: Random, { path }: Operation, { ids }: Known): string {

@@ -22,7 +22,7 @@ const StoryQuery = z.object({
   since_version: z.coerce.number().int().min(0, 'a version').optional().describe('The `version` that is known'),
 })
 
-const CreateHeaders = IdempotencyHeaders.extend({
+export const CreateHeaders = IdempotencyHeaders.extend({
   'cancel-after': z
     .string()
     .optional()

@@ -16,10 +16,9 @@ import { accept, originOf } from '../accept.ts'
 import { announce, followStory } from '../announce.ts'
 import { requireApiKey } from '../auth.ts'
 import type { AppEnv } from '../env.ts'
-import { IdempotencyHeaders } from '../idempotency.ts'
 import { invalid, ProblemError } from '../problems.ts'
 import { json, limitBody, MAX_JSON_BYTES, newRoutes, problems } from '../routes.ts'
-import { parseCursor } from '../stories.ts'
+import { CreateHeaders, parseCursor } from '../stories.ts'
 import { applied, parsePrefer } from './prefer.ts'
 import { findRef, type ModelRef, refOf } from './refs.ts'
 import { predictionOf } from './view.ts'
@@ -47,14 +46,14 @@ const ListQuery = z.object({
   created_after: Instant.optional().describe('Only those created at this time or later'),
   created_before: Instant.optional().describe('Only those created before this time'),
 })
-const createHeaders = prefer.extend(IdempotencyHeaders.shape)
+const createHeaders = prefer.extend(CreateHeaders.shape)
 const body = <Schema extends z.ZodType>(schema: Schema) => ({
   required: true,
   content: { 'application/json': { schema } },
 })
 const refusals = {
   ...problems('malformed-json', 'unauthorized', 'too-large', 'unsupported-media-type'),
-  ...problems('validation', 'idempotency-mismatch'),
+  ...problems('validation', 'idempotency-mismatch', 'queue-full'),
 }
 const created = json(Prediction, 'Accepted: `starting`, or what it ended as while the answer was held')
 
