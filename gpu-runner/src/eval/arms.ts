@@ -4,7 +4,7 @@ import type { StoryModelOptions } from '../story/open.ts'
 
 export interface Arm {
   /** What an app cannot ask for. */
-  readonly model: Pick<StoryModelOptions, 'mode'>
+  readonly model: Pick<StoryModelOptions, 'mode' | 'wholePictures'>
   /** Whether characters come with a reference picture. */
   readonly references: boolean
   readonly consistency: StoryRequest['consistency']
@@ -20,6 +20,11 @@ export const arms = {
   amsa: { ...text, model: { mode: 'amsa' } },
   'amsa+id': { model: { mode: 'amsa' }, references: true, consistency: { injector: 1, regions: false } },
   'amsa+id+regions': { model: { mode: 'amsa' }, references: true, consistency: { injector: 1, regions: true } },
+  'whole-picture': {
+    model: { mode: 'amsa', wholePictures: true },
+    references: true,
+    consistency: { injector: 1, regions: false },
+  },
 } as const satisfies Record<string, Arm>
 
 export type ArmName = keyof typeof arms

@@ -11,7 +11,7 @@ import { Judges } from '../judges/judges.ts'
 import { openPipeline } from '../pipeline/open.ts'
 import { recipes } from '../train/recipes.ts'
 import { judgesStage } from '../train/stage-judges.ts'
-import { textArms } from './arms.ts'
+import { armNames } from './arms.ts'
 import { EvaluationReport } from './report.ts'
 import { evaluate } from './run.ts'
 import { metricNames } from './score.ts'
@@ -23,7 +23,7 @@ test('judges learn from nothing, go on where they stopped, and score every arm o
   await t.test(
     'training: the loss falls, a resumed run repeats an uninterrupted one, the card has its figures',
     async () => {
-      const whole = await train(join(folder, 'whole'), 40)
+      const whole = await train(join(folder, 'whole'), 30)
       const mean = (losses: number[]) => losses.reduce((a, b) => a + b, 0) / losses.length
       const [first, last] = [mean(whole.slice(0, 8)), mean(whole.slice(-8))]
       assert.ok(last < 0.95 * first, `the loss went from ${first} to ${last}`)
@@ -38,19 +38,19 @@ test('judges learn from nothing, go on where they stopped, and score every arm o
   await t.test('evaluation: a report of the stated shape, a table, and a sheet for each story', async () => {
     const judges = await Judges.open(join(folder, 'whole'))
     const accuracy = JudgesAccuracy.parse(JSON.parse(readFileSync(join(folder, 'whole', 'accuracy.json'), 'utf8')))
-    const pipeline = await openPipeline(sd15, { device: 'cpu' })
+    const pipeline = await openPipeline(sd15, { device: 'cpu', ipAdapter: join(sd15, '../ip_plus.safetensors') })
     const out = join(folder, 'out')
     const signal = new AbortController().signal
     const size = { stories: 2, frames: 2, steps: 2, seed: 3, level: 3 } as const
-    const options = { ...size, pipeline, judges, accuracy, arms: textArms, out, signal }
+    const options = { ...size, pipeline, judges, accuracy, arms: armNames, out, signal }
     const done = await Array.fromAsync(evaluate(options))
     assert.deepEqual(
       done,
-      Array.from({ length: 2 * textArms.length }, (_, i) => i + 1),
+      Array.from({ length: 2 * armNames.length }, (_, i) => i + 1),
     )
     const report = EvaluationReport.parse(JSON.parse(readFileSync(join(out, 'report.json'), 'utf8')))
-    assert.deepEqual(Object.keys(report.arms), textArms)
-    for (const arm of textArms) {
+    assert.deepEqual(Object.keys(report.arms), armNames)
+    for (const arm of armNames) {
       assert.deepEqual(Object.keys(report.arms[arm]!), [...metricNames])
       const { seconds_per_story: seconds, scene_accuracy: scene } = report.arms[arm]!
       assert.ok(seconds.value! > 0 && seconds.low! <= seconds.value! && seconds.value! <= seconds.high!)
@@ -58,7 +58,7 @@ test('judges learn from nothing, go on where they stopped, and score every arm o
     }
     assert.match(
       readFileSync(join(out, 'report.md'), 'utf8'),
-      /none \| full \| random-half \| consistory \| amsa \| ceiling/,
+      /none \| full \| random-half \| consistory \| amsa \| amsa\+id \| amsa\+id\+regions \| whole-picture \| ceiling/,
     )
     assert.deepEqual(readdirSync(join(out, 'sheets')), ['story-000.png', 'story-001.png'])
 
