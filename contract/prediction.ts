@@ -3,7 +3,8 @@
  * under other names. A prediction is a story; its `output` are the URLs of the frames that are done, in their order.
  */
 import { z } from 'zod'
-import { FrameRequest, LIMITS, StoryId, StoryRequest } from './story.ts'
+import { PostedStory } from './character.ts'
+import { FrameRequest, LIMITS, StoryId } from './story.ts'
 
 export const PredictionStatus = z
   .enum(['starting', 'processing', 'succeeded', 'failed', 'canceled', 'aborted'])
@@ -30,7 +31,7 @@ export const PredictionRequest = z
       .describe('64 hex digits, `owner/name` or `owner/name:version`')
       .meta({ example: 'fableframe/story-mini' }),
     input: Input.describe('See the Input schema in `openapi_schema` of the version'),
-    webhook: StoryRequest.shape.webhook,
+    webhook: PostedStory.shape.webhook,
     webhook_events_filter: z
       .array(PredictionEvent)
       .min(1)
@@ -90,7 +91,7 @@ export const PredictionList = z
   })
   .meta({ id: 'PredictionList' })
 
-const { model: _model, webhook: _webhook, webhook_events_filter: _events, frames, ...story } = StoryRequest.shape
+const { model: _model, webhook: _webhook, webhook_events_filter: _events, frames, ...story } = PostedStory.shape
 
 /** What `input` may hold, for the document: `storyOf` is what judges it. */
 export const PredictionInput = z.object({
@@ -111,7 +112,7 @@ export const PredictionInput = z.object({
 type Fault = { path: PropertyKey[]; message: string }
 
 /** The story that an input describes, or what is wrong with it; paths begin at the input. */
-export function storyOf(input: Record<string, unknown>): { story: StoryRequest } | { faults: Fault[] } {
+export function storyOf(input: Record<string, unknown>): { story: PostedStory } | { faults: Fault[] } {
   const { story, prompt, ...flat } = input
   if (story !== undefined) {
     const others = Object.keys(input).filter((key) => key !== 'story')
@@ -138,11 +139,11 @@ const isText = (value: unknown) => typeof value === 'string'
 /** Settings of the request that stand beside `input`, not in it. */
 const BESIDE = ['webhook', 'webhook_events_filter', 'model']
 
-function judge(value: unknown, path: PropertyKey[]): { story: StoryRequest } | { faults: Fault[] } {
+function judge(value: unknown, path: PropertyKey[]): { story: PostedStory } | { faults: Fault[] } {
   const beside = typeof value === 'object' && value !== null ? BESIDE.filter((key) => key in value) : []
   if (beside.length > 0)
     return { faults: beside.map((key) => ({ path: [...path, key], message: 'belongs beside input, not into it' })) }
-  const parsed = StoryRequest.safeParse(value)
+  const parsed = PostedStory.safeParse(value)
   if (parsed.success) return { story: parsed.data }
   const faults = parsed.error.issues.flatMap((issue) =>
     issue.code === 'unrecognized_keys'

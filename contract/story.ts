@@ -12,12 +12,14 @@ export const LIMITS = {
   description: 500,
   /** Characters of one reference picture given as a data URI. */
   dataUri: 256 * 1024,
+  /** Bytes of one reference picture, uploaded or behind a URL. */
+  referenceBytes: 5 * 1024 * 1024,
   side: { min: 64, max: 1024, multiple: 8 },
   steps: 100,
   metadata: { entries: 16, key: 64, value: 256 },
 } as const
 
-const text = (max: number) =>
+export const text = (max: number) =>
   z
     .string({ error: (issue) => (issue.input === undefined ? 'required' : undefined) })
     .trim()
@@ -29,18 +31,30 @@ export const CharacterId = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/, '1-32 letters, digits, - or _, beginning with a letter or digit')
 
-const Reference = z.union([z.url({ protocol: /^https$/ }).max(2048), DataUri()], {
+const aReference = {
   error: `an https URL, or data:image/(png|jpeg|webp);base64,… of at most ${LIMITS.dataUri} characters`,
-})
+}
+const given = [z.url({ protocol: /^https$/ }).max(2048), DataUri()] as const
+/** A reference picture as apps give it. */
+export const Reference = z.union(given, aReference)
+
+/** A picture that the edge keeps, in a story as it is lent to a runner. */
+const StoredReference = z.templateLiteral(['sha256:', z.string().regex(/^[0-9a-f]{64}$/)])
+/** The hash in a `StoredReference`; undefined for other references. */
+export const storedHash = (reference: string) => /^sha256:([0-9a-f]{64})$/.exec(reference)?.[1]
 
 export const Character = z
   .strictObject({
     id: CharacterId,
     name: text(LIMITS.name).describe('How the prompts call the character; no other character may share it'),
     description: text(LIMITS.description).describe('What the character looks like; put in where a prompt names it'),
-    references: z.array(Reference).max(LIMITS.references).optional().describe('Pictures of the character'),
+    references: z
+      .array(z.union([...given, StoredReference], aReference))
+      .max(LIMITS.references)
+      .optional()
+      .describe('Pictures of the character; `sha256:…` is one that the edge keeps'),
   })
-  .meta({ id: 'Character' })
+  .meta({ id: 'StoryCharacter' })
 
 export const FrameRequest = z
   .strictObject({
@@ -91,68 +105,71 @@ export const Deadline = z.strictObject({
   ),
 })
 
-/** The body of `POST /stories`, and one line of `npm run generate`. Null means: the model decides. */
-export const StoryRequest = z
-  .strictObject({
-    title: text(LIMITS.title).nullable().default(null),
-    style: text(LIMITS.style).nullable().default(null).describe('Goes before every prompt'),
-    characters: z.array(Character).max(LIMITS.characters, `at most ${LIMITS.characters} characters`).default([]),
-    frames: z
-      .array(FrameRequest, { error: (issue) => (issue.input === undefined ? 'required' : undefined) })
-      .min(1, 'at least 1 frame')
-      .max(LIMITS.frames, `at most ${LIMITS.frames} frames`),
-    negative_prompt: text(LIMITS.prompt).nullable().default(null),
-    width: Side,
-    height: Side,
-    steps: within(z.int(), 1, LIMITS.steps).nullable().default(null),
-    guidance_scale: within(z.number(), 0, 30).nullable().default(null),
-    guidance_rescale: Strength.nullable()
-      .default(null)
-      .describe('How far guided predictions are brought back to the contrast of unguided ones; null for 0'),
-    guidance_interval: z
-      .tuple([Strength, Strength])
-      .refine(([start, end]) => start < end, 'the start must come before the end')
-      .nullable()
-      .default(null)
-      .describe('Shares of the steps between which to guide, such as [0.1, 0.8]; null for all steps'),
-    clip_skip: within(z.int(), 0, 12)
-      .nullable()
-      .default(null)
-      .describe('Last layers of the text encoder to leave out; null for 0'),
-    seed: z.int().min(0).nullable().default(null).describe('0 to 2^53 - 1; null for a seed drawn at acceptance'),
-    scheduler: z
-      .string()
-      .regex(/^[A-Za-z0-9_-]{1,64}$/, '1-64 letters, digits, - or _')
-      .nullable()
-      .default(null)
-      .describe("Name of a scheduler of the runner; null for the model's own"),
-    model: z
-      .string()
-      .regex(/^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}$/, 'the name of a model, such as story-mini')
-      .nullable()
-      .default(null),
-    consistency: Consistency.default({}),
-    webhook: z
-      .url({ protocol: /^https?$/, error: 'an absolute http(s) URL' })
-      .max(2048)
-      .nullable()
-      .default(null),
-    webhook_events_filter: z.array(WebhookEvent).min(1).default(['start', 'frame', 'completed']),
-    metadata: Metadata.default({}),
-    priority: z
-      .enum(['low', 'normal', 'high'])
-      .default('normal')
-      .describe('Among the stories of the same API key; other keys are not affected'),
-    deadline: Deadline.default({ start_within: null, run_within: null }),
-  })
-  .superRefine(checkReferencesBetweenParts)
-  .meta({
-    id: 'StoryRequest',
-    example: {
-      characters: [{ id: 'fox', name: 'Fern', description: 'an orange fox wearing a blue shirt and a red scarf' }],
-      frames: [{ prompt: 'Fern waves in the forest' }, { prompt: 'Fern reads a book in the bedroom at night' }],
-    },
-  })
+/** What the body of `POST /stories` (`PostedStory`) and a story in the queue have in common. Null: the model decides. */
+export const StoryFields = z.strictObject({
+  title: text(LIMITS.title).nullable().default(null),
+  style: text(LIMITS.style).nullable().default(null).describe('Goes before every prompt'),
+  characters: z.array(Character).max(LIMITS.characters, `at most ${LIMITS.characters} characters`).default([]),
+  frames: z
+    .array(FrameRequest, { error: (issue) => (issue.input === undefined ? 'required' : undefined) })
+    .min(1, 'at least 1 frame')
+    .max(LIMITS.frames, `at most ${LIMITS.frames} frames`),
+  negative_prompt: text(LIMITS.prompt).nullable().default(null),
+  width: Side,
+  height: Side,
+  steps: within(z.int(), 1, LIMITS.steps).nullable().default(null),
+  guidance_scale: within(z.number(), 0, 30).nullable().default(null),
+  guidance_rescale: Strength.nullable()
+    .default(null)
+    .describe('How far guided predictions are brought back to the contrast of unguided ones; null for 0'),
+  guidance_interval: z
+    .tuple([Strength, Strength])
+    .refine(([start, end]) => start < end, 'the start must come before the end')
+    .nullable()
+    .default(null)
+    .describe('Shares of the steps between which to guide, such as [0.1, 0.8]; null for all steps'),
+  clip_skip: within(z.int(), 0, 12)
+    .nullable()
+    .default(null)
+    .describe('Last layers of the text encoder to leave out; null for 0'),
+  seed: z.int().min(0).nullable().default(null).describe('0 to 2^53 - 1; null for a seed drawn at acceptance'),
+  scheduler: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{1,64}$/, '1-64 letters, digits, - or _')
+    .nullable()
+    .default(null)
+    .describe("Name of a scheduler of the runner; null for the model's own"),
+  model: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}$/, 'the name of a model, such as story-mini')
+    .nullable()
+    .default(null),
+  consistency: Consistency.default({}),
+  webhook: z
+    .url({ protocol: /^https?$/, error: 'an absolute http(s) URL' })
+    .max(2048)
+    .nullable()
+    .default(null),
+  webhook_events_filter: z.array(WebhookEvent).min(1).default(['start', 'frame', 'completed']),
+  metadata: Metadata.default({}),
+  priority: z
+    .enum(['low', 'normal', 'high'])
+    .default('normal')
+    .describe('Among the stories of the same API key; other keys are not affected'),
+  deadline: Deadline.default({ start_within: null, run_within: null }),
+})
+
+/** For the document. */
+export const STORY_EXAMPLE = {
+  characters: [{ id: 'fox', name: 'Fern', description: 'an orange fox wearing a blue shirt and a red scarf' }],
+  frames: [{ prompt: 'Fern waves in the forest' }, { prompt: 'Fern reads a book in the bedroom at night' }],
+}
+
+/** A story with all that it takes to draw it: in the queue, lent to a runner, and one line of `npm run generate`. */
+export const StoryRequest = StoryFields.superRefine(checkReferencesBetweenParts).meta({
+  id: 'ClaimedStory',
+  example: STORY_EXAMPLE,
+})
 export type StoryRequest = z.infer<typeof StoryRequest>
 export type StoryInput = z.input<typeof StoryRequest>
 
@@ -299,7 +316,7 @@ function DataUri() {
 }
 
 /** What no single field can check: characters are unique, and frames name only those that are declared. */
-function checkReferencesBetweenParts(
+export function checkReferencesBetweenParts(
   story: { characters: { id: string; name: string }[]; frames: { characters?: string[] | undefined }[] },
   ctx: z.RefinementCtx,
 ) {

@@ -1,6 +1,6 @@
 /**
  * A `StoryModel` that draws rather than samples, for tests of everything around the model: sharp paints every frame in
- * the colour of its prompt, over steps that block the thread as a session's `run()` does.
+ * the colour of its prompt and of the bytes of its reference pictures, over steps that block the thread as a session's `run()` does.
  *
  * The model folder is a real folder, and what it holds decides what goes wrong: `drawing.json` may set `name`,
  * `stepMs` and `steps`, and a file named `crash` or `fail` makes the next story do so once its first frame is out (the file is
@@ -11,7 +11,7 @@ import { existsSync } from 'node:fs'
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import sharp from 'sharp'
-import { type StoryEvent, type StoryModel, StoryRejected } from '../gpu-runner/src/story/types.ts'
+import { type StoryEvent, type StoryModel, StoryRejected, type TellOptions } from '../gpu-runner/src/story/types.ts'
 
 interface Drawing {
   name: string
@@ -26,20 +26,21 @@ export async function openStoryModel({ folder }: { folder: string }): Promise<St
   return {
     name: settings.name,
     defaultSize: { width: 64, height: 64 },
-    tell: (request, { seed, signal, skip }) => draw(request, seed, signal, skip ?? new Set(), settings, folder),
+    tell: (request, options) => draw(request, options, settings, folder),
     close: async () => {},
   }
 }
 
 async function* draw(
   request: Parameters<StoryModel['tell']>[0],
-  seed: number,
-  signal: AbortSignal,
-  skip: ReadonlySet<number>,
+  { seed, signal, skip = new Set(), pictures = {} }: TellOptions,
   { stepMs, steps: usualSteps }: Drawing,
   folder: string,
 ): AsyncGenerator<StoryEvent> {
   if (request.scheduler === 'unheard-of') throw new StoryRejected(`scheduler: 'unheard-of' is not one of drawing`)
+  const seen = Object.values(pictures)
+    .map((bytes) => ` ${createHash('sha256').update(bytes).digest('hex')}`)
+    .join('')
   const steps = request.steps ?? usualSteps
   const width = request.width ?? 64
   const height = request.height ?? 64
@@ -54,14 +55,15 @@ async function* draw(
     if (skip.has(index)) continue
     if (signal.aborted) return
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, stepMs)
-    yield { type: 'frame', frame: { index, rgb: await paint(`${seed} ${prompt}`, width, height), width, height, seed } }
+    const words = `${seed} ${prompt}${seen}`
+    yield { type: 'frame', frame: { index, rgb: await paint(words, width, height), width, height, seed } }
     if (await once(join(folder, 'crash'))) process.exit(70)
     if (await once(join(folder, 'fail'))) throw new Error('the device was lost')
   }
 }
 
 /** A plain picture whose colour follows from `words`. */
-async function paint(words: string, width: number, height: number): Promise<Uint8Array> {
+export async function paint(words: string, width: number, height: number): Promise<Uint8Array> {
   const [r, g, b] = createHash('sha256').update(words).digest()
   return sharp({ create: { width, height, channels: 3, background: { r: r!, g: g!, b: b! } } })
     .raw()

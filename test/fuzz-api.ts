@@ -5,6 +5,7 @@
  * sends one of them again.
  */
 import { parseArgs } from 'node:util'
+import { SavedCharacter } from '../contract/character.ts'
 import { Problem } from '../contract/problem.ts'
 import { Story } from '../contract/story.ts'
 import { startEdge } from '../local/edge.ts'
@@ -58,7 +59,8 @@ export async function fuzz({ requests, seed, from = 0 }: { requests: number; see
     const theirs = await post(edge.url, other, MARK)
     // Over, so that no runner is told of it, which it may be.
     await fetch(`${edge.url}/stories/${theirs}/cancel`, { method: 'POST', headers: { authorization: other } })
-    const ids = [mine, mine, theirs]
+    const characters = await Promise.all([keep(edge.url, own, 'mine'), keep(edge.url, other, MARK)])
+    const ids = [mine, mine, theirs, ...characters]
     const runner = `Bearer ${RUNNER_TOKEN}`
     const operations = operationsOf((await (await fetch(`${edge.url}/openapi.json`)).json()) as Document)
     let index = from
@@ -116,6 +118,12 @@ async function post(url: string, authorization: string, text: string): Promise<s
   const headers = { authorization, 'content-type': 'application/json' }
   const posted = await fetch(`${url}/stories`, { method: 'POST', headers, body: JSON.stringify(story) })
   return Story.parse(await posted.json()).id
+}
+
+async function keep(url: string, authorization: string, text: string): Promise<string> {
+  const headers = { authorization, 'content-type': 'application/json' }
+  const body = JSON.stringify({ name: text, description: text })
+  return SavedCharacter.parse(await (await fetch(`${url}/characters`, { method: 'POST', headers, body })).json()).id
 }
 
 function parse(text: string): unknown {

@@ -2,19 +2,27 @@
 import sharp from 'sharp'
 import { MAX_IMAGE_BYTES } from '../../contract/runner.ts'
 import type { StoryRequest } from '../../contract/story.ts'
+import { gatherPictures } from './gather.ts'
 import { encodePng, readImage } from './io/png.ts'
 import { BadStory, type Teller, type Told } from './queue/attempt.ts'
 import { storyboard } from './story/storyboard.ts'
-import { StoryRejected, type TellOptions } from './story/types.ts'
+import { StoryRejected } from './story/types.ts'
 import type { Sampler } from './worker/thread.ts'
+
+type TellerOptions = Parameters<Teller['tell']>[1]
 
 export function openTeller(sampler: Sampler): Teller & Pick<Sampler, 'open'> {
   return { open: () => sampler.open(), tell: (request, options) => tell(sampler, request, options), storyboard: pageOf }
 }
 
-async function* tell(sampler: Sampler, request: StoryRequest, options: TellOptions): AsyncGenerator<Told> {
+async function* tell(
+  sampler: Sampler,
+  request: StoryRequest,
+  { readStored, ...options }: TellerOptions,
+): AsyncGenerator<Told> {
+  const pictures = await gatherPictures(request, { signal: options.signal, readStored })
   try {
-    for await (const event of sampler.tell(request, options)) {
+    for await (const event of sampler.tell(request, { ...options, pictures })) {
       if (event.type !== 'frame') yield event
       else {
         const { index, seed } = event.frame

@@ -1,9 +1,11 @@
 /** Taking a story into the queue: the same rules and the same row, whichever route it came by. */
 import type { Context } from 'hono'
+import type { PostedStory } from '../../contract/character.ts'
 import type { StoryRequest } from '../../contract/story.ts'
-import { enqueue, newStory } from '../db/intake.ts'
-import type { StoredPrediction, StoryRow } from '../db/schema.ts'
+import { enqueue, findAnswer, newStory } from '../db/intake.ts'
+import type { IdempotencyRow, StoredPrediction, StoryRow } from '../db/schema.ts'
 import { parseCancelAfter } from './cancel-after.ts'
+import { castOf, type Fault } from './cast.ts'
 import type { AppEnv } from './env.ts'
 import { fingerprintOf, requireSameRequest } from './idempotency.ts'
 import { newStoryId } from './keys.ts'
@@ -36,21 +38,25 @@ export interface Acceptance<Body> {
 
 /**
  * Queue a story of the key that is asking, or find the answer that its Idempotency-Key had before. Throws `validation`
- * for a model that is not served or an unfit webhook, `idempotency-mismatch` for a key that another request has used.
+ * for what `judge` finds, `idempotency-mismatch` for a key that another request has used.
  */
 export async function accept<Body>(
   c: Context<AppEnv>,
-  request: StoryRequest,
+  posted: PostedStory,
   { idempotencyKey, prediction, answerOf }: Acceptance<Body>,
 ): Promise<Accepted<Body>> {
-  const { settings, tools, db, apiKey } = c.var
+  const { tools, db, apiKey } = c.var
   requireRoom(apiKey)
-  const model = request.model ?? settings.MODELS[0]
-  if (!settings.MODELS.includes(model))
-    throw invalid([{ pointer: '/model', message: `unknown model ${model}; served are ${settings.MODELS.join(', ')}` }])
   const cancelAfterMs = parseCancelAfter(c.req.header('cancel-after'))
-  const refused = refusedUrls(request, settings.ALLOW_INSECURE_WEBHOOKS === '1')
-  if (refused.length > 0) throw invalid(refused)
+  const fingerprint = await fingerprintOf(c, { request: posted, prediction, cancelAfterMs })
+  const judged = await judge(c, posted)
+  if ('faults' in judged) {
+    // What was right when the request was first sent may be wrong by now: a character may have been deleted.
+    const earlier = idempotencyKey && (await findAnswer(db, apiKey.id, idempotencyKey, tools.now()))
+    if (!earlier || earlier.fingerprint !== fingerprint) throw invalid(judged.faults)
+    return replayOf(earlier)
+  }
+  const { request, model } = judged
   const seed = request.seed ?? new DataView(tools.randomBytes(4).buffer).getUint32(0)
   const now = tools.now()
   const id = newStoryId(tools.randomBytes)
@@ -73,7 +79,7 @@ export async function accept<Body>(
   const answer = await answerOf(story)
   const once = idempotencyKey && {
     key: idempotencyKey,
-    fingerprint: await fingerprintOf(c, { request, prediction, cancelAfterMs }),
+    fingerprint,
     answer,
   }
   if (!once) {
@@ -83,13 +89,33 @@ export async function accept<Body>(
   const earlier = await enqueue(db, story, now, once)
   if (!earlier) return { storyId: id, answer, headers: {} }
   requireSameRequest(once, earlier)
+  return replayOf(earlier)
+}
+
+function replayOf<Body>({ storyId, answer }: IdempotencyRow): Accepted<Body> {
   // The fingerprint covers the path, so the answer was given by this very route.
-  const replayed = earlier.answer as Answer<Body>
-  return { storyId: earlier.storyId, answer: replayed, headers: { 'idempotent-replayed': 'true' } }
+  return { storyId, answer: answer as Answer<Body>, headers: { 'idempotent-replayed': 'true' } }
+}
+
+/** The story to be queued and the model for it; or what is wrong, which only the edge can know. */
+export async function judge(
+  c: Context<AppEnv>,
+  posted: PostedStory,
+): Promise<{ request: StoryRequest; model: string } | { faults: Fault[] }> {
+  const { settings, db, apiKey } = c.var
+  const model = posted.model ?? settings.MODELS[0]
+  const unknown = `unknown model ${model}; served are ${settings.MODELS.join(', ')}`
+  const faults = [
+    ...(settings.MODELS.includes(model) ? [] : [{ pointer: '/model', message: unknown }]),
+    ...refusedUrls(posted, settings.ALLOW_INSECURE_WEBHOOKS === '1'),
+  ]
+  if (faults.length > 0) return { faults }
+  const cast = await castOf(db, posted, apiKey.id)
+  return 'faults' in cast ? cast : { request: cast.story, model }
 }
 
 /** The URLs of a story that we would not go to, and why. */
-function refusedUrls({ webhook, characters }: StoryRequest, allowInsecure: boolean) {
+function refusedUrls({ webhook, characters }: PostedStory, allowInsecure: boolean) {
   const references = characters.flatMap(({ references = [] }, i) =>
     references.map((url, j) => ({ pointer: `/characters/${i}/references/${j}`, url })),
   )

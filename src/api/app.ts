@@ -9,6 +9,7 @@ import { forgetMessages } from '../db/reports.ts'
 import { sweep } from '../db/sweep.ts'
 import { originOf } from './accept.ts'
 import { announceAll, wakeSenders } from './announce.ts'
+import { characterRoutes } from './characters.ts'
 import { docsRoutes } from './docs.ts'
 import { type Bindings, readSettings, type Settings, systemTools, type Tools } from './env.ts'
 import { eventRoutes } from './events.ts'
@@ -20,6 +21,7 @@ import { operationsRoutes } from './operations.ts'
 import { pictureRoutes } from './pictures.ts'
 import { onError, onNotFound, ProblemError } from './problems.ts'
 import { RateLimiter } from './rate-limit.ts'
+import { sweepReferences } from './reference-pictures.ts'
 import { removalRoutes, sweepContent } from './removal.ts'
 import { catalogRoutes } from './replicate/catalog.ts'
 import { fileRoutes, sweepFiles } from './replicate/files.ts'
@@ -66,6 +68,7 @@ export function createApp(tools: Tools = systemTools) {
     .route('/', docsRoutes)
     .route('/', storyRoutes)
     .route('/', removalRoutes)
+    .route('/', characterRoutes)
     .route('/', resumeRoutes)
     .route('/', pictureRoutes)
     .route('/', eventRoutes)
@@ -88,6 +91,7 @@ export async function everyMinute(env: Bindings, tools: Tools = systemTools): Pr
     await announceAll(env, db, tools.now(), await sweep(db, due, tools.now()))
   await sweepContent(env, db, tools.now())
   await sweepFiles(env, db, tools.now())
+  await sweepReferences(env, db, tools.now())
   await forgetMessages(db, tools.now() - REMEMBER_MS)
   await forgetIdempotencyKeys(db, tools.now())
   await wakeSenders(env, await dueLanes(db, tools.now()))

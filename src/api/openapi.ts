@@ -10,6 +10,7 @@ import { exampleOf, type Schema } from './openapi-example.ts'
 
 const TAGS: Record<string, string> = {
   Stories: 'Post stories, follow them, fetch their pictures.',
+  Characters: 'Characters with their pictures, kept to be named by stories.',
   Webhooks: 'What is sent to your server, and how to look into it. Signed per Standard Webhooks.',
   Replicate: "The same stories by Replicate's wire: its clients work with nothing but the base URL changed.",
   Keys: 'API keys, their scopes and limits, and what they have used.',

@@ -15,6 +15,7 @@ import {
   StoredImage,
 } from '../../contract/runner.ts'
 import { StoryId } from '../../contract/story.ts'
+import { findPicture } from '../db/characters.ts'
 import { lend } from '../db/claims.ts'
 import { framesOf, insertFrame } from '../db/frames.ts'
 import { heartbeat, keepStoryboard, leaseStateOf, release } from '../db/leases.ts'
@@ -107,6 +108,20 @@ const readFrameRoute = createRoute({
   responses: { 200: png, ...fenced },
 })
 
+const referenceRoute = createRoute({
+  method: 'get',
+  path: '/runner/stories/{id}/references/{sha256}',
+  summary: 'Read a picture that the story names as `sha256:…`',
+  tags,
+  security,
+  middleware: [requireRunner] as const,
+  request: { params: StoryParams.extend({ sha256: z.hash('sha256', { error: '64 hex digits' }) }), headers },
+  responses: {
+    200: { description: 'As it was uploaded', content: { 'application/octet-stream': { schema: binary() } } },
+    ...fenced,
+  },
+})
+
 const storyboardRoute = createRoute({
   method: 'put',
   path: '/runner/stories/{id}/storyboard',
@@ -174,6 +189,14 @@ export const runnerRoutes = newRoutes()
     const frame = (await framesOf(c.var.db, [id])).find((row) => row.index === index)
     if (!frame) throw new ProblemError('not-found', `frame ${index} of story ${id} is not there (yet)`)
     return sendPicture(c, frame)
+  })
+  .openapi(referenceRoute, async (c) => {
+    const { id, sha256 } = c.req.valid('param')
+    const { apiKeyId } = await requireLease(c, id)
+    const picture = await findPicture(c.var.db, apiKeyId, sha256)
+    const object = picture && (await c.env.IMAGES.get(picture.key))
+    if (!object) throw new ProblemError('not-found', `no picture ${sha256} under the API key of story ${id}`)
+    return c.body(await object.arrayBuffer(), 200, { 'content-type': picture.contentType })
   })
   .openapi(storyboardRoute, async (c) => {
     const { id, leaseToken, db } = leaseOf(c, c.req.valid('param').id)

@@ -2,7 +2,8 @@
 import { createRoute } from '@hono/zod-openapi'
 import { etag } from 'hono/etag'
 import { z } from 'zod'
-import { AcceptedStory, Story, StoryId, StoryList, StoryRequest } from '../../contract/story.ts'
+import { PostedStory } from '../../contract/character.ts'
+import { AcceptedStory, Story, StoryId, StoryList } from '../../contract/story.ts'
 import { type Cursor, cancel, listStories } from '../db/stories.ts'
 import { accept, originOf } from './accept.ts'
 import { announce } from './announce.ts'
@@ -40,7 +41,7 @@ const create = createRoute({
   middleware: [requireApiKey, limitBody(MAX_JSON_BYTES)] as const,
   request: {
     headers: CreateHeaders,
-    body: { required: true, content: { 'application/json': { schema: StoryRequest } } },
+    body: { required: true, content: { 'application/json': { schema: PostedStory } } },
   },
   responses: {
     202: json(AcceptedStory, 'Accepted; the header Location names it'),

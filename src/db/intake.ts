@@ -85,6 +85,16 @@ export async function enqueue(db: Db, story: StoryRow, now: number, once?: Once)
   return remembered?.storyId === story.id ? undefined : remembered
 }
 
+/** What is remembered under an Idempotency-Key. */
+export async function findAnswer(db: Db, apiKeyId: string, key: string, now: number) {
+  const own = and(eq(idempotencyKeys.apiKeyId, apiKeyId), eq(idempotencyKeys.key, key))
+  return db
+    .select()
+    .from(idempotencyKeys)
+    .where(and(own, gt(idempotencyKeys.createdAt, now - REMEMBER_KEY_MS)))
+    .get()
+}
+
 export async function forgetIdempotencyKeys(db: Db, now: number): Promise<void> {
   await db.delete(idempotencyKeys).where(lte(idempotencyKeys.createdAt, now - REMEMBER_KEY_MS))
 }

@@ -96,6 +96,7 @@ export async function leaseStateOf(db: Db, id: string, leaseToken: string) {
       status: stories.status,
       cancel: stories.cancelRequested,
       frameCount: stories.frameCount,
+      apiKeyId: stories.apiKeyId,
       held: sql<number>`coalesce(${heldBy(id, leaseToken)}, 0)`,
     })
     .from(stories)

@@ -3,12 +3,13 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { type AddressInfo, isIP, type LookupFunction } from 'node:net'
 import { after, test } from 'node:test'
-import { guardedFetch, isPublicAddress, RefusedUrl } from './guarded-fetch.ts'
+import { guardedFetch, isPublicAddress, RefusedUrl, UnreachableUrl } from './guarded-fetch.ts'
 
 const requests: string[] = []
 const routes: Record<string, (request: IncomingMessage, response: ServerResponse) => void> = {
   '/picture': (_, response) => response.end('a picture'),
   '/missing': (_, response) => response.writeHead(404).end(),
+  '/down': (_, response) => response.writeHead(503).end(),
   '/large': (_, response) => response.writeHead(200, { 'content-length': '11' }).end('x'.repeat(11)),
   '/endless': (_, response) => {
     const timer = setInterval(() => response.write('x'.repeat(8)), 1)
@@ -49,6 +50,8 @@ const open = { allowHttp: true, isAllowed: (address: string) => address === '127
 const fetchPath = (path: string, options = {}) =>
   guardedFetch(`http://pictures.example:${port}${path}`, { ...open, lookup: resolvingTo('127.0.0.1'), ...options })
 const refusedBy = (reason: RegExp) => (error: unknown) => error instanceof RefusedUrl && reason.test(error.message)
+const unreachable = (reason: RegExp) => (error: unknown) =>
+  error instanceof UnreachableUrl && reason.test(error.message)
 
 test('every special-purpose range is refused, however an address is spelt', () => {
   const inside = `0.0.0.0 10.0.0.1 100.64.0.1 127.0.0.1 127.255.255.254 169.254.169.254 172.16.0.1 172.31.255.255
@@ -108,7 +111,8 @@ test('what is too large, too slow or not there is refused, and the connection cl
   await assert.rejects(fetchPath('/endless', { maxBytes: 100 }), refusedBy(/more than 100 bytes/))
   await assert.rejects(fetchPath('/missing'), refusedBy(/answered 404/))
   for (const path of ['/silent', '/slow'])
-    await assert.rejects(fetchPath(path, { timeoutMs: 100 }), refusedBy(/within 0\.1 s/), path)
+    await assert.rejects(fetchPath(path, { timeoutMs: 100 }), unreachable(/within 0\.1 s/), path)
+  await assert.rejects(fetchPath('/down'), unreachable(/answered 503/))
   await assert.rejects(fetchPath('/cut'))
 })
 

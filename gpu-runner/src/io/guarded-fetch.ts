@@ -33,12 +33,17 @@ export class RefusedUrl extends Error {
   override name = 'RefusedUrl'
 }
 
+/** It may be there another time: the host took too long, or said that it is the one in trouble. */
+export class UnreachableUrl extends Error {
+  override name = 'UnreachableUrl'
+}
+
 /** Whether an address is one of the public Internet: neither private, local, reserved, multicast nor a tunnel to such. */
 export function isPublicAddress(address: string): boolean {
   return isIP(address) !== 0 && ipaddr.process(address).range() === 'unicast'
 }
 
-/** The body of `url`. Throws `RefusedUrl`, or what the network threw, or the reason of `signal`. */
+/** The body of `url`. Throws `RefusedUrl`, `UnreachableUrl`, or what the network threw, or the reason of `signal`. */
 export async function guardedFetch(url: string, options: GuardOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
   const { maxBytes = 20 * 2 ** 20, timeoutMs = 15_000, redirects = 3, signal: outer } = options
   const timeout = AbortSignal.timeout(timeoutMs)
@@ -55,13 +60,14 @@ export async function guardedFetch(url: string, options: GuardOptions = {}): Pro
       }
       if (statusCode !== 200) {
         response.destroy()
-        throw new RefusedUrl(`${target} answered ${statusCode}, not 200`)
+        const itsTrouble = statusCode >= 500 || statusCode === 408 || statusCode === 429
+        throw new (itsTrouble ? UnreachableUrl : RefusedUrl)(`${target} answered ${statusCode}, not 200`)
       }
       return await readBody(response, target, maxBytes)
     }
   } catch (error) {
     outer?.throwIfAborted()
-    if (timeout.aborted) throw new RefusedUrl(`${url} did not answer within ${timeoutMs / 1000} s`)
+    if (timeout.aborted) throw new UnreachableUrl(`${url} did not answer within ${timeoutMs / 1000} s`)
     throw error
   }
 }

@@ -12,7 +12,13 @@ import { EdgeRefused, type EventBody, type Lease, StaleLease } from './edge.ts'
 export interface Teller {
   tell(
     request: StoryRequest,
-    options: { seed: number; signal: AbortSignal; skip: ReadonlySet<number> },
+    options: {
+      seed: number
+      signal: AbortSignal
+      skip: ReadonlySet<number>
+      /** The reference picture that the edge keeps under a hash. */
+      readStored: (sha256: string) => Promise<Uint8Array>
+    },
   ): AsyncGenerator<Told>
   /** The page of all frames; `pngs` has one for every frame, in order. */
   storyboard(request: StoryRequest, pngs: Uint8Array[]): Promise<Uint8Array<ArrayBuffer>>
@@ -26,6 +32,11 @@ export type Told =
 /** The story cannot be told, however often it is tried. */
 export class BadStory extends Error {
   override name = 'BadStory'
+}
+
+/** A reference picture could not be had, through no fault of the story or of this runner. */
+export class PictureUnavailable extends Error {
+  override name = 'PictureUnavailable'
 }
 
 /** `stale`: the story was no longer ours. `unreported`: the edge could not be told in time, so the lease runs out. */
@@ -101,9 +112,10 @@ export async function attempt(
     const { story, seed } = claim
     const skip = new Set(claim.finished_frames)
     const pngs = new Map<number, Uint8Array>()
+    const readStored = (sha256: string) => lease.readReference(sha256, work.signal)
     await post({ type: 'story.started' }, work.signal)
     if (skip.size < story.frames.length)
-      for await (const told of teller.tell(story, { seed, signal: work.signal, skip })) {
+      for await (const told of teller.tell(story, { seed, signal: work.signal, skip, readStored })) {
         if (told.type === 'frame') {
           await lease.putFrame(told.index, told.png, told.seed, work.signal)
           pngs.set(told.index, told.png)

@@ -1,6 +1,6 @@
 /** The runner's loop: claim a story, attempt it, claim the next. */
 import { hostname } from 'node:os'
-import { attempt, type Teller } from './attempt.ts'
+import { attempt, PictureUnavailable, type Teller } from './attempt.ts'
 import { after } from './deadline.ts'
 import type { Edge } from './edge.ts'
 
@@ -49,7 +49,8 @@ export async function serve(
     const seconds = Math.round(performance.now() - started) / 1000
     const memory_mb = Math.round(process.memoryUsage.rss() / 2 ** 20)
     log(`story.${outcome}`, { ...about, seconds, memory_mb, ...(error ? { error: error.message } : {}) })
-    failures = outcome === 'failed' ? failures + 1 : 0
+    const atFault = outcome === 'failed' && !(error instanceof PictureUnavailable)
+    failures = atFault ? failures + 1 : 0
     if (failures === FAILURES_IN_A_ROW) throw new Error(`${failures} stories in a row failed, last: ${error?.message}`)
   }
 

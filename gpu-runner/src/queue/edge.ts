@@ -104,7 +104,7 @@ export function connectEdge({
     const trace = traceparent === undefined ? undefined : { traceparent }
     const headers = { authorization, [LEASE_HEADER]: lease_token, ...trace }
     let sequence = 0
-    return { heartbeat, readFrame, putFrame, putStoryboard, release, post }
+    return { heartbeat, readFrame, readReference, putFrame, putStoryboard, release, post }
 
     async function heartbeat(signal: AbortSignal): Promise<Heartbeat> {
       const timeout = Math.max(1000, Math.ceil((lease_seconds * 1000) / 3)) // one that hangs leaves time for another
@@ -115,6 +115,12 @@ export function connectEdge({
     /** The PNG of a frame that an earlier attempt finished. */
     async function readFrame(index: number, signal: AbortSignal): Promise<Uint8Array> {
       const response = await persist(`${at}/frames/${index}`, () => ({ method: 'GET', headers }), signal)
+      return response.bytes()
+    }
+
+    /** A reference picture that the story names as `sha256:…`. */
+    async function readReference(sha256: string, signal: AbortSignal): Promise<Uint8Array> {
+      const response = await persist(`${at}/references/${sha256}`, () => ({ method: 'GET', headers }), signal)
       return response.bytes()
     }
 

@@ -11,7 +11,14 @@ export interface SamplerSettings {
 
 /** `run` numbers the stories told by one thread, so that words about an abandoned one are recognised as such. */
 export type SamplerCommand =
-  | { type: 'tell'; run: number; request: StoryRequest; seed: number; skip: number[] }
+  | {
+      type: 'tell'
+      run: number
+      request: StoryRequest
+      seed: number
+      skip: number[]
+      pictures: Readonly<Record<string, Uint8Array>>
+    }
   | { type: 'abort'; run: number }
   | { type: 'close' }
 

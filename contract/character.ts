@@ -1,0 +1,113 @@
+/** Characters that are kept, so that many stories can name them; and the story as an app posts it, which may. */
+import { z } from 'zod'
+import {
+  CharacterId,
+  checkReferencesBetweenParts,
+  LIMITS,
+  Reference,
+  STORY_EXAMPLE,
+  StoryFields,
+  text,
+} from './story.ts'
+
+/** Also fit to be the id of a character inside a story. */
+export const SavedCharacterId = z
+  .string()
+  .regex(/^[a-z2-7]{26}$/, 'the id of a character has 26 characters of a-z and 2-7')
+  .meta({ example: 'mfrggzdfmztwq2lknnwg23tpoa' })
+
+const name = text(LIMITS.name).describe('How prompts call the character')
+const description = text(LIMITS.description).describe('What the character looks like')
+const references = z.array(Reference).max(LIMITS.references, `at most ${LIMITS.references} pictures`)
+
+/** The body of `POST /characters`; in multipart/form-data each `references` is a file or one of these texts. */
+export const NewCharacter = z
+  .strictObject({
+    name,
+    description,
+    references: references.default([]).describe('A URL is fetched anew for each story; a data URI is kept'),
+  })
+  .meta({
+    id: 'NewCharacter',
+    example: { name: 'Fern', description: 'an orange fox wearing a blue shirt and a red scarf' },
+  })
+
+export const SavedCharacter = z
+  .object({
+    id: SavedCharacterId,
+    name: z.string(),
+    description: z.string(),
+    references: z.array(
+      z.object({
+        url: z.string().nullable().describe('Null for a picture that we keep'),
+        sha256: z.string().nullable().describe('In hex; this and what follows are null for a URL'),
+        content_type: z.enum(['image/png', 'image/jpeg', 'image/webp']).nullable(),
+        bytes: z.int().nullable(),
+      }),
+    ),
+    created_at: z.iso.datetime().meta({ example: '2026-11-23T17:00:00.123Z' }),
+  })
+  .meta({ id: 'Character' })
+export type SavedCharacter = z.infer<typeof SavedCharacter>
+
+export const SavedCharacterList = z
+  .object({ results: z.array(SavedCharacter), next: z.url().nullable().describe('The next older page') })
+  .meta({ id: 'CharacterList' })
+
+const required = (field: 'id' | 'name' | 'description') => ({
+  path: [field],
+  error: 'required',
+  // Told along with whatever else is wrong.
+  when: ({ value }: { value: unknown }) => typeof value === 'object' && value !== null,
+})
+
+/** A character described on the spot, or one of `/characters`. */
+const CastMember = z
+  .strictObject({
+    character: SavedCharacterId.optional().describe('One of `/characters`; what stands beside it goes before its own'),
+    id: CharacterId.optional().describe(
+      'Names it in `frames`; required, but beside `character`, whose value it then has',
+    ),
+    name: name.optional().describe('How the prompts call it; no other may share it. Required, but beside `character`'),
+    description: description.optional().describe('Put in where a prompt names it. Required, but beside `character`'),
+    references: references.optional().describe('Pictures; not beside `character`, which has its own'),
+  })
+  .refine(({ character, id }) => character !== undefined || id !== undefined, required('id'))
+  .refine(({ character, name }) => character !== undefined || name !== undefined, required('name'))
+  .refine(({ character, description }) => character !== undefined || description !== undefined, required('description'))
+  .refine(({ character, references }) => character === undefined || references === undefined, {
+    path: ['references'],
+    error: 'a character that is kept has its own',
+  })
+  .meta({ id: 'CastMember' })
+export type CastMember = z.infer<typeof CastMember>
+
+/** The body of `POST /stories`. */
+export const PostedStory = StoryFields.extend({
+  characters: z.array(CastMember).max(LIMITS.characters, `at most ${LIMITS.characters} characters`).default([]),
+})
+  .superRefine((story, ctx) => {
+    // Names of characters that are kept are not known here; such a story is judged once they are.
+    const cast = story.characters.flatMap(({ character, id, name }) =>
+      character === undefined && id !== undefined && name !== undefined ? [{ id, name }] : [],
+    )
+    if (cast.length === story.characters.length)
+      checkReferencesBetweenParts({ characters: cast, frames: story.frames }, ctx)
+  })
+  .meta({ id: 'StoryRequest', example: STORY_EXAMPLE })
+export type PostedStory = z.infer<typeof PostedStory>
+
+/** The answer to `POST /stories?dry_run=true`, which queues nothing. */
+export const DryRun = z
+  .object({
+    dry_run: z.literal(true),
+    model: z.string().describe('The model that would draw it'),
+    characters: z.array(z.string()).describe('Their ids inside the story'),
+    frames: z.int(),
+    estimated_seconds: z
+      .number()
+      .nullable()
+      .describe('Of drawing, without waiting for a runner: by what the last stories of the key took; null before any'),
+    warnings: z.array(z.string()),
+  })
+  .meta({ id: 'DryRun' })

@@ -1,0 +1,76 @@
+/** Reference pictures that we keep: looked at, stored under their hash, removed when nothing needs them. */
+import type { Context } from 'hono'
+import { LIMITS, Reference } from '../../contract/story.ts'
+import { forgetPictures, keepPicture, unneededPictures } from '../db/characters.ts'
+import type { Db } from '../db/client.ts'
+import type { PictureType, StoredReference } from '../db/schema.ts'
+import type { AppEnv, Bindings } from './env.ts'
+import { base32, sha256 } from './keys.ts'
+import { refuseUrl } from './url-guard.ts'
+
+/** The first twelve bytes in hex. */
+const MAGIC: [PictureType, RegExp][] = [
+  ['image/png', /^89504e470d0a1a0a/],
+  ['image/jpeg', /^ffd8ff/],
+  ['image/webp', /^52494646.{8}57454250/],
+]
+
+export type Picture = { contentType: PictureType; bytes: Uint8Array<ArrayBuffer> }
+
+/**
+ * What was given as a reference: a URL to fetch, a picture, or why it is neither. Only the beginning of a picture is
+ * looked at; the runner unpacks it, in bounds, and ends the story if it cannot.
+ */
+export async function readReference(
+  given: string | File,
+  allowInsecure: boolean,
+): Promise<{ url: string } | Picture | { wrong: string }> {
+  if (given instanceof File) {
+    if (given.size > LIMITS.referenceBytes) return { wrong: tooLarge(given.size) }
+    return pictureOf(new Uint8Array(await given.arrayBuffer()))
+  }
+  const parsed = Reference.safeParse(given)
+  if (!parsed.success) return { wrong: parsed.error.issues[0]?.message ?? 'no reference' }
+  if (given.startsWith('data:')) return pictureOf(decodeBase64(given.slice(given.indexOf(',') + 1)))
+  const wrong = refuseUrl(given, allowInsecure)
+  return wrong === undefined ? { url: given } : { wrong }
+}
+
+function pictureOf(bytes: Uint8Array<ArrayBuffer> | undefined): Picture | { wrong: string } {
+  const start = Array.from(bytes?.subarray(0, 12) ?? [], (byte) => byte.toString(16).padStart(2, '0')).join('')
+  const [contentType] = MAGIC.find(([, magic]) => magic.test(start)) ?? []
+  if (!bytes || !contentType) return { wrong: 'no picture: it does not begin as PNG, JPEG or WebP do' }
+  return { contentType, bytes }
+}
+
+const tooLarge = (size: number) => `has ${size} bytes; at most ${LIMITS.referenceBytes}`
+
+function decodeBase64(text: string): Uint8Array<ArrayBuffer> | undefined {
+  try {
+    return Uint8Array.from(atob(text), (char) => char.charCodeAt(0))
+  } catch {
+    return undefined
+  }
+}
+
+/** The key in R2 is new each time, so that deleting what was not kept can never take away what another upload has. */
+export async function storePicture(
+  c: Context<AppEnv>,
+  apiKeyId: string,
+  { contentType, bytes }: Picture,
+): Promise<StoredReference> {
+  const hash = await sha256(bytes)
+  const key = `references/${apiKeyId}/${hash}-${base32(c.var.tools.randomBytes(5))}`
+  await c.env.IMAGES.put(key, bytes, { sha256: hash, httpMetadata: { contentType } })
+  const kept = await keepPicture(c.var.db, { key, apiKeyId, sha256: hash, contentType }, c.var.tools.now())
+  if (kept !== key) await c.env.IMAGES.delete(key)
+  return { sha256: hash, contentType, size: bytes.length }
+}
+
+/** Part of what happens once a minute. */
+export async function sweepReferences(env: Bindings, db: Db, now: number): Promise<void> {
+  const keys = await unneededPictures(db, now)
+  if (keys.length === 0) return
+  await env.IMAGES.delete(keys)
+  await forgetPictures(db, keys)
+}
