@@ -32,3 +32,14 @@ test('on a terminal: one line redrawn, full at the end', () => {
   assert.match(written[0]!, /^\r.*█{14}░{14} 1\/2 .*half$/)
   assert.match(written[1]!, /█{28} 2\/2\n$/)
 })
+
+test('what another run did counts as done, but not for the speed', () => {
+  const { stream, written } = recorder(false)
+  let time = 0
+  const progress = progressBar('images', 10_000, { stream, now: () => time, initial: 4000, rateOf: 'images' })
+  time = 10_000
+  progress(4000)
+  time = 20_000
+  progress(4100)
+  assert.deepEqual(written, ['images 4000/10000\n', 'images 4100/10000 5.0 images/s 20 min left\n'])
+})

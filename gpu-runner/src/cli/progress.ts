@@ -4,6 +4,10 @@ export type ProgressOptions = {
   stream?: NodeJS.WriteStream
   /** Milliseconds since any fixed moment. */
   now?: () => number
+  /** What was done before, in another run, and says nothing of the speed of this one. */
+  initial?: number
+  /** What to call the units when telling how many are done a second; without it nothing is told. */
+  rateOf?: string
 }
 
 const TERMINAL_INTERVAL = 100
@@ -14,7 +18,7 @@ const WIDTH = 28
 export function progressBar(
   label: string,
   total: number,
-  { stream = process.stderr, now = () => performance.now() }: ProgressOptions = {},
+  { stream = process.stderr, now = () => performance.now(), initial = 0, rateOf }: ProgressOptions = {},
 ): (done: number, note?: string) => void {
   const start = now()
   const interval = stream.isTTY ? TERMINAL_INTERVAL : LINE_INTERVAL
@@ -25,8 +29,10 @@ export function progressBar(
     shown = time
     const share = total ? Math.min(done / total, 1) : 1
     const seconds = (time - start) / 1000
-    const left = done && done < total ? ` ${Math.ceil((seconds * (total - done)) / done)} s left` : ''
-    const counts = `${done}/${total}${left}${note ? ` ${note}` : ''}`
+    const made = done - initial
+    const left = made > 0 && done < total ? ` ${duration((seconds * (total - done)) / made)} left` : ''
+    const rate = rateOf && made > 0 && seconds > 0 ? ` ${(made / seconds).toFixed(1)} ${rateOf}/s` : ''
+    const counts = `${done}/${total}${rate}${left}${note ? ` ${note}` : ''}`
     if (!stream.isTTY) {
       stream.write(`${label} ${counts}\n`)
       return
@@ -37,3 +43,6 @@ export function progressBar(
     )
   }
 }
+
+const duration = (seconds: number): string =>
+  seconds < 600 ? `${Math.ceil(seconds)} s` : `${Math.ceil(seconds / 60)} min`

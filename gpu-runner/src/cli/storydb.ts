@@ -1,40 +1,72 @@
 /** `npm run storydb`: draw sets of frames with masks, labels and captions into a folder; run again to go on. */
+import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
-import type { Level, Split } from '../storydb/types.ts'
-import { type StoryDbOptions, writeStoryDb } from '../storydb/write.ts'
+import type { StoryDbOptions } from '../storydb/options.ts'
+import { writeStoryDb } from '../storydb/write.ts'
 import { progressBar } from './progress.ts'
 
-const USAGE = `usage: npm run storydb -- --out <folder> --sets <n> --frames <k> --seed <s>
-         [--level 1|2|3] [--split train|held-out] [--size <pixels>]`
+const USAGE = `usage: npm run storydb -- --out <folder> --images <n> --seed <s>
+         [--frames <a set>] [--sets <n>, instead of --images] [--level 1|2|3|all] [--split train|held-out]
+         [--size <pixels>] [--format folders|shards] [--shard-images <n>] [--threads <n>] [--card]`
 
-const options = readOptions()
-const progress = progressBar('sets', options.sets)
+/** From so many images on, a folder a set is more than file systems and tools like. */
+const MANY_IMAGES = 10_000
+
+const { options, threads, card } = readOptions()
+const total = options.sets * options.frames
+let progress: ReturnType<typeof progressBar> | undefined
 try {
-  for await (const done of writeStoryDb(options)) progress(done)
+  for await (const done of writeStoryDb(options, { threads, card })) {
+    progress ??= progressBar('images', total, { initial: done, rateOf: 'images' })
+    progress(done)
+  }
 } catch (error) {
   fail(error instanceof Error ? error.message : String(error), 1)
 }
 
-function readOptions(): StoryDbOptions {
+function readOptions(): { options: StoryDbOptions; threads: number; card: boolean } {
   const flags = readFlags()
-  const { out, level = '1', split = 'train' } = flags
+  const { out, level = 'all', split = 'train', card = false } = flags
   if (!out) fail('--out <folder> is missing')
-  if (!['1', '2', '3'].includes(level)) fail(`--level must be 1, 2 or 3, not '${level}'`)
-  if (split !== 'train' && split !== 'held-out') fail(`--split must be train or held-out, not '${split}'`)
-  return {
-    out,
-    sets: whole('sets', flags.sets, 1, 1_000_000),
-    frames: whole('frames', flags.frames, 1, 100),
-    seed: whole('seed', flags.seed, 0, 2 ** 31 - 1),
-    level: Number(level) as Level,
-    split: split satisfies Split,
-    size: whole('size', flags.size ?? '128', 16, 2048),
+  if (level !== 'all' && level !== '1' && level !== '2' && level !== '3') {
+    fail(`--level must be 1, 2, 3 or all, not '${level}'`)
   }
+  if (split !== 'train' && split !== 'held-out') fail(`--split must be train or held-out, not '${split}'`)
+  if (flags.sets !== undefined && flags.images !== undefined) fail('--sets and --images say the same; give one of them')
+  if (flags.sets === undefined && flags.images === undefined) fail('--images <number> or --sets <number> is missing')
+  const frames = whole('frames', flags.frames ?? '4', 1, 100)
+  const sets =
+    flags.images === undefined
+      ? whole('sets', flags.sets, 1, 1_000_000)
+      : Math.ceil(whole('images', flags.images, 1, 1_000_000 * frames) / frames)
+  const { format = sets * frames < MANY_IMAGES ? 'folders' : 'shards' } = flags
+  if (format !== 'folders' && format !== 'shards') fail(`--format must be folders or shards, not '${format}'`)
+  const options: StoryDbOptions = {
+    out,
+    sets,
+    frames,
+    seed: whole('seed', flags.seed, 0, 2 ** 31 - 1),
+    level: level === 'all' ? level : level === '1' ? 1 : level === '2' ? 2 : 3,
+    split,
+    size: whole('size', flags.size ?? '128', 16, 2048),
+    format,
+    shardImages: whole('shard-images', flags['shard-images'] ?? '1000', 1, 100_000),
+  }
+  return { options, threads: whole('threads', flags.threads ?? `${availableParallelism()}`, 1, 256), card }
 }
 
 function readFlags() {
   const text = { type: 'string' } as const
-  const flags = { out: text, sets: text, frames: text, seed: text, level: text, split: text, size: text }
+  const numbers = {
+    sets: text,
+    images: text,
+    frames: text,
+    seed: text,
+    size: text,
+    'shard-images': text,
+    threads: text,
+  }
+  const flags = { ...numbers, out: text, level: text, split: text, format: text, card: { type: 'boolean' } } as const
   try {
     return parseArgs({ options: flags }).values
   } catch (error) {

@@ -19,15 +19,22 @@ import {
 } from './scenery.ts'
 import type { Place, Scene } from './types.ts'
 
-/** Paint a scene over the unit square. */
-export function drawPlace(g: SKRSContext2D, { place, time, layoutSeed }: Scene): void {
+export type Layout = Pick<Stage, 'near' | 'far'> & { mirrored: boolean }
+
+export function layoutOf({ layoutSeed }: Pick<Scene, 'layoutSeed'>): Layout {
   const r = random(layoutSeed)
+  return { mirrored: r.chance(0.5), near: r.between(-1, 1), far: r.between(-1, 1) }
+}
+
+/** Paint a scene over the unit square. */
+export function drawPlace(g: SKRSContext2D, scene: Scene): void {
+  const { mirrored, near, far } = layoutOf(scene)
   g.save()
-  if (r.chance(0.5)) {
+  if (mirrored) {
     g.translate(1, 0)
     g.scale(-1, 1)
   }
-  places[place]({ g, time, near: r.between(-1, 1), far: r.between(-1, 1) })
+  places[scene.place]({ g, time: scene.time, near, far })
   g.restore()
 }
 
