@@ -9,18 +9,23 @@ const COLUMNS = 8
 const ROWS = 5
 /** Pixels; larger pictures are shown smaller. */
 const MOST_TILE = 128
+const GAP = 4
 const PARTS = { rest: [255, 255, 255], face: [255, 196, 61], upper: [232, 72, 85], lower: [63, 136, 197] } as const
 
-/** As PNG of at most 256 colours, which keeps it below 400 kB. The frames are drawn again: that takes less time than finding them in shards. */
+/**
+ * As PNG of at most 256 colours, which keeps it below 400 kB. The frames are drawn again: that takes less time than
+ * finding them in shards.
+ */
 export async function drawSheet(options: StoryDbOptions): Promise<Uint8Array> {
   const { sets, frames, size } = options
   const count = Math.min(sets * frames, COLUMNS * ROWS)
   const columns = Math.min(count, COLUMNS)
   const rows = Math.ceil(count / columns)
   const tile = Math.min(size, MOST_TILE)
+  const step = tile + GAP
   const tileOf = async (rgb: Uint8Array, column: number, row: number) => {
     const image = sharp(rgb, { raw: { width: size, height: size, channels: 3 } }).resize(tile, tile)
-    return { input: await image.png().toBuffer(), left: column * tile, top: row * tile }
+    return { input: await image.png().toBuffer(), left: GAP + column * step, top: GAP + row * step }
   }
   const tiles = []
   for (let i = 0; i < count; i++) {
@@ -29,8 +34,9 @@ export async function drawSheet(options: StoryDbOptions): Promise<Uint8Array> {
     tiles.push(await tileOf(rendered.rgb, column, row))
     if (row === rows - 1) tiles.push(await tileOf(paintMasks(rendered), column, rows))
   }
-  const sheet = { width: columns * tile, height: (rows + 1) * tile, channels: 3 as const, background: '#ffffff' }
-  return sharp({ create: sheet }).composite(tiles).png({ palette: true, dither: 0, effort: 10 }).toBuffer()
+  const [width, height] = [GAP + columns * step, GAP + (rows + 1) * step]
+  const sheet = { width, height, channels: 3 as const, background: '#ffffff' }
+  return sharp({ create: sheet }).composite(tiles).png({ palette: true, dither: 0 }).toBuffer()
 }
 
 function drawAgain({ seed, level, split, size }: StoryDbOptions, set: number, frame: number): RenderedFrame {

@@ -1,5 +1,10 @@
-/** One unit on disk. It is written under another name and renamed when complete, so a unit that exists is whole. */
-import { type FileHandle, mkdir, open, rename, rm, writeFile } from 'node:fs/promises'
+/**
+ * One unit on disk. It is written under another name and renamed when complete, so a unit that exists is whole.
+ *
+ * That holds when the process is killed. When power fails it may not: flushing to disk first waits for whatever else the
+ * machine writes, minutes beside a training run, for data that a command makes again.
+ */
+import { mkdir, open, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { drawSet } from './draw.ts'
 import { labelsOf, type StoryDbOptions, type Unit } from './options.ts'
@@ -45,12 +50,6 @@ async function* writeShard(options: StoryDbOptions, unit: Unit): AsyncGenerator<
     yield lines.length
   }
   await shard.writeFile(TAR_END)
-  await keep(labels, labelPath)
-  await keep(shard, path)
-}
-
-/** Give a partial file its name, once the disk has all of it: power may fail as well as a process. */
-async function keep(file: FileHandle, path: string): Promise<void> {
-  await file.sync()
+  await rename(`${labelPath}.partial`, labelPath)
   await rename(`${path}.partial`, path)
 }
