@@ -7,7 +7,7 @@ const { url, key } = await testEdge()
 const client = fableframe(url, key)
 
 test('the typed client posts, reads and cancels, by stories and by predictions', async () => {
-  const posted = await client.stories.$post({ json: { frames: [{ prompt: 'one' }] }, header: {} })
+  const posted = await client.stories.$post({ json: { frames: [{ prompt: 'one' }] }, header: {}, query: {} })
   assert.ok(posted.status === 202)
   const { id, status } = await posted.json()
   assert.equal(status, 'queued')

@@ -1,4 +1,4 @@
-/** A client of the edge, typed by its routes: `fableframe(url, key).stories.$post({ json, header: {} })`. */
+/** A client of the edge, typed by its routes: `fableframe(url, key).stories.$post({ json, header: {}, query: {} })`. */
 import { hc } from 'hono/client'
 import type { createApp } from './api/app.ts'
 

@@ -2,12 +2,13 @@
 import { createRoute } from '@hono/zod-openapi'
 import { etag } from 'hono/etag'
 import { z } from 'zod'
-import { PostedStory } from '../../contract/character.ts'
+import { DryRun, PostedStory } from '../../contract/character.ts'
 import { AcceptedStory, Story, StoryId, StoryList } from '../../contract/story.ts'
 import { type Cursor, cancel, listStories } from '../db/stories.ts'
 import { accept, originOf } from './accept.ts'
 import { announce } from './announce.ts'
 import { requireApiKey } from './auth.ts'
+import { dryRun } from './dry-run.ts'
 import { awaitStory } from './follow.ts'
 import { IdempotencyHeaders } from './idempotency.ts'
 import { invalid, ProblemError } from './problems.ts'
@@ -41,9 +42,13 @@ const create = createRoute({
   middleware: [requireApiKey, limitBody(MAX_JSON_BYTES)] as const,
   request: {
     headers: CreateHeaders,
+    query: z.object({
+      dry_run: z.enum(['true', 'false']).default('false').describe('`true`: look at the story, and queue nothing'),
+    }),
     body: { required: true, content: { 'application/json': { schema: PostedStory } } },
   },
   responses: {
+    200: json(DryRun, 'With `dry_run=true`: it would be accepted'),
     202: json(AcceptedStory, 'Accepted; the header Location names it'),
     ...problems('malformed-json', 'unauthorized', 'too-large', 'unsupported-media-type'),
     ...problems('validation', 'idempotency-mismatch', 'queue-full'),
@@ -101,6 +106,7 @@ const stop = createRoute({
 
 export const storyRoutes = newRoutes()
   .openapi(create, async (c) => {
+    if (c.req.valid('query').dry_run === 'true') return c.json(await dryRun(c, c.req.valid('json')), 200)
     const { answer, headers } = await accept<AcceptedStory>(c, c.req.valid('json'), {
       idempotencyKey: c.req.valid('header')['idempotency-key'],
       answerOf: async (story) => {
