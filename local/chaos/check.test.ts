@@ -1,0 +1,241 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { StoryStatus } from '../../contract/story.ts'
+import { violationsOf } from './check.ts'
+import type { History } from './history.ts'
+
+const KEYS = [
+  { id: 'a', weight: 1, maxRunning: 2 },
+  { id: 'b', weight: 2, maxRunning: 9 },
+]
+
+/** Adds a change of the story to the history; `story` begins with the id of its key. */
+function change(
+  history: History,
+  story: string,
+  from: StoryStatus | null,
+  to: StoryStatus,
+  lease: string | null = null,
+) {
+  const seq = history.transitions.length + 1
+  history.transitions.push({ seq, story, key: story[0]!, model: 'm', from, to, ready: to === 'queued', lease })
+}
+
+/** Two stories of each key, served a b b a: each is drawn, ends well and is announced; the last had failed before. */
+function soundHistory(): History {
+  const ids = ['a1', 'b1', 'b2', 'a2']
+  const history: History = {
+    keys: structuredClone(KEYS),
+    accepted: ids.map((id) => ({ id, key: id[0]!, frames: 2 })),
+    transitions: [],
+    stories: ids.map((id) => ({
+      id,
+      key: id[0]!,
+      status: 'succeeded',
+      frameCount: 2,
+      frames: [0, 1].map((index) => ({ index, sha256: `${id}/${index}`, lease: `lease-${id}` })),
+      attempt: 1,
+      maxAttempts: 3,
+      deadLetter: false,
+      resumes: id === 'a2' ? 1 : 0,
+      webhook: 'http://app',
+    })),
+    owed: ids.map((id) => ({ id: `evt_${id}`, story: id, type: 'story.completed', delivered: true })),
+    received: ids.map((id) => ({
+      id: `evt_${id}`,
+      story: id,
+      type: 'story.completed',
+      status: 'succeeded',
+      body: '{}',
+    })),
+    forged: 0,
+    frameAcks: ids.flatMap((id) =>
+      [0, 1].map((index) => ({ story: id, index, sha256: `${id}/${index}`, leaseToken: `lease-${id}`, own: true })),
+    ),
+    endAcks: ids.map((id) => ({ story: id, leaseToken: `lease-${id}`, what: 'story.completed' })),
+    faults: [],
+    miscounted: [],
+  }
+  history.owed.push({ id: 'evt_a2_0', story: 'a2', type: 'story.failed', delivered: false })
+  change(history, 'a2', null, 'queued')
+  change(history, 'a2', 'queued', 'running')
+  change(history, 'a2', 'running', 'failed', 'lease-0')
+  change(history, 'a2', 'failed', 'queued')
+  for (const id of ids.slice(0, 3)) change(history, id, null, 'queued')
+  for (const id of ids) change(history, id, 'queued', 'running')
+  for (const id of ids) change(history, id, 'running', 'succeeded', `lease-${id}`)
+  return history
+}
+
+const storyOf = (history: History, id: string) => history.stories.find((story) => story.id === id)!
+
+test('a sound history has no violations', () => assert.deepEqual(violationsOf(soundHistory()), []))
+
+/** What is planted, and the rules that tell. */
+const planted: Record<string, { plant: (history: History) => void; rules: string[] }> = {
+  'a story is lost': {
+    plant: (history) => history.accepted.push({ id: 'a9', key: 'a', frames: 1 }),
+    rules: ['no accepted story is lost'],
+  },
+  'a request makes two stories': {
+    plant: (history) => history.accepted.pop(),
+    rules: ['a request makes one story'],
+  },
+  'a story does not end': {
+    plant: (history) => {
+      change(history, 'a2', 'succeeded', 'queued')
+      storyOf(history, 'a2').status = 'queued'
+      storyOf(history, 'a2').resumes++
+    },
+    rules: ['every story ends', 'a completion that was acknowledged stands'],
+  },
+  'a story ends twice': {
+    plant: (history) => {
+      change(history, 'b1', 'succeeded', 'failed')
+      storyOf(history, 'b1').status = 'failed'
+    },
+    rules: ['a story ends once', 'a completion that was acknowledged stands', 'each end is announced'],
+  },
+  'a story runs again after its end': {
+    plant: (history) => {
+      change(history, 'b1', 'succeeded', 'running')
+      change(history, 'b1', 'running', 'succeeded', 'lease-b1')
+    },
+    rules: ['a story ends once', 'each end is announced'],
+  },
+  'a story is not as it ended': {
+    plant: (history) => {
+      storyOf(history, 'b1').status = 'expired'
+    },
+    rules: ['a story stays as it ended', 'a completion that was acknowledged stands'],
+  },
+  'a second terminal webhook is owed': {
+    plant: (history) => history.owed.push({ ...history.owed[0]!, id: 'evt_twice', delivered: false }),
+    rules: ['no second terminal webhook'],
+  },
+  'a second terminal webhook comes': {
+    plant: (history) => history.received.push({ ...history.received[0]!, id: 'evt_twice' }),
+    rules: ['no webhook comes from nowhere'],
+  },
+  'an end is not announced': { plant: (history) => history.owed.pop(), rules: ['each end is announced'] },
+  'an end is announced to nobody': {
+    plant: (history) => {
+      storyOf(history, 'b1').webhook = null
+    },
+    rules: ['no second terminal webhook'],
+  },
+  'a webhook says something else than happened': {
+    plant: (history) => {
+      history.received[0]!.status = 'failed'
+    },
+    rules: ['a webhook says what happened'],
+  },
+  'copies of a webhook differ': {
+    plant: (history) => history.received.push({ ...history.received[0]!, body: '{"other":1}' }),
+    rules: ['every copy of a webhook is the same'],
+  },
+  'a delivered webhook never came': {
+    plant: (history) => history.received.pop(),
+    rules: ['a webhook counts as delivered when it was'],
+  },
+  'a webhook is forged': { plant: (history) => history.forged++, rules: ['webhooks are signed'] },
+  'a frame is missing that nobody had stored': {
+    plant: (history) => {
+      storyOf(history, 'b1').frames.pop()
+      history.frameAcks = history.frameAcks.filter(({ story }) => story !== 'b1')
+    },
+    rules: ['a story that succeeded has every frame'],
+  },
+  'a story is stored as shorter than it was asked for': {
+    plant: (history) => {
+      storyOf(history, 'b1').frameCount = 1
+      storyOf(history, 'b1').frames = storyOf(history, 'b1').frames.slice(0, 1)
+      history.frameAcks = history.frameAcks.filter(({ story, index }) => story !== 'b1' || index === 0)
+    },
+    rules: ['a story that succeeded has every frame'],
+  },
+  'a frame is replaced': {
+    plant: (history) => {
+      storyOf(history, 'b1').frames[1]!.sha256 = 'other'
+    },
+    rules: ['a frame that was acknowledged is kept'],
+  },
+  'a cap is exceeded': {
+    plant: (history) => {
+      history.keys[0]!.maxRunning = 1
+    },
+    rules: ['caps are exact'],
+  },
+  'a stale frame is taken': {
+    plant: (history) => {
+      history.frameAcks[0]!.leaseToken = 'lease-0'
+    },
+    rules: ['a stale write is refused'],
+  },
+  'a stale completion is taken': {
+    plant: (history) => history.endAcks.push({ story: 'a2', leaseToken: 'lease-0', what: 'story.completed' }),
+    rules: ['a stale write is refused'],
+  },
+  'a stale failure is taken': {
+    plant: (history) => {
+      history.transitions.find(({ to }) => to === 'failed')!.lease = 'lease-1'
+      history.endAcks.push({ story: 'a2', leaseToken: 'lease-0', what: 'story.failed' })
+    },
+    rules: ['a stale write is refused'],
+  },
+  'a story is handed back under a stale lease': {
+    plant: (history) => history.endAcks.push({ story: 'b1', leaseToken: 'lease-0', what: 'release' }),
+    rules: ['a stale write is refused'],
+  },
+  'a dead letter succeeded': {
+    plant: (history) => {
+      storyOf(history, 'b1').deadLetter = true
+    },
+    rules: ['dead letters are failures within bounds'],
+  },
+  'the edge is at fault': {
+    plant: (history) => history.faults.push('GET /stories: 500'),
+    rules: ['the edge is never at fault'],
+  },
+  'a counter is wrong': {
+    plant: (history) => history.miscounted.push('running of key a'),
+    rules: ['the counters of the queue are right'],
+  },
+}
+
+for (const [what, { plant, rules }] of Object.entries(planted))
+  test(`found: ${what}`, () => {
+    const history = soundHistory()
+    plant(history)
+    assert.deepEqual([...new Set(violationsOf(history).map(({ rule }) => rule))].sort(), rules.toSorted())
+  })
+
+/** Serves keys of weights 1 and 2, each with ten stories, in the order of `served`; every story fails at once. */
+function servedInOrder(served: string, maxRunning = 9): History {
+  const history: History = { ...soundHistory(), transitions: [], accepted: [], stories: [], owed: [], received: [] }
+  Object.assign(history, { frameAcks: [], endAcks: [] })
+  history.keys = KEYS.map((key) => ({ ...key, maxRunning }))
+  for (let n = 0; n < 10; n++) for (const key of 'ab') change(history, `${key}${n}`, null, 'queued')
+  const next = new Map([...'ab'].map((key) => [key, 0]))
+  for (const key of served) {
+    const n = next.get(key)!
+    next.set(key, n + 1)
+    change(history, `${key}${n}`, 'queued', 'running')
+    if (maxRunning > 1) change(history, `${key}${n}`, 'running', 'failed')
+  }
+  return history
+}
+
+test('fairness: shares by weight pass, in either order; one serving too many is found; nobody is owed turns that a cap forbade', () => {
+  const rulesOf = (history: History) => violationsOf(history).map(({ rule }) => rule)
+  for (const fair of ['bbb', 'abbabbabb', 'bbabbabba', 'babbabbab']) assert.deepEqual(rulesOf(servedInOrder(fair)), [])
+  for (const unfair of ['aa', 'bbbb', 'abababababab', 'abbabbabbaaa'])
+    assert.deepEqual(rulesOf(servedInOrder(unfair)), ['keys are served by their weights'], unfair)
+  // Key a has one running and may have no second: what b gets meanwhile is not unfair.
+  const capped = servedInOrder('a', 1)
+  for (let n = 0; n < 9; n++) {
+    change(capped, `b${n}`, 'queued', 'running')
+    change(capped, `b${n}`, 'running', 'failed')
+  }
+  assert.deepEqual(rulesOf(capped), [])
+})

@@ -1,0 +1,185 @@
+/** One run: apps, runners and webhook endpoints that misbehave, an edge that is killed, and the history of it all. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { randomBytes as bytesOf } from 'node:crypto'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import type { D1Database } from '@cloudflare/workers-types'
+import { Miniflare } from 'miniflare'
+import { newApiKey } from '../../src/api/keys.ts'
+import { insertApiKey } from '../../src/db/api-keys.ts'
+import { openDb } from '../../src/db/client.ts'
+import { migrate } from '../edge.ts'
+import { simulateApp } from './app.ts'
+import { type History, readDatabase, recordTransitions } from './history.ts'
+import { seeded } from './random.ts'
+import { openReceivers } from './receiver.ts'
+import { simulateRunner } from './runner.ts'
+
+export interface ChaosOptions {
+  /** How long stories are posted and runners misbehave; after that, what is left is finished. */
+  seconds: number
+  runners: number
+  seed: number
+  leaseSeconds: number
+  /** Stories of each key that are posted at once in the beginning. */
+  burst: number
+  /** How often the edge is killed and started again. */
+  restarts: number
+  log: (line: string) => void
+}
+
+const MODELS = ['story-mini', 'story-large']
+const KEYS = [
+  { weight: 1, maxRunning: 2 },
+  { weight: 2, maxRunning: 3 },
+  { weight: 1, maxRunning: 1 },
+  { weight: 4, maxRunning: 6 },
+]
+/** After the posting has ended, how long it may take until one more story has ended. */
+const STALL_MS = 60_000
+
+export async function runChaos(options: ChaosOptions): Promise<History> {
+  const { seconds, seed, leaseSeconds, log } = options
+  const random = seeded(seed)
+  const dataDir = await mkdtemp(join(tmpdir(), 'chaos-'))
+  const history: History = {
+    keys: [],
+    accepted: [],
+    transitions: [],
+    stories: [],
+    owed: [],
+    received: [],
+    forged: 0,
+    frameAcks: [],
+    endAcks: [],
+    faults: [],
+    miscounted: [],
+  }
+  const tools = { now: Date.now, randomBytes: (count: number) => new Uint8Array(bytesOf(count)) }
+  const keys = await Promise.all(
+    KEYS.map(async (about, n) => {
+      const { key, row } = await newApiKey(`chaos-${n}`, tools)
+      return { key, row: { ...row, ...about }, ...about }
+    }),
+  )
+  history.keys = keys.map(({ row, weight, maxRunning }) => ({ id: row.id, weight, maxRunning }))
+  await withDatabase(dataDir, async (d1) => {
+    await migrate(d1)
+    for (const { row } of keys) await insertApiKey(openDb(d1), row)
+    await recordTransitions(d1)
+  })
+  const receivers = await openReceivers(new Map(keys.map(({ row }) => [row.id, row.webhookSecret])), history)
+  const token = bytesOf(24).toString('hex')
+  const secret = `whsec_${bytesOf(32).toString('base64')}`
+  const settings = {
+    RUNNER_TOKEN: token,
+    RUNNER_WEBHOOK_SECRET: secret,
+    ALLOW_INSECURE_WEBHOOKS: '1',
+    LEASE_SECONDS: String(leaseSeconds),
+    RATE_LIMIT_CREATE: '1000000',
+    RATE_LIMIT_READ: '1000000',
+    RATE_LIMIT_UNAUTHENTICATED: '1000000',
+    MODELS: MODELS.join(),
+  }
+  let edge = await startEdge('0', dataDir, settings)
+  const { url } = edge
+  const posting = new AbortController()
+  const running = new AbortController()
+  const apps = keys.map(({ key, row }) =>
+    simulateApp({
+      url,
+      id: row.id,
+      apiKey: key,
+      models: MODELS,
+      webhooks: receivers.urlsOf(row.id),
+      random: random.fork(),
+      burst: options.burst,
+      history,
+    }),
+  )
+  try {
+    const runners = Array.from({ length: options.runners }, (_, n) =>
+      simulateRunner({
+        name: `chaos-${n}`,
+        model: MODELS[n % MODELS.length]!,
+        url,
+        token,
+        secret,
+        random: random.fork(),
+        signal: running.signal,
+        misbehaves: () => !posting.signal.aborted,
+        leaseMs: leaseSeconds * 1000,
+        history,
+      }),
+    )
+    const posters = apps.map((app) => app.run(posting.signal))
+    for (let n = 0; n <= options.restarts; n++) {
+      await sleep((1000 * seconds) / (options.restarts + 1))
+      if (n === options.restarts) continue
+      log(`the edge is killed, with ${history.accepted.length} stories accepted`)
+      await kill(edge.process)
+      edge = await startEdge(new URL(url).port, dataDir, settings)
+    }
+    posting.abort()
+    await Promise.all(posters)
+    log(`${history.accepted.length} stories accepted; what is left of them is finished`)
+    await drained()
+    running.abort()
+    await Promise.all(runners)
+  } finally {
+    posting.abort()
+    running.abort()
+    await kill(edge.process)
+    receivers.close()
+  }
+  await withDatabase(dataDir, async (d1) => Object.assign(history, await readDatabase(d1)))
+  await rm(dataDir, { recursive: true })
+  return history
+
+  /** Resolves when every story has ended, or should have. */
+  async function drained(): Promise<void> {
+    let least = Number.POSITIVE_INFINITY
+    for (let until = Date.now() + STALL_MS; Date.now() < until; await sleep(500)) {
+      const counts = await Promise.all(apps.map((app) => app.unfinished()))
+      const left = counts.reduce<number>((sum, count) => sum + (count ?? Number.POSITIVE_INFINITY), 0)
+      if (left === 0) return
+      if (left < least) until = Date.now() + STALL_MS
+      least = Math.min(least, left)
+    }
+  }
+}
+
+/** The database alone, while no edge has it. */
+async function withDatabase(dataDir: string, use: (d1: D1Database) => Promise<unknown>): Promise<void> {
+  const script = 'export default { fetch: () => new Response() }'
+  const d1Persist = join(dataDir, 'd1')
+  const miniflare = new Miniflare({ modules: true, script, d1Databases: ['DB'], d1Persist })
+  try {
+    const { DB } = await miniflare.getBindings<{ DB: D1Database }>()
+    await use(DB)
+  } finally {
+    await miniflare.dispose()
+  }
+}
+
+/** An edge as a process, so that it can be killed outright. */
+async function startEdge(port: string, dataDir: string, settings: Record<string, string>) {
+  const script = fileURLToPath(new URL('../edge-process.ts', import.meta.url))
+  const child = spawn(process.execPath, [script, port, dataDir, JSON.stringify(settings)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const died = once(child, 'exit').then(([code]) => Promise.reject(new Error(`the edge exited with code ${code}`)))
+  const [line] = await Promise.race([once(child.stdout, 'data'), died])
+  died.catch(() => {})
+  return { url: String(line).trim(), process: child }
+}
+
+async function kill(process: ChildProcess): Promise<void> {
+  if (process.exitCode !== null || process.signalCode !== null) return
+  process.kill('SIGKILL')
+  await once(process, 'exit')
+}
