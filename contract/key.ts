@@ -17,6 +17,8 @@ export const KeyId = z
   .regex(/^key_[a-z2-7]{16}$/, 'a key id is key_ and 16 characters of a-z and 2-7')
   .meta({ example: 'key_ufawqhfynnddngld' })
 
+const cap = (most: number) => z.int().min(1, `1 to ${most}`).max(most, `1 to ${most}`)
+
 export const CreateKey = z.strictObject({
   name: z.string().trim().min(1, 'must not be blank').max(100, 'at most 100 characters'),
   scopes: z
@@ -36,6 +38,14 @@ export const CreateKey = z.strictObject({
     .nullable()
     .default(null)
     .describe('Its rate limit for requests that change something; null for the one of the server'),
+  weight: z
+    .number()
+    .min(0.01, '0.01 to 1000')
+    .max(1000, '0.01 to 1000')
+    .default(1)
+    .describe('Its share of the runners while others wait too: a key of weight 2 is served twice as often as one of 1'),
+  max_running: cap(10_000).default(100).describe('How many of its stories runners may have at a time'),
+  max_queued: cap(1_000_000).default(10_000).describe('How many of its stories may wait; more are refused'),
 })
 export type CreateKey = z.infer<typeof CreateKey>
 
@@ -46,6 +56,9 @@ export const Key = z.object({
   scopes: z.array(Scope),
   retention_days: z.number().nullable(),
   creates_per_minute: z.int().nullable(),
+  weight: z.number(),
+  max_running: z.int(),
+  max_queued: z.int(),
   created_at: Time,
   expires_at: Time.nullable(),
   revoked_at: Time.nullable(),

@@ -10,7 +10,8 @@ import { issuesOf, Problem } from '../contract/problem.ts'
 import { apiKeyRow, newKeyText } from '../src/api/keys.ts'
 
 const usage = `npm run keys -- create --name <name> [--scopes stories:read,stories:write,webhooks,admin] [--expires <date>]
-                       [--retention <days>|ever] [--creates-per-minute <n>] [--sql]
+                       [--retention <days>|ever] [--creates-per-minute <n>]
+                       [--weight <n>] [--max-running <n>] [--max-queued <n>] [--sql]
 npm run keys -- list
 npm run keys -- rotate <id> [--overlap <hours>]
 npm run keys -- revoke <id>`
@@ -33,19 +34,26 @@ async function main(): Promise<void> {
       expires: { type: 'string' },
       retention: { type: 'string' },
       'creates-per-minute': { type: 'string' },
+      weight: { type: 'string' },
+      'max-running': { type: 'string' },
+      'max-queued': { type: 'string' },
       overlap: { type: 'string' },
       sql: { type: 'boolean', default: false },
     },
   })
   const [command, id] = positionals
   if (command === 'create') {
-    const { name, scopes, expires, retention, 'creates-per-minute': creates } = values
+    const { name, scopes, expires, retention, 'creates-per-minute': creates, weight } = values
+    const { 'max-running': running, 'max-queued': queued } = values
     const wanted = parseKey({
       name,
       ...(scopes !== undefined && { scopes: scopes.split(',') }),
       ...(expires !== undefined && { expires_at: dateOf(expires) }),
       ...(retention !== undefined && { retention_days: retention === 'ever' ? null : Number(retention) }),
       ...(creates !== undefined && { creates_per_minute: Number(creates) }),
+      ...(weight !== undefined && { weight: Number(weight) }),
+      ...(running !== undefined && { max_running: Number(running) }),
+      ...(queued !== undefined && { max_queued: Number(queued) }),
     })
     return values.sql ? printSql(wanted) : printNew(await call('POST', '/keys', wanted))
   }
@@ -112,6 +120,9 @@ async function printSql(wanted: CreateKey): Promise<void> {
     scopes: JSON.stringify(wanted.scopes),
     retention_days: wanted.retention_days,
     creates_per_minute: wanted.creates_per_minute,
+    weight: wanted.weight,
+    max_running: wanted.max_running,
+    max_queued: wanted.max_queued,
     expires_at: wanted.expires_at && Date.parse(wanted.expires_at),
     created_at: row.createdAt,
   }

@@ -83,11 +83,23 @@ test('a key ends when it expires; wrong wishes are refused with what would be ri
     [{ expires_at: 'tomorrow' }, '/expires_at'],
     [{ retention_days: -1 }, '/retention_days'],
     [{ creates_per_minute: 0 }, '/creates_per_minute'],
+    [{ weight: 0 }, '/weight'],
+    [{ max_running: 0 }, '/max_running'],
+    [{ max_queued: 1.5 }, '/max_queued'],
   ]
   for (const [wish, pointer] of faults)
     assert.equal((await wrong('POST', '/keys', { name: 'x', ...wish }, local)).errors?.[0]?.pointer, pointer)
   assert.equal((await wrong('POST', `/keys/${id}/rotate`, { overlap_hours: 721 }, local)).status, 422)
   assert.equal((await wrong('DELETE', `/keys/key_${'a'.repeat(16)}`, undefined, local)).status, 404)
+})
+
+test('a key is served by the weight and within the caps that it was made with', async () => {
+  const { key, ...view } = await make({ weight: 2.5, max_running: 3, max_queued: 1 })
+  assert.deepEqual([view.weight, view.max_running, view.max_queued], [2.5, 3, 1])
+  assert.equal(await statusOf(key, 'POST', '/stories', story), 202)
+  const full = await wrong('POST', '/stories', story, key)
+  assert.equal(full.status, 429)
+  assert.match(full.type, /queue-full$/)
 })
 
 test('both schemes are taken', async () => {

@@ -98,6 +98,9 @@ export const keyRoutes = newRoutes()
       scopes: wanted.scopes,
       retentionDays: wanted.retention_days,
       createsPerMinute: wanted.creates_per_minute,
+      weight: wanted.weight,
+      maxRunning: wanted.max_running,
+      maxQueued: wanted.max_queued,
       expiresAt,
     })
     const kept = await insertApiKey(db, row)
@@ -138,6 +141,9 @@ function viewOfKey(row: ApiKeyRow): Key {
     scopes: row.scopes,
     retention_days: row.retentionDays,
     creates_per_minute: row.createsPerMinute,
+    weight: row.weight,
+    max_running: row.maxRunning,
+    max_queued: row.maxQueued,
     created_at: new Date(row.createdAt).toISOString(),
     expires_at: time(row.expiresAt),
     revoked_at: time(row.revokedAt),

@@ -9,7 +9,9 @@ const KEY_FORMAT = /^ff_live_([a-z2-7]{32})([a-z2-7]{7})$/
 
 type Random = Pick<Tools, 'randomBytes'>
 type Clock = Pick<Tools, 'now'>
-export type KeyOptions = Partial<Pick<ApiKeyRow, 'scopes' | 'retentionDays' | 'createsPerMinute' | 'expiresAt'>>
+export type KeyOptions = Partial<
+  Pick<ApiKeyRow, 'scopes' | 'retentionDays' | 'createsPerMinute' | 'expiresAt' | 'weight' | 'maxRunning' | 'maxQueued'>
+>
 
 /**
  * How a key is spelt: `ff_live_`, 160 random bits, and the CRC-32 of these, so that a mistyped or made-up key is refused

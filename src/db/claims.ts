@@ -1,7 +1,7 @@
 /**
  * Lending stories to runners. API keys are served by stride scheduling (Waldspurger and Weihl, 1995): of the keys that
  * have stories ready and room to run them, the one with the lowest pass goes first, and being served moves it on by
- * 1 / weight. Triggers of `stories` count what is ready and running, and move the passes (`0002_fair_queue.sql`).
+ * 1 / weight. Triggers of `stories` count what is ready and running, and move the passes (`0008_fair_queue.sql`).
  */
 import { and, asc, eq, lt, lte, or, type SQL, sql } from 'drizzle-orm'
 import { union } from 'drizzle-orm/sqlite-core'
