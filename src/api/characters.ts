@@ -13,7 +13,7 @@ import type { AppEnv } from './env.ts'
 import { newStoryId } from './keys.ts'
 import { invalid, ProblemError } from './problems.ts'
 import { type Picture, readReference, storePicture } from './reference-pictures.ts'
-import { binary, documented, json, limitBody, MAX_JSON_BYTES, newRoutes, problems } from './routes.ts'
+import { binary, documented, json, limitBody, MAX_JSON_BYTES, newRoutes, PageQuery, problems } from './routes.ts'
 import { parseCursor } from './stories.ts'
 
 const tags = ['Characters']
@@ -64,10 +64,7 @@ const list = createRoute({
   security,
   middleware: [requireApiKey] as const,
   request: {
-    query: z.object({
-      cursor: z.string().optional().describe('From `next`'),
-      limit: z.coerce.number().int().min(1, '1 to 50').max(50, '1 to 50').default(20),
-    }),
+    query: PageQuery,
   },
   responses: { 200: json(SavedCharacterList, 'A page'), ...problems('unauthorized', 'validation') },
 })

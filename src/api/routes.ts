@@ -92,3 +92,9 @@ function inlined<Node>(node: Node, definitions: Record<string, unknown>): Node {
 export function binary() {
   return { type: 'string', format: 'binary' } as const
 }
+
+/** Which page of a list is wanted. */
+export const PageQuery = z.object({
+  cursor: z.string().optional().describe('From `next`'),
+  limit: z.coerce.number().int().min(1, '1 to 50').max(50, '1 to 50').default(20),
+})

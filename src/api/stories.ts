@@ -12,7 +12,7 @@ import { dryRun } from './dry-run.ts'
 import { awaitStory } from './follow.ts'
 import { IdempotencyHeaders } from './idempotency.ts'
 import { invalid, ProblemError } from './problems.ts'
-import { json, limitBody, MAX_JSON_BYTES, newRoutes, problems } from './routes.ts'
+import { json, limitBody, MAX_JSON_BYTES, newRoutes, PageQuery, problems } from './routes.ts'
 import { viewOf } from './view.ts'
 import { webhookWarnings } from './webhook-warnings.ts'
 
@@ -81,10 +81,7 @@ const list = createRoute({
   security,
   middleware: [requireApiKey] as const,
   request: {
-    query: z.object({
-      cursor: z.string().optional().describe('From `next`'),
-      limit: z.coerce.number().int().min(1, '1 to 50').max(50, '1 to 50').default(20),
-    }),
+    query: PageQuery,
   },
   responses: { 200: json(StoryList, 'A page'), ...problems('unauthorized', 'validation') },
 })

@@ -1,4 +1,5 @@
-/** The measures of an evaluation, over plain data: nothing here knows of pictures, judges or models. */
+/** The measures of an evaluation, over plain data: nothing here knows of models. */
+import { boundsOf } from '../judges/pictures.ts'
 
 /** A square grid of 0 … 1, row by row. */
 export interface Grid {
@@ -62,15 +63,11 @@ export function poseDistance(a: Grid, b: Grid): number | null {
   return 1 - both / either
 }
 
-export function aligned({ data, side }: Grid): Uint8Array | null {
-  let [left, top, right, bottom] = [side, side, 0, 0]
-  for (const [i, value] of data.entries()) {
-    if (value < 0.5) continue
-    const [x, y] = [i % side, Math.floor(i / side)]
-    ;[left, top] = [Math.min(left, x), Math.min(top, y)]
-    ;[right, bottom] = [Math.max(right, x + 1), Math.max(bottom, y + 1)]
-  }
-  if (right === 0) return null
+export function aligned(mask: Grid): Uint8Array | null {
+  const bounds = boundsOf(mask)
+  if (!bounds) return null
+  const { left, top, right, bottom } = bounds
+  const { data, side } = mask
   const length = Math.max(right - left, bottom - top)
   const [x0, y0] = [(left + right - length) / 2, bottom - length]
   return Uint8Array.from({ length: poseSide ** 2 }, (_, i) => {

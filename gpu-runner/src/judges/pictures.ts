@@ -49,8 +49,8 @@ export interface Square {
   readonly side: number
 }
 
-/** The square around where the mask is at least a half, with room for what it missed; null where that is nowhere. */
-export function squareAround({ data, side }: Mask, room = 1.15): Square | null {
+/** Around where the mask is at least a half, in pixels, right and bottom excluded; null where that is nowhere. */
+export function boundsOf({ data, side }: Mask) {
   let [left, top, right, bottom] = [side, side, 0, 0]
   for (const [i, value] of data.entries()) {
     if (value < 0.5) continue
@@ -59,6 +59,15 @@ export function squareAround({ data, side }: Mask, room = 1.15): Square | null {
     ;[right, bottom] = [Math.max(right, x + 1), Math.max(bottom, y + 1)]
   }
   if (right === 0) return null
+  return { left, top, right, bottom }
+}
+
+/** The square around where the mask is at least a half, with room for what it missed; null where that is nowhere. */
+export function squareAround(mask: Mask, room = 1.15): Square | null {
+  const bounds = boundsOf(mask)
+  if (!bounds) return null
+  const { left, top, right, bottom } = bounds
+  const { side } = mask
   const length = (room * Math.max(right - left, bottom - top)) / side
   return { left: (left + right) / 2 / side - length / 2, top: (top + bottom) / 2 / side - length / 2, side: length }
 }

@@ -63,7 +63,7 @@ export async function prepareReferences(
     const own = { whole: [] as number[], regions: regionNames.map((): number[] => []) }
     for (const [i, source] of references.entries()) {
       const picture = await squared(await read(source, pictures, `/characters/${c}/references/${i}`))
-      const reference = uncut ? whole(picture) : await cutByPrompt(pipeline, picture, description)
+      const reference = uncut ? whole(picture) : await cutByPrompt(pipeline, picture, description, regions)
       own.whole.push(add(reference, 'whole'))
       if (regions) for (const [g, box] of reference.parts.entries()) if (box) own.regions[g]!.push(add(reference, g))
     }
@@ -104,12 +104,20 @@ function whole({ rgb }: Picture): Reference {
 }
 
 /** What stands out from a plain background is the character; else, where its description is looked for. */
-async function cutByPrompt(pipeline: Pipeline, picture: Picture, description: string): Promise<Reference> {
+async function cutByPrompt(
+  pipeline: Pipeline,
+  picture: Picture,
+  description: string,
+  byRegion: boolean,
+): Promise<Reference> {
+  const { rgb } = picture
+  const plain = plainBackground(picture)
+  // Three calls of the UNet, which nothing would be asked of.
+  if (plain && !byRegion) return cutOut({ rgb, size: side, mask: plain, parts: [] }, side) ?? whole(picture)
   const { from, character, regions } = await attention(pipeline, picture, description)
   const to: Grid = { width: side, height: side }
-  const mask = plainBackground(picture) ?? bytes(characterMasks([character], from, to)[0]!)
-  const parts = regionMasks(mask, regions, from, to)
-  return cutOut({ rgb: picture.rgb, size: side, mask, parts }, side) ?? whole(picture)
+  const mask = plain ?? bytes(characterMasks([character], from, to)[0]!)
+  return cutOut({ rgb, size: side, mask, parts: regionMasks(mask, regions, from, to) }, side) ?? whole(picture)
 }
 
 const bytes = (mask: Uint8Array) => mask.map((bit) => 255 * bit)
