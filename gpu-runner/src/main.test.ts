@@ -5,6 +5,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { isTerminal, type Story, type StoryInput, type StoryWebhook } from '../../contract/story.ts'
 import { testReceiver } from '../../test/receiver.ts'
 import { startRunner } from '../../test/runner.ts'
@@ -131,6 +132,17 @@ test('a secret that the edge does not know: the story is given back before the r
 })
 
 /** A story for the runner whose model is so called. */
+test('LoRA files named in the environment reach the model; a scale that is no number is told at the start', async (t) => {
+  const real = { FABLEFRAME_MODEL: fileURLToPath(new URL('../models/story-mini', import.meta.url)) }
+  const module = { FABLEFRAME_MODEL_MODULE: fileURLToPath(new URL('story/open.ts', import.meta.url)) }
+  const env = (loras: string) => ({ ...real, ...module, FABLEFRAME_LORAS: loras })
+  const missing = await startRunner(t, edge.url, {}, env('/nowhere/style.safetensors:0.5'))
+  assert.match(String((await missing.logged('runner.failed')).error), /\/nowhere\/style\.safetensors/)
+  const wrong = await startRunner(t, edge.url, {}, env('style.safetensors:much'))
+  assert.match(String((await wrong.logged('runner.misconfigured')).errors), /FABLEFRAME_LORAS: .*'much' is no scale/)
+  assert.deepEqual(await wrong.exited, { code: 2, signal: null })
+})
+
 async function post(name: string, fields: Partial<StoryInput> = {}): Promise<Story> {
   const frames = ['one', 'two', 'three', 'four'].map((prompt) => ({ prompt }))
   return edge.post({

@@ -8,6 +8,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { z } from 'zod'
 import { type Log, serve } from './queue/client.ts'
 import { connectEdge } from './queue/edge.ts'
+import { parseLoraFile } from './runtime/lora.ts'
 import { devices } from './runtime/providers.ts'
 import { openTeller } from './teller.ts'
 import { Sampler } from './worker/thread.ts'
@@ -22,6 +23,17 @@ const Settings = z.object({
     .regex(/^whsec_[A-Za-z0-9+/]{32,}={0,2}$/, 'whsec_ and at least 24 bytes in standard base64'),
   FABLEFRAME_MODEL: z.string().default(here('../models/story-mini')),
   FABLEFRAME_DEVICE: z.enum(devices, 'cpu, webgpu or cuda').default('cpu'),
+  FABLEFRAME_LORAS: z
+    .string()
+    .default('')
+    .transform((list, context) => {
+      try {
+        return list === '' ? [] : list.split(',').map(parseLoraFile)
+      } catch (error) {
+        context.addIssue(error instanceof Error ? error.message : String(error))
+        return z.NEVER
+      }
+    }),
   FABLEFRAME_RUNNER: z.string().min(1).max(100).optional(),
   /** Resident memory, in megabytes, above which the model is unloaded and loaded afresh between two stories. */
   FABLEFRAME_MEMORY_MB: z.coerce
@@ -53,6 +65,7 @@ const sampler = new Sampler(
     module: pathToFileURL(resolve(settings.FABLEFRAME_MODEL_MODULE)).href,
     folder: resolve(settings.FABLEFRAME_MODEL),
     device: settings.FABLEFRAME_DEVICE,
+    loras: settings.FABLEFRAME_LORAS,
   },
   { memoryLimit: settings.FABLEFRAME_MEMORY_MB * 2 ** 20 },
 )

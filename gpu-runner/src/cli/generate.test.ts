@@ -49,7 +49,7 @@ test('bad flags: what is wrong, how it is used, exit 2', async (t) => {
   for (const [flags, message] of [
     [['--steps', '0'], /--steps is '0': 1 to 100/],
     [['--device', 'abacus'], /--device is 'abacus'; one of cpu, webgpu, cuda/],
-    [['--lora', 'a.safetensors:much'], /--lora a\.safetensors:much: 'much' is no scale/],
+    [['--lora', 'a.safetensors:much'], /LoRA a\.safetensors:much: 'much' is no scale/],
     [['--stepz', '3'], /Unknown option '--stepz'/],
   ] as const) {
     const { code, stderr } = await run(good, ...flags)

@@ -12,6 +12,7 @@ import { issuesOf } from '../../../contract/problem.ts'
 import { StoryRequest } from '../../../contract/story.ts'
 import { encodePng } from '../io/png.ts'
 import { withHugePages } from '../runtime/huge-pages.ts'
+import { parseLoraFile } from '../runtime/lora.ts'
 import { devices, isDevice } from '../runtime/providers.ts'
 import { type StoryModel, type StoryModelModule, StoryRejected } from '../story/types.ts'
 import { pageOf } from '../teller.ts'
@@ -125,19 +126,13 @@ function readFlags() {
       out: resolve(values.out),
       model: resolve(values.model ?? here('../../models/story-mini')),
       device,
-      loras: (values.lora ?? []).map(loraFile),
+      loras: (values.lora ?? []).map(parseLoraFile),
       steps: number('steps', values.steps),
       seed: number('seed', values.seed),
     }
   } catch (error) {
     return fail(2, error instanceof Error ? error.message : String(error), '', USAGE)
   }
-}
-
-function loraFile(flag: string): { path: string; scale: number } {
-  const [, path = flag, scale = '1'] = /^(.+):([^:/\\]*)$/.exec(flag) ?? []
-  if (scale.trim() === '' || !Number.isFinite(Number(scale))) throw new Error(`--lora ${flag}: '${scale}' is no scale`)
-  return { path: resolve(path), scale: Number(scale) }
 }
 
 function number(flag: 'steps' | 'seed', value: string | undefined): number | null {

@@ -37,7 +37,7 @@ export function encodeModel(outputs: Readonly<Record<string, Value>>): Uint8Arra
     return name
   }
 
-  for (const made of inOrder(Object.values(outputs))) {
+  for (const made of storedFirst(inOrder(Object.values(outputs)))) {
     const message = new Message()
     for (const x of made.inputs) message.string(1, x ? nameOf(x) : '')
     for (const y of made.outputs) message.string(2, nameOf(y))
@@ -58,6 +58,16 @@ export function encodeModel(outputs: Readonly<Record<string, Value>>): Uint8Arra
   const model = new Message().int(1, irVersion).string(2, 'fableframe').bytes(7, graph)
   for (const { domain, version } of opsets) model.bytes(8, new Message().string(1, domain).int(2, version))
   return model.encode()
+}
+
+/**
+ * Nodes that read stored tensors alone, such as the casts of half-precision weights, before all others. Onnxruntime visits
+ * the inputs of a node from the last made to the first, so that each of them then runs just before the node that needs it,
+ * and its result is freed behind it.
+ */
+function storedFirst(nodes: readonly Node[]): Node[] {
+  const isStored = ({ inputs }: Node) => inputs.every((x) => x === null || x.source.kind === 'weight')
+  return [...nodes.filter(isStored), ...nodes.filter((made) => !isStored(made))]
 }
 
 /** Every node that `outputs` reach, each after the nodes it needs. A loop, not recursion: graphs are deep. */

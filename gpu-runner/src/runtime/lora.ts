@@ -1,4 +1,5 @@
 /** LoRA files: opened, every key accounted for, and matched with the layers of a checkpoint. */
+import { resolve } from 'node:path'
 import { shown } from '../io/json.ts'
 import { type Checkpoint, openSafetensors } from '../io/safetensors.ts'
 import {
@@ -14,6 +15,13 @@ export interface LoraFile {
   readonly path: string
   /** How much of the change is wanted; 1 is as it was trained. */
   readonly scale: number
+}
+
+/** `file.safetensors[:scale]`, as a user names it; scale 1 unless given. */
+export function parseLoraFile(text: string): LoraFile {
+  const [, path = text, scale = '1'] = /^(.+):([^:/\\]*)$/.exec(text) ?? []
+  if (scale.trim() === '' || !Number.isFinite(Number(scale))) throw new Error(`LoRA ${text}: '${scale}' is no scale`)
+  return { path: resolve(path), scale: Number(scale) }
 }
 
 /** A file that is no LoRA, or none for this model: which file, which of its keys, what is wrong. */

@@ -1,7 +1,7 @@
 /** Open models. This folder alone knows onnxruntime. */
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { encodeModel, inOrder } from '../graph/onnx.ts'
-import type { DType, Value } from '../graph/value.ts'
+import { type DType, known, product, type Value } from '../graph/value.ts'
 import { type Device, fit } from './providers.ts'
 
 export type TensorData = Float32Array | BigInt64Array | Int32Array | Uint8Array | Uint16Array
@@ -48,19 +48,21 @@ export function openAsIs(outputs: Readonly<Record<string, Value>>, device: Devic
   return openModel(encodeModel(outputs), { device })
 }
 
-/** Bytes of weights from which on a model counts as large. */
-const large = 256 << 20
+/** Numbers in the weights from which on a model counts as large: 256 MB as F32. */
+const large = 64 << 20
 
 /**
  * 'all' lays convolutions out anew for the CPU's vector units: steps of SD 1.5 gain 8 %, but each weight is copied four
  * times on one thread while the model opens, 35 s against 3, and stays in memory beside its file. So large models keep
  * their weights as and where they lie, in the page cache: packing matrices would copy those, 2 GB for SD 1.5 and twice the
- * time to open it, and made steps no faster.
+ * time to open it, and made steps no faster. Nor are casts of half-precision weights folded, which took 10 s and 3.4 GB:
+ * each runs anew just before the node that reads it (`storedFirst`), for 2 % of a step.
  */
 function optimisation(outputs: readonly Value[]): 'all' | 'extended' {
   const weights = new Map<string, number>()
   for (const { inputs } of inOrder(outputs))
-    for (const x of inputs) if (x?.source.kind === 'weight') weights.set(x.source.name, x.source.data.length)
+    for (const x of inputs)
+      if (x?.source.kind === 'weight') weights.set(x.source.name, known(product(x.shape), x.source.name))
   return [...weights.values()].reduce((a, b) => a + b, 0) < large ? 'all' : 'extended'
 }
 
@@ -73,6 +75,7 @@ export async function openModel(model: Uint8Array, options: SessionOptions = {})
     ...(threads ? { intraOpNumThreads: threads } : {}),
     ...(profile ? { enableProfiling: true, profileFilePrefix: profile } : {}),
     extra: {
+      ...(optimise === 'extended' ? { optimization: { disable_specified_optimizers: 'ConstantFolding' } } : {}),
       session: {
         ...(weights ? { model_external_initializers_file_folder_path: weights } : {}),
         ...(optimise === 'extended' ? { disable_prepacking: '1' } : {}),

@@ -1,12 +1,10 @@
 /** The messages between the runner's main thread and the thread that samples. One story at a time. */
 import type { StoryRequest } from '../../../contract/story.ts'
-import type { Device, StoryEvent } from '../story/types.ts'
+import type { OpenStoryOptions, StoryEvent } from '../story/types.ts'
 
 /** What the thread is started with. `module` is the file URL of a `StoryModelModule`. */
-export interface SamplerSettings {
+export interface SamplerSettings extends OpenStoryOptions {
   module: string
-  folder: string
-  device: Device
 }
 
 /** `run` numbers the stories told by one thread, so that words about an abandoned one are recognised as such. */

@@ -9,9 +9,9 @@ import type { SamplerCommand, SamplerReport, SamplerSettings } from './protocol.
 
 if (!parentPort) throw new Error('worker/sampler.ts is the entry of a worker thread; worker/thread.ts starts it')
 const port = parentPort
-const settings: SamplerSettings = workerData
-const { openStoryModel }: StoryModelModule = await import(settings.module)
-const model = await openStoryModel({ folder: settings.folder, device: settings.device })
+const { module, ...settings }: SamplerSettings = workerData
+const { openStoryModel }: StoryModelModule = await import(module)
+const model = await openStoryModel(settings)
 let current: { run: number; abort: AbortController; told: Promise<void> } | undefined
 
 port.on('message', (command: SamplerCommand) => {
