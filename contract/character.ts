@@ -88,11 +88,10 @@ export const PostedStory = StoryFields.extend({
 })
   .superRefine((story, ctx) => {
     // Names of characters that are kept are not known here; such a story is judged once they are.
-    const cast = story.characters.flatMap(({ character, id, name }) =>
-      character === undefined && id !== undefined && name !== undefined ? [{ id, name }] : [],
+    const cast = story.characters.flatMap(({ character, id, name, references }) =>
+      character === undefined && id !== undefined && name !== undefined ? [{ id, name, references }] : [],
     )
-    if (cast.length === story.characters.length)
-      checkReferencesBetweenParts({ characters: cast, frames: story.frames }, ctx)
+    if (cast.length === story.characters.length) checkReferencesBetweenParts({ ...story, characters: cast }, ctx)
   })
   .meta({ id: 'StoryRequest', example: STORY_EXAMPLE })
 export type PostedStory = z.infer<typeof PostedStory>

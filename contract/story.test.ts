@@ -23,7 +23,7 @@ test('a story needs no more than a frame, and what is left out is the choice of 
 test('each wrong value is pointed at, with what would be right', () => {
   const cases: [unknown, string[]][] = [
     [{ ...story, frames: [] }, ['/frames: at least 1 frame']],
-    [{ ...story, frames: Array(13).fill(frames[0]) }, ['/frames: at most 12 frames']],
+    [{ ...story, frames: Array(49).fill(frames[0]) }, ['/frames: at most 48 frames']],
     [{}, ['/frames: required']],
     [{ frames: [{}] }, ['/frames/0/prompt: required']],
     [{ frames: [{ prompt: ' ' }] }, ['/frames/0/prompt: must not be blank']],
@@ -34,6 +34,12 @@ test('each wrong value is pointed at, with what would be right', () => {
     [{ ...story, guidance_interval: [0.8, 0.2] }, ['/guidance_interval: the start must come before the end']],
     [{ ...story, clip_skip: -1 }, ['/clip_skip: 0 to 12']],
     [{ ...story, steps: 1.5 }, ['/steps: Invalid input: expected int, received number']],
+    [
+      { ...story, anchors: [{ character: 'cat', picture: 'https://a.example/' }] },
+      ['/anchors/0/character: unknown character cat; declared are fox'],
+    ],
+    [{ ...story, anchors: [{ character: 'fox' }] }, ['/anchors/0/picture: required, since fox has no references']],
+    [{ ...story, bank: 'http://a.example/' }, ['/bank: an https URL, or sha256:… of a bank that the edge keeps']],
     [{ ...story, frame: [] }, ['/frame: unknown field']],
     [{ ...story, characters: [{ ...fox, 'a/b': 1 }] }, ['/characters/0/a~1b: unknown field']],
     [{ ...story, webhook: 'ftp://app.test/' }, ['/webhook: an absolute http(s) URL']],

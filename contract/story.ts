@@ -2,9 +2,14 @@
 import { z } from 'zod'
 
 export const LIMITS = {
+  /** Of one request. */
   frames: 12,
+  /** Of a story, with those that were added to it. */
+  storyFrames: 48,
   characters: 4,
   references: 4,
+  /** Pictures that stand for frames that show a character. */
+  anchors: 4,
   title: 200,
   style: 500,
   prompt: 1000,
@@ -14,6 +19,8 @@ export const LIMITS = {
   dataUri: 256 * 1024,
   /** Bytes of one reference picture, uploaded or behind a URL. */
   referenceBytes: 5 * 1024 * 1024,
+  /** Bytes of a character bank. */
+  bankBytes: 16 * 1024 * 1024,
   side: { min: 64, max: 1024, multiple: 8 },
   steps: 100,
   metadata: { entries: 16, key: 64, value: 256 },
@@ -40,8 +47,11 @@ export const Reference = z.union(given, aReference)
 
 /** A picture that the edge keeps, in a story as it is lent to a runner. */
 const StoredReference = z.templateLiteral(['sha256:', z.string().regex(/^[0-9a-f]{64}$/)])
-/** The hash in a `StoredReference`; undefined for other references. */
+/** The hash in a `StoredReference` or in `bank`; undefined for other references. */
 export const storedHash = (reference: string) => /^sha256:([0-9a-f]{64})$/.exec(reference)?.[1]
+
+const aBank = 'an https URL, or sha256:… of a bank that the edge keeps'
+export const BankUrl = z.url({ protocol: /^https$/, error: aBank }).max(2048)
 
 export const Character = z
   .strictObject({
@@ -56,6 +66,8 @@ export const Character = z
   })
   .meta({ id: 'StoryCharacter' })
 
+const Seed = z.int().min(0, '0 to 2^53 - 1')
+
 export const FrameRequest = z
   .strictObject({
     prompt: text(LIMITS.prompt),
@@ -64,6 +76,9 @@ export const FrameRequest = z
       .max(LIMITS.characters)
       .optional()
       .describe('Ids of the characters in this frame; when left out, those whose name the prompt contains'),
+    seed: Seed.optional().describe(
+      "Of this frame's noise, wherever it stands; when left out, one that follows from the story's seed and the place",
+    ),
   })
   .meta({ id: 'FrameRequest' })
 
@@ -110,10 +125,8 @@ export const StoryFields = z.strictObject({
   title: text(LIMITS.title).nullable().default(null),
   style: text(LIMITS.style).nullable().default(null).describe('Goes before every prompt'),
   characters: z.array(Character).max(LIMITS.characters, `at most ${LIMITS.characters} characters`).default([]),
-  frames: z
-    .array(FrameRequest, { error: (issue) => (issue.input === undefined ? 'required' : undefined) })
-    .min(1, 'at least 1 frame')
-    .max(LIMITS.frames, `at most ${LIMITS.frames} frames`),
+  frames: Frames(LIMITS.frames),
+  anchors: Anchors(Reference),
   negative_prompt: text(LIMITS.prompt).nullable().default(null),
   width: Side,
   height: Side,
@@ -132,7 +145,7 @@ export const StoryFields = z.strictObject({
     .nullable()
     .default(null)
     .describe('Last layers of the text encoder to leave out; null for 0'),
-  seed: z.int().min(0).nullable().default(null).describe('0 to 2^53 - 1; null for a seed drawn at acceptance'),
+  seed: Seed.nullable().default(null).describe('0 to 2^53 - 1; null for a seed drawn at acceptance'),
   scheduler: z
     .string()
     .regex(/^[A-Za-z0-9_-]{1,64}$/, '1-64 letters, digits, - or _')
@@ -166,10 +179,17 @@ export const STORY_EXAMPLE = {
 }
 
 /** A story with all that it takes to draw it: in the queue, lent to a runner, and one line of `npm run generate`. */
-export const StoryRequest = StoryFields.superRefine(checkReferencesBetweenParts).meta({
-  id: 'ClaimedStory',
-  example: STORY_EXAMPLE,
+export const StoryRequest = StoryFields.extend({
+  frames: Frames(LIMITS.storyFrames),
+  anchors: Anchors(z.union([...given, StoredReference], aReference)),
+  bank: z
+    .union([BankUrl, StoredReference], { error: aBank })
+    .nullable()
+    .default(null)
+    .describe('The characters as earlier frames show them'),
 })
+  .superRefine(checkReferencesBetweenParts)
+  .meta({ id: 'ClaimedStory', example: STORY_EXAMPLE })
 export type StoryRequest = z.infer<typeof StoryRequest>
 export type StoryInput = z.input<typeof StoryRequest>
 
@@ -308,6 +328,25 @@ export const StoryWebhook = z
   .meta({ id: 'StoryWebhook' })
 export type StoryWebhook = z.infer<typeof StoryWebhook>
 
+export function Frames(most: number) {
+  return z
+    .array(FrameRequest, { error: (issue) => (issue.input === undefined ? 'required' : undefined) })
+    .min(1, 'at least 1 frame')
+    .max(most, `at most ${most} frames`)
+}
+
+function Anchors<Picture extends z.ZodType<string>>(picture: Picture) {
+  const Anchor = z.strictObject({
+    character: CharacterId.describe('Whom it shows'),
+    picture: picture.optional().describe("When left out, the first of the character's references"),
+  })
+  return z
+    .array(Anchor)
+    .max(LIMITS.anchors, `at most ${LIMITS.anchors} pictures`)
+    .default([])
+    .describe('Pictures that frames look at while they are drawn, as they do at the first frames of each character')
+}
+
 function DataUri() {
   return z
     .string()
@@ -317,7 +356,11 @@ function DataUri() {
 
 /** What no single field can check: characters are unique, and frames name only those that are declared. */
 export function checkReferencesBetweenParts(
-  story: { characters: { id: string; name: string }[]; frames: { characters?: string[] | undefined }[] },
+  story: {
+    characters: { id: string; name: string; references?: unknown[] | undefined }[]
+    frames: { characters?: string[] | undefined }[]
+    anchors: { character: string; picture?: string | undefined }[]
+  },
   ctx: z.RefinementCtx,
 ) {
   const reject = (message: string, ...path: (string | number)[]) => ctx.addIssue({ code: 'custom', message, path })
@@ -334,5 +377,11 @@ export function checkReferencesBetweenParts(
       if (!ids.includes(id)) reject(`unknown character ${id}; ${declared}`, 'frames', f, 'characters', i)
       else if (frame.characters?.indexOf(id) !== i) reject(`${id} is named twice`, 'frames', f, 'characters', i)
     }
+  }
+  for (const [a, { character, picture }] of story.anchors.entries()) {
+    const shown = story.characters.find(({ id }) => id === character)
+    if (!shown) reject(`unknown character ${character}; ${declared}`, 'anchors', a, 'character')
+    else if (picture === undefined && !shown.references?.length)
+      reject(`required, since ${character} has no references`, 'anchors', a, 'picture')
   }
 }

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { after, test } from 'node:test'
-import { gatherPictures } from './gather.ts'
+import { gather as gatherAll } from './gather.ts'
 import { BadStory, PictureUnavailable } from './queue/attempt.ts'
 
 const answers: Record<string, number> = { '/missing': 404, '/down': 503 }
@@ -22,9 +22,13 @@ const guard = { allowHttp: true, isAllowed: (address: string) => address === '12
 const hash = 'a'.repeat(64)
 const signal = new AbortController().signal
 
-const gather = (references: string[][], options: Partial<Parameters<typeof gatherPictures>[1]> = {}) =>
-  gatherPictures(
-    { characters: references.map((references, i) => ({ id: `c${i}`, name: `C${i}`, description: 'x', references })) },
+const gather = (references: string[][], options: Partial<Parameters<typeof gatherAll>[1]> = {}) =>
+  gatherAll(
+    {
+      characters: references.map((references, i) => ({ id: `c${i}`, name: `C${i}`, description: 'x', references })),
+      anchors: [],
+      bank: null,
+    },
     { signal, guard, readStored: async (hash) => new TextEncoder().encode(hash), ...options },
   )
 
@@ -37,6 +41,15 @@ test('each picture is fetched once, from where it is; data URIs are there alread
   assert.deepEqual(Object.fromEntries(text), { [`${at}/a`]: 'bytes of /a', [`sha256:${hash}`]: hash })
   assert.deepEqual(seen, ['/a'])
   assert.deepEqual(await gather([]), {})
+})
+
+test('pictures of anchors and a bank are gathered with them, and named by their places', async () => {
+  const options = { signal, guard, readStored: async (hash: string) => new TextEncoder().encode(hash) }
+  const named = (bank: string, picture: string) =>
+    gatherAll({ characters: [], anchors: [{ character: 'fox' }, { character: 'fox', picture }], bank }, options)
+  assert.deepEqual(Object.keys(await named(`sha256:${hash}`, `${at}/b`)).sort(), [`${at}/b`, `sha256:${hash}`])
+  await assert.rejects(named(`${at}/missing`, `${at}/b`), /^BadStory: \/bank: .*answered 404/)
+  await assert.rejects(named(`sha256:${hash}`, `${at}/missing`), /^BadStory: \/anchors\/1\/picture: /)
 })
 
 test('what will not be fetched is the fault of the story, what failed this once is not', async () => {

@@ -1,11 +1,11 @@
-/** Gathers the bytes of a story's reference pictures: from the edge what it keeps, from strangers what they serve. */
+/** Gathers the bytes of what a story names: pictures and a bank, from the edge what it keeps, from strangers what they serve. */
 import { LIMITS, type StoryRequest, storedHash } from '../../contract/story.ts'
 import { type GuardOptions, guardedFetch, RefusedUrl } from './io/guarded-fetch.ts'
 import { BadStory, PictureUnavailable } from './queue/attempt.ts'
 
 export interface GatherOptions {
   signal: AbortSignal
-  /** The picture that the edge keeps under a hash. */
+  /** The picture or bank that the edge keeps under a hash. */
   readStored: (sha256: string) => Promise<Uint8Array>
   /** For tests. */
   guard?: Pick<GuardOptions, 'allowHttp' | 'isAllowed' | 'lookup' | 'timeoutMs'>
@@ -15,22 +15,27 @@ export interface GatherOptions {
  * By what the story calls them; data URIs need no gathering. Throws `BadStory` where a URL is not to be fetched,
  * `PictureUnavailable` where that may go well another time.
  */
-export async function gatherPictures(
-  { characters }: Pick<StoryRequest, 'characters'>,
+export async function gather(
+  { characters, anchors, bank }: Pick<StoryRequest, 'characters' | 'anchors' | 'bank'>,
   { signal, readStored, guard }: GatherOptions,
 ): Promise<Record<string, Uint8Array>> {
-  const places = characters.flatMap(({ references = [] }, c) =>
-    references.map((source, i) => [source, `/characters/${c}/references/${i}`] as const),
-  )
+  const places = [
+    ...characters.flatMap(({ references = [] }, c) =>
+      references.map((source, i) => [source, `/characters/${c}/references/${i}`] as const),
+    ),
+    ...anchors.flatMap(({ picture }, a) => (picture ? [[picture, `/anchors/${a}/picture`] as const] : [])),
+    ...(bank === null ? [] : [[bank, '/bank'] as const]),
+  ]
   const sources = new Map(places.filter(([source]) => !source.startsWith('data:')))
   // The first that fails ends the others.
   const over = new AbortController()
-  const options = { ...guard, maxBytes: LIMITS.referenceBytes, signal: AbortSignal.any([signal, over.signal]) }
-  const gather = async ([source, pointer]: [string, string]): Promise<[string, Uint8Array]> => {
+  const options = { ...guard, signal: AbortSignal.any([signal, over.signal]) }
+  const bytesOf = async ([source, pointer]: [string, string]): Promise<[string, Uint8Array]> => {
     const hash = storedHash(source)
     if (hash !== undefined) return [source, await readStored(hash)]
     try {
-      return [source, await guardedFetch(source, options)]
+      const maxBytes = pointer === '/bank' ? LIMITS.bankBytes : LIMITS.referenceBytes
+      return [source, await guardedFetch(source, { ...options, maxBytes })]
     } catch (error) {
       options.signal.throwIfAborted()
       const message = `${pointer}: ${error instanceof Error ? error.message : error}`
@@ -38,7 +43,7 @@ export async function gatherPictures(
     }
   }
   try {
-    return Object.fromEntries(await Promise.all(Array.from(sources, gather)))
+    return Object.fromEntries(await Promise.all(Array.from(sources, bytesOf)))
   } finally {
     over.abort()
   }

@@ -2,7 +2,7 @@
 import sharp from 'sharp'
 import { MAX_IMAGE_BYTES } from '../../contract/runner.ts'
 import type { StoryRequest } from '../../contract/story.ts'
-import { gatherPictures } from './gather.ts'
+import { gather } from './gather.ts'
 import { encodePng, readImage } from './io/png.ts'
 import { BadStory, type Teller, type Told } from './queue/attempt.ts'
 import { storyboard } from './story/storyboard.ts'
@@ -20,9 +20,11 @@ async function* tell(
   request: StoryRequest,
   { readStored, ...options }: TellerOptions,
 ): AsyncGenerator<Told> {
-  const pictures = await gatherPictures(request, { signal: options.signal, readStored })
+  const pictures = await gather(request, { signal: options.signal, readStored })
+  const bank = request.bank === null ? undefined : pictures[request.bank]
   try {
-    for await (const event of sampler.tell(request, { ...options, pictures })) {
+    for await (const event of sampler.tell(request, { ...options, pictures, bank })) {
+      if (event.type === 'bank') continue
       if (event.type !== 'frame') yield event
       else {
         const { index, seed } = event.frame

@@ -115,11 +115,14 @@ export async function judge(
 }
 
 /** The URLs of a story that we would not go to, and why. */
-function refusedUrls({ webhook, characters }: PostedStory, allowInsecure: boolean) {
+function refusedUrls({ webhook, characters, anchors }: PostedStory, allowInsecure: boolean) {
   const references = characters.flatMap(({ references = [] }, i) =>
     references.map((url, j) => ({ pointer: `/characters/${i}/references/${j}`, url })),
   )
-  const urls = [...(webhook === null ? [] : [{ pointer: '/webhook', url: webhook }]), ...references]
+  const pictures = anchors.flatMap(({ picture }, i) =>
+    picture === undefined ? [] : [{ pointer: `/anchors/${i}/picture`, url: picture }],
+  )
+  const urls = [...(webhook === null ? [] : [{ pointer: '/webhook', url: webhook }]), ...references, ...pictures]
   return urls.flatMap(({ pointer, url }) => {
     const message = url.startsWith('data:') ? undefined : refuseUrl(url, allowInsecure)
     return message === undefined ? [] : [{ pointer, message }]

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { readBankHeader } from '../../../contract/bank.ts'
 import { sd15 } from '../../../test/model-folder.ts'
 import { writeSafetensors } from '../io/safetensors.ts'
 
@@ -81,6 +82,38 @@ test('an SD folder as users have it, with a LoRA file', async (t) => {
   const missing = await run({ input: story, env: usual }, '--model', sd15, '--lora', join(folder, 'none.safetensors'))
   assert.equal(missing.code, 1)
   assert.match(missing.stderr, /could not be opened: .*none\.safetensors/)
+})
+
+test('--bank: a character of one line is known to the next, and to a later call', async (t) => {
+  const { run, folder } = await setUp(t)
+  const bank = join(folder, 'kept/bank.safetensors')
+  const first = {
+    characters: [{ id: 'fox', name: 'Fern', description: 'a red fox' }],
+    frames: [{ prompt: 'Fern waves' }],
+  }
+  const next = { frames: [{ prompt: 'Fern sleeps' }] }
+  const lines = (...stories: object[]) => ({
+    input: stories.map((story) => JSON.stringify({ ...story, seed: 1 })).join('\n'),
+    env: { FABLEFRAME_MODEL_MODULE: undefined },
+  })
+  const flags = ['--model', sd15, '--steps', '2']
+  const picture = async (line: number) => readFile(join(folder, `out/${line}/frame-0.png`))
+  const done = async (...args: Parameters<typeof run>) => {
+    const { code, stderr } = await run(...args)
+    assert.equal(code, 0, stderr)
+  }
+  await done(lines(first, next), ...flags, '--bank', bank)
+  const [kept, known] = [await readFile(bank), await picture(2)]
+  assert.deepEqual(readBankHeader(kept).cast, [{ ...first.characters[0], identity: null }])
+  await done(lines(next), ...flags, '--bank', bank)
+  assert.ok(known.equals(await picture(1)))
+  assert.ok(kept.equals(await readFile(bank)))
+  await done(lines(next), ...flags)
+  assert.ok(!known.equals(await picture(1)))
+  await writeFile(bank, 'no bank')
+  const { code, stderr } = await run(lines(next), ...flags, '--bank', bank)
+  assert.equal(code, 1)
+  assert.match(stderr, /line 1: \/bank: .*safetensors|header/)
 })
 
 async function setUp(t: TestContext) {

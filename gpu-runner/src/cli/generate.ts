@@ -3,8 +3,9 @@
  * request, the body of `POST /stories`; its pictures go to `<folder>/<line number>/`.
  */
 import { randomInt } from 'node:crypto'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { existsSync } from 'node:fs'
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -21,6 +22,7 @@ import { progressBar } from './progress.ts'
 const USAGE = `npm run generate -- --in <stories.jsonl, or - for standard input> --out <folder>
   [--model <folder>]             default: gpu-runner/models/story-mini
   [--steps <n>] [--seed <n>]     for every story, whatever its line says
+  [--bank <file>]                a character bank: keeps the characters from line to line, and for later
   [--lora <file>[:<scale>]]      as often as there are files; scale 1 unless given
   [--device cpu|webgpu|cuda]     default: cpu`
 
@@ -59,7 +61,9 @@ async function generate(model: StoryModel, { number, request }: Line): Promise<v
   const frames: { index: number; prompt: string; file: string; width: number; height: number; seed: number }[] = []
   const pngs: Uint8Array[] = []
   const started = performance.now()
-  for await (const event of model.tell(request, { seed, signal: new AbortController().signal })) {
+  const bank = flags.bank !== undefined && existsSync(flags.bank) ? await readFile(flags.bank) : undefined
+  for await (const event of model.tell(request, { seed, signal: new AbortController().signal, bank })) {
+    if (event.type === 'bank' && flags.bank !== undefined) await replaceFile(flags.bank, event.bytes)
     if (event.type === 'step') bar(Math.round((90 * event.step) / event.steps), `% · step ${event.step}/${event.steps}`)
     if (event.type !== 'frame') continue
     const { index, width, height } = event.frame
@@ -76,6 +80,13 @@ async function generate(model: StoryModel, { number, request }: Line): Promise<v
   const result = { line: number, model: model.name, seed, frames, storyboard: 'storyboard.png', seconds, request }
   await writeFile(join(folder, 'result.json'), `${JSON.stringify(result, null, 2)}\n`)
   bar(100, `% · ${frames.length} frames in ${seconds} s`)
+}
+
+/** Whoever reads it finds the old file or the new one. */
+async function replaceFile(path: string, bytes: Uint8Array): Promise<void> {
+  await mkdir(dirname(path), { recursive: true })
+  await writeFile(`${path}.tmp`, bytes)
+  await rename(`${path}.tmp`, path)
 }
 
 /** All lines, or an end with all that is wrong with them: nothing is sampled before everything is known to be right. */
@@ -114,6 +125,7 @@ function readFlags() {
     steps: string,
     seed: string,
     device: string,
+    bank: string,
     lora: { ...string, multiple: true },
   } as const
   try {
@@ -126,6 +138,7 @@ function readFlags() {
       out: resolve(values.out),
       model: resolve(values.model ?? here('../../models/story-mini')),
       device,
+      bank: values.bank === undefined ? undefined : resolve(values.bank),
       loras: (values.lora ?? []).map(parseLoraFile),
       steps: number('steps', values.steps),
       seed: number('seed', values.seed),

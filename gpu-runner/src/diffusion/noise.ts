@@ -32,6 +32,12 @@ export function gaussian(key: NoiseKey, count: number): Float32Array<ArrayBuffer
   return out
 }
 
+/** One of many seeds that follow from `seed`, none of which depends on how many there are: an integer below 2^53. */
+export function derivedSeed(seed: number, index: number): number {
+  const [high, low] = hash({ seed, story: 'derived', frame: String(index), stream: 0 })
+  return (high >>> 11) * 2 ** 32 + low
+}
+
 export type Words2 = readonly [number, number]
 export type Words4 = readonly [number, number, number, number]
 

@@ -60,7 +60,21 @@ const maxHeader = 100_000_000
 
 /** Read and check the header of the file at `path`; no tensor is read yet. */
 export function openSafetensors(path: string): Checkpoint {
-  const { header, dataStart, size } = readHeader(path)
+  const size = sizeOf(path)
+  return openHeader(path, size, (offset, length, tensor) => readExactly(path, offset, length, tensor))
+}
+
+/** The same of a whole file in memory, which errors call `name`. */
+export function parseSafetensors(name: string, bytes: Uint8Array): Checkpoint {
+  // A copy, aligned for every type, whatever buffer the bytes are a view of.
+  return openHeader(name, bytes.length, (offset, length) => Uint8Array.from(bytes.subarray(offset, offset + length)))
+}
+
+/** Bytes of the one file at hand; `tensor` is for errors. */
+type Read = (offset: number, length: number, tensor?: string) => Uint8Array<ArrayBuffer>
+
+function openHeader(path: string, size: number, read: Read): Checkpoint {
+  const { header, dataStart } = readHeader(path, size, read)
   const tensors = new Map<string, TensorInfo>()
   let metadata: Record<string, string> = {}
   for (const [name, entry] of Object.entries(header)) {
@@ -68,7 +82,7 @@ export function openSafetensors(path: string): Checkpoint {
     else tensors.set(name, checkEntry(path, name, entry, dataStart, size))
   }
   checkOverlap(path, tensors)
-  return checkpoint(path, tensors, metadata)
+  return checkpoint(path, tensors, metadata, ({ offset, length }, name) => read(offset, length, name))
 }
 
 /**
@@ -90,7 +104,7 @@ export function openCheckpoint(folder: string, base: string, list = `${base}.saf
     if (!info) throw new SafetensorsError(index, name, `${file} does not hold it`)
     tensors.set(name, info)
   }
-  return checkpoint(index, tensors, {})
+  return checkpoint(index, tensors, {}, ({ path, offset, length }, name) => readExactly(path, offset, length, name))
 }
 
 export interface NewTensor {
@@ -114,6 +128,37 @@ export function writeSafetensors(
   tensors: Readonly<Record<string, NewTensor>>,
   metadata?: Readonly<Record<string, string>>,
 ): void {
+  const temporary = `${path}.${process.pid}.tmp`
+  const file = openSync(temporary, 'w')
+  try {
+    try {
+      for (const chunk of chunksOf(path, tensors, metadata)) writeAll(file, chunk)
+      fsyncSync(file)
+    } finally {
+      closeSync(file)
+    }
+    renameSync(temporary, path)
+  } catch (error) {
+    rmSync(temporary, { force: true })
+    throw error
+  }
+}
+
+/** The same bytes in memory; errors call the file `name`. */
+export function encodeSafetensors(
+  name: string,
+  tensors: Readonly<Record<string, NewTensor>>,
+  metadata?: Readonly<Record<string, string>>,
+): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(Buffer.concat([...chunksOf(name, tensors, metadata)]))
+}
+
+/** A whole file, piece by piece. */
+function* chunksOf(
+  path: string,
+  tensors: Readonly<Record<string, NewTensor>>,
+  metadata: Readonly<Record<string, string>> | undefined,
+): Generator<Uint8Array> {
   const ordered = Object.entries(tensors).sort(
     ([a, x], [b, y]) => sizes[y.dtype] - sizes[x.dtype] || (a < b ? -1 : Number(a > b)),
   )
@@ -134,39 +179,24 @@ export function writeSafetensors(
   const head = Buffer.alloc(Math.ceil((8 + json.length) / 64) * 64, ' ')
   head.writeBigUInt64LE(BigInt(head.length - 8))
   json.copy(head, 8)
-
-  const temporary = `${path}.${process.pid}.tmp`
-  const file = openSync(temporary, 'w')
-  try {
-    try {
-      writeAll(file, head)
-      for (const [name, { dtype, shape, data }] of ordered) {
-        let left = elements(shape) * sizes[dtype]
-        for (const chunk of ArrayBuffer.isView(data) ? [stored(dtype, data)] : data) {
-          writeAll(file, chunk)
-          left -= chunk.length
-        }
-        if (left !== 0) throw new SafetensorsError(path, name, `its chunks do not fill it: ${left} bytes are left`)
-      }
-      fsyncSync(file)
-    } finally {
-      closeSync(file)
+  yield head
+  for (const [name, { dtype, shape, data }] of ordered) {
+    let left = elements(shape) * sizes[dtype]
+    for (const chunk of ArrayBuffer.isView(data) ? [stored(dtype, data)] : data) {
+      yield chunk
+      left -= chunk.length
     }
-    renameSync(temporary, path)
-  } catch (error) {
-    rmSync(temporary, { force: true })
-    throw error
+    if (left !== 0) throw new SafetensorsError(path, name, `its chunks do not fill it: ${left} bytes are left`)
   }
 }
 
-function readHeader(path: string): { header: object; dataStart: number; size: number } {
-  const size = sizeOf(path)
+function readHeader(path: string, size: number, read: Read): { header: object; dataStart: number } {
   if (size < 10) throw new SafetensorsError(path, undefined, `${size} bytes are too few for a header`)
-  const length = Number(Buffer.from(readExactly(path, 0, 8).buffer).readBigUInt64LE())
+  const length = Number(Buffer.from(read(0, 8).buffer).readBigUInt64LE())
   if (length > maxHeader || 8 + length > size) {
     throw new SafetensorsError(path, undefined, `a header of ${length} bytes in a file of ${size}`)
   }
-  return { header: parseObject(path, readExactly(path, 8, length)), dataStart: 8 + length, size }
+  return { header: parseObject(path, read(8, length)), dataStart: 8 + length }
 }
 
 /** Bytes of the file at `path`. Asked before it is opened: opening a pipe or a device could wait for ever. */
@@ -240,16 +270,18 @@ function readWeightMap(index: string): Record<string, string> {
   return map as Record<string, string>
 }
 
-function checkpoint(path: string, tensors: Map<string, TensorInfo>, metadata: Record<string, string>): Checkpoint {
+function checkpoint(
+  path: string,
+  tensors: Map<string, TensorInfo>,
+  metadata: Record<string, string>,
+  read: (info: TensorInfo, name: string) => Uint8Array<ArrayBuffer>,
+): Checkpoint {
   const find = (name: string): TensorInfo => {
     const info = tensors.get(name)
     if (!info) throw new SafetensorsError(path, name, `not among its ${tensors.size} tensors`)
     return info
   }
-  const bytes = (name: string) => {
-    const info = find(name)
-    return readExactly(info.path, info.offset, info.length, name)
-  }
+  const bytes = (name: string) => read(find(name), name)
   return {
     path,
     tensors,

@@ -52,12 +52,14 @@ export interface GuidedOptions {
   readonly most: number
   readonly sharing?: Sharing | undefined
   readonly injection?: Injection | undefined
+  /** What the model is shown of a frame at a step, whatever is being sampled in its place; undefined for most frames. */
+  readonly given?: ((frame: number, step: number) => Float32Array | undefined) | undefined
   readonly signal?: AbortSignal | undefined
 }
 
 /** The `denoise` of `sample`, for latents of all frames in `batches`, in the order of the frames' numbers. */
 export function guidedDenoise(options: GuidedOptions): Denoise {
-  const { denoiser, conditioning, grid, guidance, steps, batches, most, sharing, injection, signal } = options
+  const { denoiser, conditioning, grid, guidance, steps, batches, most, sharing, injection, given, signal } = options
   const frames = batches.flatMap(({ taken }) => taken).sort((a, b) => a - b)
   const slots = new Map(frames.map((frame, slot) => [frame, slot]))
   return async (x, timestep, step) => {
@@ -66,6 +68,8 @@ export function guidedDenoise(options: GuidedOptions): Denoise {
     const foreign = sharing?.foreign(step)
     const placed = injection?.slots(frames, timestep)
     const latentOf = (frame: number) => {
+      const shown = given?.(frame, step)
+      if (shown) return shown
       const slot = slots.get(frame)!
       return x.subarray(slot * size, (slot + 1) * size)
     }

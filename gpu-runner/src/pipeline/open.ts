@@ -7,6 +7,7 @@ import type { PictureAdapter } from './adapters.ts'
 import type { Grid } from './attention-plan.ts'
 import { type Autoencoder, buildAutoencoder } from './autoencoder.ts'
 import { buildDenoiser, type Denoiser } from './denoiser.ts'
+import { type Fingerprints, fingerprintsOf } from './fingerprint.ts'
 import { ModelError, type ModelKind, openModelFolder } from './folder.ts'
 import { buildIdentityEncoder, type IdentityEncoder } from './identity.ts'
 import { buildTextEncoders, type TextEncoders } from './text-encoders.ts'
@@ -26,6 +27,8 @@ export interface Pipeline {
   /** SDXL: the UNet is told picture sizes. */
   readonly takesSizes: boolean
   readonly zerosForEmptyPrompt: boolean
+  /** Read from the files when first asked for. */
+  fingerprints(): Fingerprints
   /** Give back all memory; whatever is run next opens again. */
   release(): Promise<void>
 }
@@ -75,6 +78,7 @@ export async function openPipeline(path: string, settings: PipelineOptions): Pro
     await release()
     throw error
   }
+  let fingerprints: Fingerprints | undefined
   return {
     name: folder.name,
     kind: folder.kind,
@@ -86,6 +90,7 @@ export async function openPipeline(path: string, settings: PipelineOptions): Pro
     identity,
     takesSizes: config.additionTimeEmbedDim !== null,
     zerosForEmptyPrompt: folder.zerosForEmptyPrompt,
+    fingerprints: () => (fingerprints ??= fingerprintsOf(folder, { loras: files, adapter: identity?.file, scheduler })),
     release,
   }
 }

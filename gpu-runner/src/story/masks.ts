@@ -47,6 +47,11 @@ export function subjectMask(maps: readonly (AttentionMap | null)[], from: Grid, 
   return all
 }
 
+/** A mask on a grid that is no finer: set where it covers half of a pixel or more. */
+export function coarser(mask: Uint8Array, from: Grid, to: Grid): Uint8Array {
+  return Uint8Array.from(resize(Float32Array.from(mask), from, to), (share) => Number(share >= 0.5))
+}
+
 function threshold(map: Float32Array): Uint8Array {
   const { level, explained } = otsu(map)
   const mask = Uint8Array.from(map, (value) => Number(value > level))

@@ -1,5 +1,6 @@
 /** The real story model: samples all frames of a story together, each character shared among the frames it is in. */
-import type { StoryRequest } from '../../../contract/story.ts'
+import { BankError, joinCast } from '../../../contract/bank.ts'
+import { LIMITS, type StoryRequest } from '../../../contract/story.ts'
 import { gaussian } from '../diffusion/noise.ts'
 import { sample } from '../diffusion/sample.ts'
 import { type Grid, levelGrid } from '../pipeline/attention-plan.ts'
@@ -8,25 +9,19 @@ import { encodeConditioning } from '../pipeline/conditioning.ts'
 import { type Guidance, guidedDenoise, isGuided } from '../pipeline/guided.ts'
 import { openPipeline, type Pipeline } from '../pipeline/open.ts'
 import { NotFiniteError } from '../runtime/finite.ts'
+import { bankAnchors, pictureAnchors } from './anchors.ts'
+import { type Bank, encodeBank, readBank } from './bank.ts'
 import { planCalls } from './calls.ts'
 import { Injector } from './injector.ts'
 import type { FrameMasks } from './masks.ts'
-import { castPrompts } from './prompts.ts'
-import { prepareReferences } from './references.ts'
+import { castPrompts, framePrompt } from './prompts.ts'
+import { type PreparedReferences, prepareReferences, type ReferenceOptions } from './references.ts'
+import { bankOf, joinReferences, storyRows } from './rows.ts'
 import { scheduleFor } from './schedule.ts'
+import { gridOf, matchOf, settingsOf } from './settings.ts'
 import type { SharingMode } from './sharing-modes.ts'
 import { Synchronizer } from './synchronizer.ts'
 import { type OpenStoryOptions, type StoryEvent, type StoryModel, StoryRejected, type TellOptions } from './types.ts'
-
-/** Steps and guidance by what a model was trained for: a rectified flow, SD or SDXL. */
-const defaults = {
-  flow: { steps: 25, guidance: 3 },
-  sd: { steps: 25, guidance: 7.5 },
-  sdxl: { steps: 25, guidance: 5 },
-}
-
-/** Pictures with sides beyond this many times those a model was trained on are no pictures any more. */
-const maxScale = 2
 
 /** Beside the weights. More rows in a call make it no faster on a CPU. */
 const usualCallBytes = 4 * 2 ** 30
@@ -82,98 +77,147 @@ async function* told(
   pipeline: Pipeline,
   { callBytes = usualCallBytes, mode, wholePictures, onMasks }: StoryModelOptions,
   request: StoryRequest,
-  { seed, signal, skip = new Set(), pictures }: TellOptions,
+  { seed, signal, skip = new Set(), pictures, bank: file }: TellOptions,
 ): AsyncGenerator<StoryEvent> {
   const wanted = request.frames.map((_, frame) => frame).filter((frame) => !skip.has(frame))
   if (wanted.length === 0) return
   const { autoencoder, denoiser, text } = pipeline
-  const { grid, width, height } = sizeOf(request, pipeline)
-  const isFlow = '_class_name' in pipeline.scheduler && String(pipeline.scheduler._class_name).startsWith('FlowMatch')
-  const usual = defaults[isFlow ? 'flow' : pipeline.kind]
+  const bank = file ? openBank(file) : null
+  const settings = settingsOf(request, bank?.header ?? null, pipeline)
+  const { width, height, negative_prompt: negative, synchronizer: strength, injector, regions: byRegion } = settings
+  const grid = gridOf(settings, pipeline)
   const guidance: Guidance = {
-    scale: request.guidance_scale ?? usual.guidance,
-    rescale: request.guidance_rescale ?? 0,
-    interval: request.guidance_interval ?? [0, 1],
+    scale: settings.guidance_scale,
+    rescale: settings.guidance_rescale,
+    interval: settings.guidance_interval,
   }
-  const clipSkip = request.clip_skip ?? 0
-  if (clipSkip > text.layers)
-    throw new StoryRejected(
-      `clip_skip ${clipSkip}: the text encoder of ${pipeline.name} has ${text.layers} layers to skip`,
-    )
-  const schedule = scheduleFor(pipeline.scheduler, request.scheduler, request.steps ?? usual.steps)
+  const schedule = scheduleFor(pipeline.scheduler, settings.scheduler, settings.steps)
+  const match = bank && matchOf(bank.header, settings, pipeline)
+  const latentShape = [autoencoder.latentChannels, grid.height, grid.width]
+  if (bank && String(bank.latentShape) !== String(latentShape))
+    throw new StoryRejected(`/bank: its latents are [${bank.latentShape}], not [${latentShape}]`)
+  const characters = castOf(request, bank)
+  const story = { ...request, characters, style: settings.style }
   signal.throwIfAborted()
 
   yield { type: 'stage', stage: 'encoding_text' }
-  const { prompts, tokens, regions, negatives } = castPrompts(request, text)
+  const generation = bank ? 1 + Math.max(...bank.header.anchors.map((anchor) => anchor.generation)) : 0
+  const given = { pictures, seed, generation, size: settings, grid, signal }
+  const anchors = [
+    ...(bank ? bankAnchors(bank, characters, match!.repeat) : []),
+    ...(await pictureAnchors(pipeline, story, given)),
+  ]
+  const written = [...story.frames.map((_, frame) => framePrompt(story, frame)), ...anchors.map(({ prompt }) => prompt)]
+  const { prompts, tokens, regions, negatives } = castPrompts(written, { cast: characters.length, negative }, text)
+  const present = tokens.map((cast) => cast.map((positions) => positions.length > 0))
+  const { rows, rowOf } = storyRows(story, { seed, prompts: written, present, anchors, generation })
   const conditioning = await encodeConditioning(pipeline, {
     prompts,
     negatives: isGuided(guidance) ? negatives : undefined,
-    clipSkip,
+    clipSkip: settings.clip_skip,
     size: [height, width],
   })
-  const { synchronizer: strength = 1, injector = 1, regions: byRegion = true } = request.consistency
-  const references =
-    injector > 0
-      ? await prepareReferences(pipeline, request, { pictures, regions: byRegion, uncut: wholePictures, signal })
-      : null
+  const shown = { pictures, regions: byRegion, uncut: wholePictures, signal }
+  const references = injector > 0 ? await referencesOf(pipeline, story, match?.model ? bank : null, shown) : null
   signal.throwIfAborted()
 
   yield { type: 'stage', stage: 'sampling' }
   const steps = schedule.timesteps.length
   const { plan } = denoiser
   const more = references && byRegion ? regions.map((cast) => cast.flat()) : undefined
-  const recorded = strength > 0 || references !== null
+  const recorded = strength > 0 || characters.length > 0
   const sharing = recorded
-    ? new Synchronizer({ tokens, more, text, plan, grid, strength, seed, steps, mode })
+    ? new Synchronizer({ rows, tokens, more, text, plan, grid, strength, seed, steps, mode })
     : undefined
   const injection =
     references && sharing
       ? new Injector({
           ...references,
           ...{ strength: injector, regions: byRegion, located: pipeline.identity!.located, everywhere: wholePictures },
-          ...{ present: tokens.map((cast) => cast.map((positions) => positions.length > 0)), plan, grid },
+          ...{ present, plan, grid },
           map: (frame, column) => sharing.map(frame, column),
         })
       : undefined
-  const calls = await planCalls(pipeline, { wanted, looksAt: sharing?.looksAt ?? [], grid, callBytes })
-  const { frames } = calls
-  const perFrame = autoencoder.latentChannels * grid.width * grid.height
+  const looksAt = sharing?.looksAt ?? []
+  const calls = await planCalls(pipeline, { wanted: wanted.map((frame) => rowOf[frame]!), looksAt, grid, callBytes })
+  const perRow = autoencoder.latentChannels * grid.height * grid.width
+  const noiseOf = (row: number, stream: number) =>
+    gaussian({ seed: rows[row]!.seed, story: '', frame: '', stream }, perRow)
   const noise = (stream: number) => {
-    const all = new Float32Array(frames.length * perFrame)
-    for (const [slot, frame] of frames.entries())
-      all.set(gaussian({ seed, story: '', frame: String(frame), stream }, perFrame), slot * perFrame)
+    const all = new Float32Array(calls.frames.length * perRow)
+    for (const [slot, row] of calls.frames.entries()) all.set(noiseOf(row, stream), slot * perRow)
     return all
   }
-  const denoise = guidedDenoise({ denoiser, conditioning, grid, guidance, steps, ...calls, sharing, injection, signal })
+  const noised = (row: number, step: number) => {
+    const { latent } = rows[row]!
+    return latent && schedule.scaleInput(schedule.addNoise(latent, noiseOf(row, 0), step), step)
+  }
+  const inCalls = { ...calls, sharing, injection, given: noised, signal }
+  const denoise = guidedDenoise({ denoiser, conditioning, grid, guidance, steps, ...inCalls })
   let latents = new Float32Array()
   for await (const step of sample({ schedule, denoise, noise: noise(0), stepNoise: (i) => noise(i + 1) })) {
     signal.throwIfAborted()
     latents = Float32Array.from(step.x)
     yield { type: 'step', step: step.step, steps: step.steps }
   }
+  const latentOf = (row: number) => {
+    const slot = calls.frames.indexOf(row)
+    return rows[row]!.latent ?? (slot < 0 ? undefined : latents.slice(slot * perRow, (slot + 1) * perRow))
+  }
   if (sharing && onMasks) {
     const finest = levelGrid(grid, plan.shared[0] ?? plan.maps)
-    onMasks(sharing.masks(finest), finest)
+    onMasks(sharing.masks(finest).slice(0, story.frames.length), finest)
+  }
+  if (sharing) {
+    const masks = sharing.masks(grid)
+    const made = { story, settings, bank, repeat: match?.repeat ?? true, anchors, rows, references }
+    const kept = bankOf(pipeline, { ...made, latentOf, masksOf: (row) => masks[row]! })
+    if (kept) yield { type: 'bank', bytes: encodeBank(kept) }
   }
 
   yield { type: 'stage', stage: 'decoding' }
   for (const index of wanted) {
     signal.throwIfAborted()
-    const slot = frames.indexOf(index)
-    const data = latents.slice(slot * perFrame, (slot + 1) * perFrame)
-    const latent = { data, shape: [1, autoencoder.latentChannels, grid.height, grid.width] }
+    const row = rowOf[index]!
+    const latent = { data: latentOf(row)!, shape: [1, ...latentShape] }
     const rgb = toRgb(await autoencoder.decode(latent, { mostBytes: callBytes, signal }))
-    yield { type: 'frame', frame: { index, rgb, width, height, seed } }
+    yield { type: 'frame', frame: { index, rgb, width, height, seed: rows[row]!.seed } }
   }
 }
 
-function sizeOf(request: StoryRequest, { name, size, autoencoder: { factor } }: Pipeline) {
-  const { width, height } = { width: request.width ?? size, height: request.height ?? size }
-  const largest = maxScale * size
-  if (Math.max(width, height) > largest)
-    throw new StoryRejected(`${width}×${height} is too large; ${name} draws up to ${largest}×${largest}`)
-  if (width % factor !== 0 || height % factor !== 0)
-    throw new StoryRejected(`${width}×${height}: ${name} draws sides that are multiples of ${factor}`)
-  const grid: Grid = { width: width / factor, height: height / factor }
-  return { width, height, grid }
+function openBank(file: Uint8Array): Bank {
+  try {
+    return readBank(file)
+  } catch (error) {
+    throw error instanceof BankError ? new StoryRejected(`/bank: ${error.message}`, { cause: error }) : error
+  }
+}
+
+/** Who may be in the frames: declared, or known to the bank. */
+function castOf({ characters }: StoryRequest, bank: Bank | null): StoryRequest['characters'] {
+  if (!bank) return characters
+  const cast = joinCast(characters, bank.header.cast)
+  const names = cast.map(({ name }) => name.toLowerCase())
+  const twice = cast.find((_, c) => names.indexOf(names[c]!) < c)
+  if (twice) throw new StoryRejected(`/bank: another character is called ${twice.name}`)
+  if (cast.length > LIMITS.characters)
+    throw new StoryRejected(
+      `/bank: ${cast.length} characters with those of the bank (${bank.header.cast.map(({ id }) => id).join(', ')}); at most ${LIMITS.characters}`,
+    )
+  return cast
+}
+
+/** What references made of the cast. A character that the bank knows keeps what it has there, whatever is shown now. */
+async function referencesOf(
+  pipeline: Pipeline,
+  { characters }: StoryRequest,
+  bank: Bank | null,
+  options: ReferenceOptions,
+): Promise<PreparedReferences | null> {
+  const isNew = (id: string) => !bank?.header.cast.some((character) => character.id === id)
+  const added = characters.map((one) => (isNew(one.id) ? one : { ...one, references: undefined }))
+  const { identity } = pipeline
+  if (bank && bank.identities.length > 0 && String(bank.identityShape) !== String([identity?.tokens, identity?.width]))
+    throw new StoryRejected(`/bank: its identities are [${bank.identityShape}], not as this model has them`)
+  return joinReferences(bank, characters, await prepareReferences(pipeline, { characters: added }, options))
 }

@@ -25,25 +25,24 @@ export interface TokenisedPrompt {
   cut: string
 }
 
+/** One for each frame, or row. */
 export interface CastPrompts {
-  /** One for each frame. */
   readonly prompts: readonly PromptIds[]
-  /** For each frame, for each character, the positions of its tokens. */
+  /** For each character, the positions of its tokens. */
   readonly tokens: readonly (readonly (readonly number[])[])[]
-  /** For each frame, for each character, for each region, the positions of the words about it. */
+  /** For each character, for each region, the positions of the words about it. */
   readonly regions: readonly (readonly (readonly (readonly number[])[])[])[]
-  /** One for each frame, or null where the story has no negative prompt. */
+  /** Null where the story has no negative prompt. */
   readonly negatives: readonly PromptIds[] | null
 }
 
-/** All prompts of a story for a model's tokenizers, which agree on where words begin: SDXL's differ in padding alone. */
-export function castPrompts(request: StoryRequest, { tokenizers }: { tokenizers: readonly Tokenizer[] }): CastPrompts {
-  const cast = request.characters.length
-  const written = request.frames.map((_, i) => {
-    const segments = framePrompt(request, i)
-    return tokenizers.map((tokenizer) => tokenisePrompt(segments, tokenizer, cast))
-  })
-  const { negative_prompt: negative } = request
+/** Prompts of a `cast` for a model's tokenizers, which agree on where words begin: SDXL's differ in padding alone. */
+export function castPrompts(
+  rows: readonly (readonly PromptSegment[])[],
+  { cast, negative }: { cast: number; negative: string | null },
+  { tokenizers }: { tokenizers: readonly Tokenizer[] },
+): CastPrompts {
+  const written = rows.map((segments) => tokenizers.map((tokenizer) => tokenisePrompt(segments, tokenizer, cast)))
   const against = negative && tokenizers.map((tokenizer) => tokenisePrompt([{ text: negative }], tokenizer, cast).ids)
   return {
     prompts: written.map((encoders) => encoders.map(({ ids }) => ids)),

@@ -49,20 +49,20 @@ export interface ReferenceOptions {
 /** Null where no character has references, or the model cannot use them. Throws `StoryRejected` for what is no picture. */
 export async function prepareReferences(
   pipeline: Pipeline,
-  request: StoryRequest,
+  { characters }: Pick<StoryRequest, 'characters'>,
   { pictures, regions, uncut = false, signal }: ReferenceOptions,
 ): Promise<PreparedReferences | null> {
   const { identity } = pipeline
-  if (!identity || request.characters.every(({ references }) => !references?.length)) return null
+  if (!identity || characters.every(({ references }) => !references?.length)) return null
   const planes: Float32Array[] = []
   const add = (reference: Reference, region: 'whole' | number) =>
     planes.push(plainReference(reference, region, identity.side)) - 1
   const cast: PreparedReferences['cast'] = []
-  for (const [c, { description, references = [] }] of request.characters.entries()) {
+  for (const [c, { description, references = [] }] of characters.entries()) {
     signal.throwIfAborted()
     const own = { whole: [] as number[], regions: regionNames.map((): number[] => []) }
     for (const [i, source] of references.entries()) {
-      const picture = await squared(await read(source, pictures, `/characters/${c}/references/${i}`))
+      const picture = await fitted(await readPicture(source, pictures, `/characters/${c}/references/${i}`), side, side)
       const reference = uncut ? whole(picture) : await cutByPrompt(pipeline, picture, description, regions)
       own.whole.push(add(reference, 'whole'))
       if (regions) for (const [g, box] of reference.parts.entries()) if (box) own.regions[g]!.push(add(reference, g))
@@ -72,7 +72,12 @@ export async function prepareReferences(
   return { tokens: await identity.encode(planes), cast }
 }
 
-async function read(source: string, pictures: ReferenceOptions['pictures'], pointer: string): Promise<Picture> {
+/** `pointer` says where the story names it. Throws `StoryRejected` for what is no picture. */
+export async function readPicture(
+  source: string,
+  pictures: ReferenceOptions['pictures'],
+  pointer: string,
+): Promise<Picture> {
   const bytes = source.startsWith('data:')
     ? Buffer.from(source.slice(source.indexOf(',') + 1), 'base64')
     : pictures?.[source]
@@ -85,17 +90,16 @@ async function read(source: string, pictures: ReferenceOptions['pictures'], poin
   }
 }
 
-/** In the middle of a white square of `side` pixels. */
-async function squared(picture: Picture): Promise<Picture> {
-  const factor = side / Math.max(picture.width, picture.height)
-  const [width, height] = [picture.width, picture.height].map((length) => Math.max(1, Math.round(length * factor)))
-  const small = await resized(picture, width!, height!)
-  if (width === side && height === side) return small
-  const rgb = new Uint8Array(side * side * 3).fill(255)
-  const [left, top] = [(side - width!) >> 1, (side - height!) >> 1]
-  for (let y = 0; y < height!; y++)
-    rgb.set(small.rgb.subarray(y * width! * 3, (y + 1) * width! * 3), ((top + y) * side + left) * 3)
-  return { rgb, width: side, height: side }
+/** As large as fits, in the middle of white. */
+export async function fitted(picture: Picture, width: number, height: number): Promise<Picture> {
+  const factor = Math.min(width / picture.width, height / picture.height)
+  const [w, h] = [picture.width, picture.height].map((length) => Math.max(1, Math.round(length * factor)))
+  const small = await resized(picture, w!, h!)
+  if (w === width && h === height) return small
+  const rgb = new Uint8Array(width * height * 3).fill(255)
+  const [left, top] = [(width - w!) >> 1, (height - h!) >> 1]
+  for (let y = 0; y < h!; y++) rgb.set(small.rgb.subarray(y * w! * 3, (y + 1) * w! * 3), ((top + y) * width + left) * 3)
+  return { rgb, width, height }
 }
 
 function whole({ rgb }: Picture): Reference {
@@ -114,7 +118,7 @@ async function cutByPrompt(
   const plain = plainBackground(picture)
   // Three calls of the UNet, which nothing would be asked of.
   if (plain && !byRegion) return cutOut({ rgb, size: side, mask: plain, parts: [] }, side) ?? whole(picture)
-  const { from, character, regions } = await attention(pipeline, picture, description)
+  const { from, character, regions } = await promptMaps(pipeline, picture, description)
   const to: Grid = { width: side, height: side }
   const mask = plain ?? bytes(characterMasks([character], from, to)[0]!)
   return cutOut({ rgb, size: side, mask, parts: regionMasks(mask, regions, from, to) }, side) ?? whole(picture)
@@ -153,8 +157,8 @@ export function regionMasks(
   return parts
 }
 
-/** Attention of a noised picture to its description, as a mean over `looks`. */
-async function attention(pipeline: Pipeline, picture: Picture, description: string) {
+/** Attention of a noised picture to its description, as a mean over `looks`; the picture fills the model's square. */
+export async function promptMaps(pipeline: Pipeline, picture: Picture, description: string) {
   const { autoencoder, denoiser, text, size } = pipeline
   const segments = describe(description, 0)
   const written = text.tokenizers.map((tokenizer) => tokenisePrompt(segments, tokenizer, 1))
@@ -167,7 +171,10 @@ async function attention(pipeline: Pipeline, picture: Picture, description: stri
   const grid: Grid = { width: size / autoencoder.factor, height: size / autoencoder.factor }
   const length = autoencoder.latentChannels * grid.width * grid.height
   const shape = [1, autoencoder.latentChannels, grid.height, grid.width]
-  const clean = await autoencoder.encode(await planesOf(picture, size), { data: new Float32Array(length), shape })
+  const clean = await autoencoder.encode(planesOf(await resized(picture, size, size)), {
+    data: new Float32Array(length),
+    shape,
+  })
   const schedule = scheduleFor(pipeline.scheduler, null, 20)
   const from = levelGrid(grid, denoiser.plan.maps)
   const sum = groups.map(() => new Float32Array(from.width * from.height))
@@ -189,14 +196,14 @@ async function attention(pipeline: Pipeline, picture: Picture, description: stri
   return { from, character: character ?? null, regions }
 }
 
-async function planesOf(picture: Picture, size: number) {
-  const { rgb } = await resized(picture, size, size)
-  const area = size * size
+/** [1,3,H,W] in −1 … 1, as the autoencoder takes it. */
+export function planesOf({ rgb, width, height }: Picture) {
+  const area = width * height
   const data = Float32Array.from(
     { length: 3 * area },
     (_, i) => rgb[(i % area) * 3 + Math.floor(i / area)]! / 127.5 - 1,
   )
-  return { data, shape: [1, 3, size, size] }
+  return { data, shape: [1, 3, height, width] }
 }
 
 function nearest(timesteps: ArrayLike<number>, wanted: number): number {

@@ -1,8 +1,8 @@
 /** ID-Synchronizer: who attends to whom at each step, from the attention maps of the steps before. */
 import { type AttentionPlan, type Grid, levelGrid } from '../pipeline/attention-plan.ts'
 import type { Sharing } from '../pipeline/guided.ts'
-import { type AttentionMap, characterMasks, type FrameMasks, subjectMask } from './masks.ts'
-import { chooseAnchors, foreignPixels, looksAt } from './sharing.ts'
+import { type AttentionMap, characterMasks, coarser, type FrameMasks, subjectMask } from './masks.ts'
+import { foreignPixels, looksAt, type SharingRow } from './sharing.ts'
 import { type SharingMode, type SharingRule, sharingRule } from './sharing-modes.ts'
 
 /** Share of a foreign character's pixels that are left out at full strength, so that poses stay free (ConsiStory's). */
@@ -14,7 +14,14 @@ const window = 10
 /** Levels with more pixels are not shared, however large the pictures: 64×64, as SDXL has at its own size. */
 const mostPixels = 64 * 64
 
+export interface SynchronizerRow extends SharingRow {
+  /** Where its characters are, on the grid of the latents, when that is known beforehand. */
+  readonly masks?: FrameMasks | undefined
+}
+
 export interface SynchronizerOptions {
+  /** Frames of the story, then anchors. */
+  readonly rows: readonly SynchronizerRow[]
   /** For each frame, for each character, the positions of its tokens in the prompt. */
   readonly tokens: readonly (readonly (readonly number[])[])[]
   /** The same of further groups of words whose attention is recorded too, in columns after the characters'. */
@@ -25,6 +32,7 @@ export interface SynchronizerOptions {
   readonly grid: Grid
   /** 0 … 1; at 0 each frame is on its own, and where the characters are is only recorded. */
   readonly strength: number
+  /** Of the story, for other modes. */
   readonly seed: number
   /** Of the whole sampling. */
   readonly steps: number
@@ -39,7 +47,6 @@ export class Synchronizer implements Sharing {
   /** For each frame the frames that it attends to. */
   readonly looksAt: readonly (readonly number[])[]
   readonly #options: SynchronizerOptions
-  readonly #anchors: readonly boolean[]
   readonly #present: readonly (readonly boolean[])[]
   /** For each frame which columns have words at all. */
   readonly #columns: readonly (readonly boolean[])[]
@@ -49,15 +56,14 @@ export class Synchronizer implements Sharing {
   readonly #history: Float32Array[][]
 
   constructor(options: SynchronizerOptions) {
-    const { tokens, more, text, strength } = options
+    const { rows, tokens, more, text, strength } = options
     this.#options = options
     this.#present = tokens.map((cast) => cast.map((positions) => positions.length > 0))
-    this.#anchors = chooseAnchors(this.#present)
     this.#history = tokens.map(() => [])
     const { seed, steps } = options
     const mode = strength === 0 ? 'none' : (options.mode ?? 'amsa')
     if (mode !== 'amsa') this.#rule = sharingRule(mode, { frames: tokens.length, seed, steps })
-    this.looksAt = this.#rule?.looksAt ?? looksAt(this.#present, this.#anchors)
+    this.looksAt = this.#rule?.looksAt ?? looksAt(this.#present, rows)
     const columns = tokens.map((cast, frame) => [...cast, ...(more?.[frame] ?? [])])
     this.#columns = columns.map((groups) => groups.map((positions) => positions.length > 0))
     this.characters = Math.max(1, columns[0]?.length ?? 0)
@@ -70,9 +76,9 @@ export class Synchronizer implements Sharing {
     if (own.length > window) own.shift()
   }
 
-  /** The first step has no maps yet: every frame is on its own. */
+  /** The first step has no maps yet: every frame is on its own, but for anchors whose masks are known. */
   foreign(step: number): readonly (readonly (readonly number[])[])[] {
-    const { plan, grid, strength, seed } = this.#options
+    const { rows, plan, grid, strength } = this.#options
     return plan.shared.map((level) => {
       const own = levelGrid(grid, level)
       const pixels = own.width * own.height
@@ -80,7 +86,7 @@ export class Synchronizer implements Sharing {
       if (this.#rule) return this.#rule.foreign(step, pixels, (j) => subjectMask(this.#maps(j), this.#from, own))
       const masks = this.#history.map((_, frame) => this.#masks(frame, own))
       const drop = 1 - strength * (1 - fullStrengthDrop)
-      return foreignPixels(masks, this.#anchors, pixels, { drop, seed, step })
+      return foreignPixels(masks, this.#present, rows, pixels, { drop, step })
     })
   }
 
@@ -90,6 +96,9 @@ export class Synchronizer implements Sharing {
   }
 
   #masks(frame: number, to: Grid): FrameMasks {
+    const { rows, grid } = this.#options
+    const known = rows[frame]!.masks
+    if (known) return known.map((mask) => mask && coarser(mask, grid, to))
     return characterMasks(this.#maps(frame), this.#from, to)
   }
 

@@ -16,6 +16,8 @@ export interface StoryFrameResult {
 export type StoryEvent =
   | { type: 'stage'; stage: 'loading_model' | 'encoding_text' | 'sampling' | 'decoding' }
   | { type: 'step'; step: number; steps: number }
+  /** What later frames need to keep the characters; before the first frame, unless an earlier attempt has had it. */
+  | { type: 'bank'; bytes: Uint8Array<ArrayBuffer> }
   | { type: 'frame'; frame: StoryFrameResult }
 
 export interface TellOptions {
@@ -24,8 +26,10 @@ export interface TellOptions {
   signal: AbortSignal
   /** Frames that are already finished: sampled only as far as the others need them, and not yielded. */
   skip?: ReadonlySet<number>
-  /** Bytes of the reference pictures that the request names by URL. */
+  /** Bytes of the pictures that the request names by URL or hash. */
   pictures?: Readonly<Record<string, Uint8Array>>
+  /** The character bank that the request names, or that goes before it. */
+  bank?: Uint8Array | undefined
 }
 
 export interface StoryModel {

@@ -16,6 +16,7 @@ export type SamplerCommand =
       seed: number
       skip: number[]
       pictures: Readonly<Record<string, Uint8Array>>
+      bank: Uint8Array | undefined
     }
   | { type: 'abort'; run: number }
   | { type: 'close' }

@@ -49,7 +49,10 @@ export class Sampler {
   }
 
   /** As `StoryModel.tell`. Throws `StoryRejected` when the story is at fault and `SamplerFailed` when anything else is. */
-  async *tell(request: StoryRequest, { seed, signal, skip, pictures = {} }: TellOptions): AsyncGenerator<StoryEvent> {
+  async *tell(
+    request: StoryRequest,
+    { seed, signal, skip, pictures = {}, bank }: TellOptions,
+  ): AsyncGenerator<StoryEvent> {
     signal.throwIfAborted()
     await this.open()
     const { worker } = this.#thread!
@@ -61,7 +64,7 @@ export class Sampler {
       terminate ??= setTimeout(() => void worker.terminate(), this.#grace)
     }
     signal.addEventListener('abort', stop)
-    send(worker, { type: 'tell', run, request, seed, skip: [...(skip ?? [])], pictures })
+    send(worker, { type: 'tell', run, request, seed, skip: [...(skip ?? [])], pictures, bank })
     let ended = false
     try {
       for (;;) {

@@ -1,0 +1,51 @@
+/** What tells one model from another: of each tensor its name, type, shape and some of its bytes. */
+import { createHash, type Hash } from 'node:crypto'
+import { closeSync, openSync, readSync } from 'node:fs'
+import { type Checkpoint, openSafetensors, type TensorInfo } from '../io/safetensors.ts'
+import type { LoraFile } from '../runtime/lora.ts'
+import { type ModelFolder, partCheckpoint } from './folder.ts'
+
+export interface Fingerprints {
+  /** Of all that makes latents from words and pictures, with the changes of LoRA files. */
+  readonly denoiser: string
+  /** Of the autoencoder: what latents mean. */
+  readonly autoencoder: string
+}
+
+/** Bytes at the beginning, in the middle and at the end: training changes all of a tensor, and reading all takes long. */
+const sample = 64
+
+/** In hex. The same model in another folder, in shards or in one file has the same. */
+export function fingerprintsOf(
+  folder: ModelFolder,
+  { loras, adapter, scheduler }: { loras: readonly LoraFile[]; adapter: string | undefined; scheduler: object },
+): Fingerprints {
+  const encoders = folder.kind === 'sdxl' ? ['text_encoder', 'text_encoder_2'] : ['text_encoder']
+  const denoiser = createHash('sha256').update(JSON.stringify(scheduler))
+  for (const part of ['unet', ...encoders]) addTensors(denoiser.update(part), partCheckpoint(folder.part(part)))
+  if (adapter !== undefined) addTensors(denoiser.update('adapter'), openSafetensors(adapter))
+  for (const { path, scale } of loras) addTensors(denoiser.update(`lora ${scale}`), openSafetensors(path))
+  const autoencoder = createHash('sha256')
+  addTensors(autoencoder, partCheckpoint(folder.part('vae')))
+  return { denoiser: denoiser.digest('hex'), autoencoder: autoencoder.digest('hex') }
+}
+
+function addTensors(hash: Hash, { tensors }: Checkpoint): void {
+  const files = new Map<string, number>()
+  try {
+    for (const [name, info] of [...tensors].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      if (!files.has(info.path)) files.set(info.path, openSync(info.path, 'r'))
+      hash.update(JSON.stringify([name, info.dtype, info.shape])).update(sampled(files.get(info.path)!, info))
+    }
+  } finally {
+    for (const file of files.values()) closeSync(file)
+  }
+}
+
+function sampled(file: number, { offset, length }: TensorInfo): Uint8Array {
+  const size = Math.min(length, sample)
+  const bytes = new Uint8Array(3 * size)
+  for (const [i, start] of [0, (length - size) >> 1, length - size].entries())
+    readSync(file, bytes, i * size, size, offset + start)
+  return bytes
+}
