@@ -163,7 +163,7 @@ export const recipes: Record<string, Recipe> = {
       },
       ...{ sets: 8, levels: [1, 3, 2], size: 128, fresh: 2, capacity: 768, measured: 120 },
       rate: 1.5e-3,
-      steps: 4_000,
+      steps: 7_000,
     },
   },
   /** Small enough for tests: every stage in seconds, no picture worth a look. */

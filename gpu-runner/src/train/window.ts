@@ -33,10 +33,7 @@ export class Window<T> {
     const missing = [...new Set(wanted)].filter((index) => !this.#kept.has(index))
     if (missing.length > 0)
       for (const [i, item] of (await this.#make(missing)).entries()) this.#kept.set(missing[i]!, item)
-    for (const index of this.#kept.keys()) {
-      if (this.#kept.size <= capacity + size) break
-      this.#kept.delete(index)
-    }
+    for (const index of this.#kept.keys()) if (index < first) this.#kept.delete(index)
     return wanted.map((index) => this.#kept.get(index)!)
   }
 }
