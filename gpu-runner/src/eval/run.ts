@@ -7,13 +7,12 @@ import { contactSheet, type SheetCell } from '../io/sheet.ts'
 import type { JudgesAccuracy } from '../judges/accuracy.ts'
 import type { Judges, Sighting } from '../judges/judges.ts'
 import { sides } from '../judges/networks.ts'
-import { areaMask, wholePlanes } from '../judges/pictures.ts'
+import { areaMask, type Mask, wholePlanes } from '../measures/pictures.ts'
 import type { Pipeline } from '../pipeline/open.ts'
 import { storyModel } from '../story/open.ts'
 import { renderFrame } from '../storydb/render.ts'
 import type { Level } from '../storydb/types.ts'
 import { type ArmName, arms, requestOf } from './arms.ts'
-import type { Grid } from './metrics.ts'
 import { EvaluationReport, reportTable, summarise } from './report.ts'
 import { type StoryScore, scoreStory } from './score.ts'
 import { type EvaluationStory, evaluationStory, portraitFrame, referencePicture } from './stories.ts'
@@ -37,7 +36,7 @@ export interface EvaluationOptions {
 /** Pictures of a story and what came with them. */
 interface Told {
   pictures: readonly Picture[]
-  maps: readonly (readonly (Grid | null)[])[]
+  maps: readonly (readonly (Mask | null)[])[]
   seconds: number
 }
 
@@ -105,7 +104,7 @@ async function tell(
   references: readonly string[],
 ): Promise<Told> {
   const arm = arms[name]
-  let maps: (Grid | null)[][] = []
+  let maps: (Mask | null)[][] = []
   const model = storyModel(pipeline, {
     ...arm.model,
     onMasks: (masks, { width, height }) => {

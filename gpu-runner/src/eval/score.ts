@@ -1,20 +1,20 @@
 /** One story's pictures, as the judges see them, against what was asked for. */
 import { likeliest, type Sighting, type Verdict } from '../judges/judges.ts'
-import { cosine } from '../judges/verification.ts'
-import { attributeValues } from '../storydb/labels.ts'
-import type { Frame, Identity } from '../storydb/types.ts'
-import { type Attribute, VOCABULARY } from '../storydb/vocabulary.ts'
-import type { Tally } from './bootstrap.ts'
+import type { Tally } from '../measures/bootstrap.ts'
 import {
   backgroundDistance,
   bestPairing,
   copyPaste,
   dice,
-  type Grid,
   mean,
   meanOverPairs,
   poseDistance,
-} from './metrics.ts'
+} from '../measures/metrics.ts'
+import type { Mask } from '../measures/pictures.ts'
+import { cosine } from '../measures/verification.ts'
+import { attributeValues } from '../storydb/labels.ts'
+import type { Frame, Identity } from '../storydb/types.ts'
+import { type Attribute, VOCABULARY } from '../storydb/vocabulary.ts'
 
 export const metricNames = [
   'attribute_accuracy',
@@ -43,7 +43,7 @@ export interface Shown {
   /** The judges on each character's reference picture; null where they did not find it there. */
   references: readonly (Sighting | null)[]
   /** For each frame, for each character of the cast, where it is said to be; null where nothing is said. */
-  maps: readonly (readonly (Grid | null)[])[]
+  maps: readonly (readonly (Mask | null)[])[]
   seconds: number
 }
 
@@ -222,7 +222,7 @@ function indexOf(name: Attribute, values: Values): number {
 }
 
 /** A mask on a coarser grid: means of the cells whose left upper corners lie in each of the new ones. */
-function coarser({ data, side }: Grid, to: number): Grid {
+function coarser({ data, side }: Mask, to: number): Mask {
   const [out, counts] = [new Float32Array(to * to), new Float32Array(to * to)]
   for (const [i, value] of data.entries()) {
     const cell = Math.floor((Math.floor(i / side) * to) / side) * to + Math.floor(((i % side) * to) / side)

@@ -1,5 +1,8 @@
 /** What the judges get right of renders they never saw: what their word is worth, and the ceiling of all scores. */
 import { z } from 'zod'
+import { dice } from '../measures/metrics.ts'
+import { areaMask } from '../measures/pictures.ts'
+import { areaUnderCurve, cosine, equalErrorRate } from '../measures/verification.ts'
 import { randomFrames } from '../storydb/frames.ts'
 import { attributeValues } from '../storydb/labels.ts'
 import { renderFrame } from '../storydb/render.ts'
@@ -7,8 +10,6 @@ import type { Level } from '../storydb/types.ts'
 import { ATTRIBUTES, type Attribute } from '../storydb/vocabulary.ts'
 import { type Judges, likeliest } from './judges.ts'
 import { portraitHeads, sceneHeads } from './networks.ts'
-import { areaMask, type Mask } from './pictures.ts'
-import { areaUnderCurve, cosine, equalErrorRate } from './verification.ts'
 
 const share = z.number().min(0).max(1)
 
@@ -29,7 +30,7 @@ const size = 128
 /** Over pairs of frames of `sets` held-out sets, of the three levels in turn. */
 export async function measureJudges(judges: Judges, sets: number): Promise<JudgesAccuracy> {
   const right = new Map<Attribute, number[]>(ATTRIBUTES.map((name) => [name, []]))
-  const [found, dice]: number[][] = [[], []]
+  const [found, overlap]: number[][] = [[], []]
   const known: { identity: string; set: number; embedding: Float32Array }[] = []
   for (let set = 0; set < sets; set++) {
     const level = ((set % 3) + 1) as Level
@@ -47,7 +48,7 @@ export async function measureJudges(judges: Judges, sets: number): Promise<Judge
         const sighting = verdict.characters[character]
         found!.push(Number(Boolean(sighting)))
         if (!sighting) continue
-        dice!.push(overlap(sighting.mask, areaMask(rendered[f]!.characters[character]!.mask, size, sighting.mask.side)))
+        overlap!.push(dice(sighting.mask, areaMask(rendered[f]!.characters[character]!.mask, size, sighting.mask.side)))
         const values = attributeValues(frame, character)
         for (const name of portraitHeads)
           right.get(name)!.push(Number(likeliest(sighting.readings, name) === values[name]))
@@ -64,21 +65,10 @@ export async function measureJudges(judges: Judges, sets: number): Promise<Judge
     frames: 2 * sets,
     attributes: Object.fromEntries([...right].map(([name, values]) => [name, mean(values)])),
     found: mean(found!),
-    dice: mean(dice!),
+    dice: mean(overlap!),
     auc: enough ? areaUnderCurve(same!, different!) : 0.5,
     eer: enough ? equalErrorRate(same!, different!) : 0.5,
   }
-}
-
-/** 2·|A∩B| / (|A|+|B|) of what is at least a half; 1 where both are empty. */
-export function overlap(a: Mask, b: Mask): number {
-  let [both, all] = [0, 0]
-  for (const [i, value] of a.data.entries()) {
-    const [own, other] = [value >= 0.5, b.data[i]! >= 0.5]
-    both += Number(own && other)
-    all += Number(own) + Number(other)
-  }
-  return all === 0 ? 1 : (2 * both) / all
 }
 
 function mean(values: readonly number[]): number {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { areaMask, mirrored, portraitPlanes, squareAround, wholePlanes } from '../measures/pictures.ts'
+import { areaUnderCurve, cosine, equalErrorRate } from '../measures/verification.ts'
 import { random } from '../storydb/random.ts'
 import { locate } from './locate.ts'
-import { areaMask, mirrored, portraitPlanes, squareAround, wholePlanes } from './pictures.ts'
-import { areaUnderCurve, cosine, equalErrorRate } from './verification.ts'
 
 const side = 32
 const cells = side * side

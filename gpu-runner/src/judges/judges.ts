@@ -3,12 +3,12 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { input } from '../graph/value.ts'
 import { type Picture, resized } from '../io/png.ts'
+import { type Mask, mirrored, portraitPlanes, squareAround, wholePlanes } from '../measures/pictures.ts'
 import { modelWeights } from '../runtime/model-weights.ts'
 import { openSession, type Session } from '../runtime/session.ts'
 import { type Attribute, VOCABULARY } from '../storydb/vocabulary.ts'
 import { locate } from './locate.ts'
 import { JudgesConfig, judgePortrait, judgeScene, places, portraitHeads, sceneHeads, sides } from './networks.ts'
-import { type Mask, mirrored, portraitPlanes, squareAround, wholePlanes } from './pictures.ts'
 
 /** For each attribute the probabilities of its values, in the order of `VOCABULARY`. */
 export type Readings = Partial<Record<Attribute, Float32Array>>

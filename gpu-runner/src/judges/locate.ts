@@ -3,7 +3,7 @@
  * as many characters as there should be (centre offsets as in Panoptic-DeepLab, arXiv:1911.10194). Nothing of what a
  * character looks like is asked, so that where it is cannot lean on an attribute that is scored.
  */
-import type { Mask } from './pictures.ts'
+import type { Mask } from '../measures/pictures.ts'
 
 export interface Located {
   /** How much of each cell is any character. */

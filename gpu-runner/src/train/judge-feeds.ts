@@ -1,6 +1,6 @@
 /** What the judges learn from: two frames of a set, and one character of it in both, as a denoiser might have drawn them. */
 import { type JudgesConfig, places, portraitHeads, sceneHeads, sides } from '../judges/networks.ts'
-import { areaMask, type Mask, portraitPlanes, squareAround, wholePlanes } from '../judges/pictures.ts'
+import { areaMask, type Mask, portraitPlanes, squareAround, wholePlanes } from '../measures/pictures.ts'
 import type { HostTensor } from '../runtime/session.ts'
 import { randomFrames } from '../storydb/frames.ts'
 import { attributeLabels } from '../storydb/labels.ts'

@@ -2,21 +2,13 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { random } from '../storydb/random.ts'
 import { bootstrap } from './bootstrap.ts'
-import {
-  aligned,
-  backgroundDistance,
-  bestPairing,
-  copyPaste,
-  dice,
-  type Grid,
-  meanOverPairs,
-  poseDistance,
-} from './metrics.ts'
+import { aligned, backgroundDistance, bestPairing, copyPaste, dice, meanOverPairs, poseDistance } from './metrics.ts'
+import type { Mask } from './pictures.ts'
 
 const close = (a: number | null, b: number, tolerance = 1e-6) =>
   assert.ok(a !== null && Math.abs(a - b) < tolerance, `${a} is not ${b}`)
 const r = random(1, 2)
-const grid = (side: number, of: (x: number, y: number) => number): Grid => ({
+const grid = (side: number, of: (x: number, y: number) => number): Mask => ({
   side,
   data: Float32Array.from({ length: side * side }, (_, i) => of(i % side, Math.floor(i / side))),
 })
@@ -60,7 +52,7 @@ test('dice agrees with counting; empty masks agree; grids that differ are refuse
 
 test('backgroundDistance is the mean difference of what both show behind their characters', () => {
   const side = 5
-  const of = (mask: Grid) => ({ mask, planes: Float32Array.from({ length: 3 * side * side }, () => r.between(-1, 1)) })
+  const of = (mask: Mask) => ({ mask, planes: Float32Array.from({ length: 3 * side * side }, () => r.between(-1, 1)) })
   const [a, b] = [of(randomGrid(side)), of(randomGrid(side))]
   const differences: number[] = []
   for (let y = 0; y < side; y++)

@@ -1,11 +1,5 @@
 /** The measures of an evaluation, over plain data: nothing here knows of models. */
-import { boundsOf } from '../judges/pictures.ts'
-
-/** A square grid of 0 … 1, row by row. */
-export interface Grid {
-  readonly data: Float32Array
-  readonly side: number
-}
+import { boundsOf, type Mask } from './pictures.ts'
 
 /**
  * ViStoryBench's copy-paste score: softmax([cos to the reference, cos to its mirror image] / 0.01)[0]. 0.5 says that
@@ -16,7 +10,7 @@ export function copyPaste(toReference: number, toMirrored: number): number {
 }
 
 /** 2·|A∩B| / (|A|+|B|) of what is at least a half; 1 where both are empty. */
-export function dice(a: Grid, b: Grid): number {
+export function dice(a: Mask, b: Mask): number {
   if (a.side !== b.side) throw new RangeError(`dice: grids of ${a.side} and ${b.side}`)
   let [both, all] = [0, 0]
   for (const [i, value] of a.data.entries()) {
@@ -32,8 +26,8 @@ export function dice(a: Grid, b: Grid): number {
  * masks on the same grid. Null where no background is common to both.
  */
 export function backgroundDistance(
-  a: { planes: Float32Array; mask: Grid },
-  b: { planes: Float32Array; mask: Grid },
+  a: { planes: Float32Array; mask: Mask },
+  b: { planes: Float32Array; mask: Mask },
 ): number | null {
   const cells = a.mask.side ** 2
   let [sum, count] = [0, 0]
@@ -52,7 +46,7 @@ const poseSide = 32
  * 1 − |A∩B| / |A∪B| of two silhouettes that are first aligned: each is moved and scaled, its shape kept, so that the square
  * around it fills the grid, standing in the middle of the lower edge. Null where one of them is empty.
  */
-export function poseDistance(a: Grid, b: Grid): number | null {
+export function poseDistance(a: Mask, b: Mask): number | null {
   const [first, second] = [aligned(a), aligned(b)]
   if (!first || !second) return null
   let [both, either] = [0, 0]
@@ -63,7 +57,7 @@ export function poseDistance(a: Grid, b: Grid): number | null {
   return 1 - both / either
 }
 
-export function aligned(mask: Grid): Uint8Array | null {
+export function aligned(mask: Mask): Uint8Array | null {
   const bounds = boundsOf(mask)
   if (!bounds) return null
   const { left, top, right, bottom } = bounds
