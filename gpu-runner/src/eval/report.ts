@@ -1,9 +1,9 @@
 /** What an evaluation found: `report.json` for programs, `report.md` for people. */
 import { z } from 'zod'
 import { JudgesAccuracy } from '../judges/accuracy.ts'
-import { bootstrap } from '../measures/bootstrap.ts'
 import { mean } from '../measures/metrics.ts'
 import { armNames } from './arms.ts'
+import { bootstrap } from './bootstrap.ts'
 import { type MetricName, metricNames, type StoryScore } from './score.ts'
 
 const Figure = z.number().nullable()

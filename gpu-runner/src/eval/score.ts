@@ -1,6 +1,5 @@
 /** One story's pictures, as the judges see them, against what was asked for. */
 import { likeliest, type Sighting, type Verdict } from '../judges/judges.ts'
-import type { Tally } from '../measures/bootstrap.ts'
 import {
   backgroundDistance,
   bestPairing,
@@ -15,6 +14,7 @@ import { cosine } from '../measures/verification.ts'
 import { attributeValues } from '../storydb/labels.ts'
 import type { Frame, Identity } from '../storydb/types.ts'
 import { type Attribute, VOCABULARY } from '../storydb/vocabulary.ts'
+import type { Tally } from './bootstrap.ts'
 
 export const metricNames = [
   'attribute_accuracy',
