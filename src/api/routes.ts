@@ -98,3 +98,16 @@ export const PageQuery = z.object({
   cursor: z.string().optional().describe('From `next`'),
   limit: z.coerce.number().int().min(1, '1 to 50').max(50, '1 to 50').default(20),
 })
+
+/** A time of a request. Ours have whole milliseconds, so a finer one stands for the millisecond it lies in. */
+const Instant = z.iso.datetime({ offset: true, error: 'an ISO 8601 time with its zone, as 2026-11-23T17:00:00Z' })
+
+/** By their time of creation, which of a list are wanted. */
+export const SpanQuery = z.object({
+  created_after: Instant.optional().describe('Only those created at this time or later'),
+  created_before: Instant.optional().describe('Only those created before this time'),
+})
+export const spanOf = ({ created_after: after, created_before: before }: z.infer<typeof SpanQuery>) => ({
+  ...(after && { after: Date.parse(after) }),
+  ...(before && { before: Date.parse(before) }),
+})

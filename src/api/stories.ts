@@ -12,7 +12,7 @@ import { dryRun } from './dry-run.ts'
 import { awaitStory } from './follow.ts'
 import { IdempotencyHeaders } from './idempotency.ts'
 import { invalid, ProblemError } from './problems.ts'
-import { json, limitBody, MAX_JSON_BYTES, newRoutes, PageQuery, problems } from './routes.ts'
+import { json, limitBody, MAX_JSON_BYTES, newRoutes, PageQuery, problems, SpanQuery, spanOf } from './routes.ts'
 import { viewOf } from './view.ts'
 import { webhookWarnings } from './webhook-warnings.ts'
 
@@ -80,9 +80,7 @@ const list = createRoute({
   tags,
   security,
   middleware: [requireApiKey] as const,
-  request: {
-    query: PageQuery,
-  },
+  request: { query: PageQuery.extend(SpanQuery.shape) },
   responses: { 200: json(StoryList, 'A page'), ...problems('unauthorized', 'validation') },
 })
 
@@ -124,14 +122,13 @@ export const storyRoutes = newRoutes()
     return c.json(viewOf(found, settings), 200, { 'cache-control': 'private, no-cache' })
   })
   .openapi(list, async (c) => {
-    const { cursor, limit } = c.req.valid('query')
-    const page = await listStories(c.var.db, c.var.apiKey.id, cursor ? parseCursor(cursor) : undefined, limit + 1)
+    const { cursor, limit, ...times } = c.req.valid('query')
+    const from = cursor ? parseCursor(cursor) : undefined
+    const page = await listStories(c.var.db, c.var.apiKey.id, from, limit + 1, spanOf(times))
     const last = page.length > limit ? page[limit - 1]?.story : undefined
-    const next = last && `${originOf(c)}/stories?limit=${limit}&cursor=${last.createdAt}.${last.id}`
-    return c.json(
-      { results: page.slice(0, limit).map((found) => viewOf(found, c.var.settings)), next: next ?? null },
-      200,
-    )
+    const query = last && new URLSearchParams({ ...times, limit: `${limit}`, cursor: `${last.createdAt}.${last.id}` })
+    const next = query ? `${originOf(c)}/stories?${query}` : null
+    return c.json({ results: page.slice(0, limit).map((found) => viewOf(found, c.var.settings)), next }, 200)
   })
   .openapi(stop, async (c) => {
     const { db, settings, tools, apiKey } = c.var

@@ -17,7 +17,7 @@ import { announce, followStory } from '../announce.ts'
 import { requireApiKey } from '../auth.ts'
 import type { AppEnv } from '../env.ts'
 import { invalid, ProblemError } from '../problems.ts'
-import { json, limitBody, MAX_JSON_BYTES, newRoutes, problems } from '../routes.ts'
+import { json, limitBody, MAX_JSON_BYTES, newRoutes, problems, SpanQuery, spanOf } from '../routes.ts'
 import { CreateHeaders, parseCursor } from '../stories.ts'
 import { applied, parsePrefer } from './prefer.ts'
 import { findRef, type ModelRef, refOf } from './refs.ts'
@@ -39,13 +39,7 @@ const params = z.object({ id: StoryId })
 const prefer = z.object({
   prefer: z.string().optional().describe('`wait` or `wait=n`: hold the answer for up to 55 s. `aborted`: see `status`'),
 })
-/** A time of a request. Ours have whole milliseconds, so a finer one stands for the millisecond it lies in. */
-const Instant = z.iso.datetime({ offset: true, error: 'an ISO 8601 time with its zone, as 2026-11-23T17:00:00Z' })
-const ListQuery = z.object({
-  cursor: z.string().optional().describe('From `next`'),
-  created_after: Instant.optional().describe('Only those created at this time or later'),
-  created_before: Instant.optional().describe('Only those created before this time'),
-})
+const ListQuery = SpanQuery.extend({ cursor: z.string().optional().describe('From `next`') })
 const createHeaders = prefer.extend(CreateHeaders.shape)
 const body = <Schema extends z.ZodType>(schema: Schema) => ({
   required: true,
@@ -146,10 +140,8 @@ export const predictionRoutes = newRoutes()
   })
   .openapi(list, async (c) => {
     const { cursor, ...times } = c.req.valid('query')
-    const { created_after: after, created_before: before } = times
-    const span = { ...(after && { after: Date.parse(after) }), ...(before && { before: Date.parse(before) }) }
     const from = cursor ? parseCursor(cursor) : undefined
-    const page = await listStories(c.var.db, c.var.apiKey.id, from, PAGE + 1, span)
+    const page = await listStories(c.var.db, c.var.apiKey.id, from, PAGE + 1, spanOf(times))
     const last = page.length > PAGE ? page[PAGE - 1]?.story : undefined
     const query = last && new URLSearchParams({ ...times, cursor: `${last.createdAt}.${last.id}` })
     const next = query ? `${originOf(c)}/v1/predictions?${query}` : null
