@@ -23,7 +23,7 @@ const history = await runChaos({
   seed,
   leaseSeconds: 2,
   burst: 20,
-  restarts: Math.max(1, Math.round(minutes * 2)),
+  restarts: Math.max(1, Math.round(minutes * 5)),
   log: (line) => console.error(line),
 })
 const violations = violationsOf(history)

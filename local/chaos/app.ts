@@ -1,7 +1,12 @@
-/** A simulated app with one API key: posts stories, cancels and resumes some, and sends again what was not answered. */
+/**
+ * A simulated app with one API key: posts stories, cancels, resumes and deletes some, asks for webhooks again, and sends
+ * again what was not answered.
+ */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { isTerminal, type StoryInput, StoryList } from '../../contract/story.ts'
+import { isTerminal, Story, type StoryInput, StoryList } from '../../contract/story.ts'
+import { DeliveryList } from '../../contract/webhook.ts'
 import type { History } from './history.ts'
+import type { Lendings } from './lending.ts'
 import type { Random } from './random.ts'
 
 export interface AppOptions {
@@ -15,43 +20,110 @@ export interface AppOptions {
   random: Random
   /** Stories posted at once in the beginning, so that there is a queue. */
   burst: number
-  history: Pick<History, 'accepted' | 'faults'>
+  lendings: Lendings
+  history: History
+}
+
+interface Posted {
+  id: string
+  idempotencyKey: string
+  headers: Record<string, string>
+  body: string
 }
 
 const PAUSE_MS = 150
+const ACTS = { post: 60, 'post again': 5, cancel: 8, resume: 12, read: 12, delete: 3, replay: 3 } as const
 
-export function simulateApp({ url, id: key, apiKey, models, webhooks, random, burst, history }: AppOptions) {
-  const ids: string[] = []
-  return { post, run, unfinished }
+export function simulateApp({ url, id: key, apiKey, models, webhooks, random, burst, lendings, history }: AppOptions) {
+  const posted: Posted[] = []
+  const deleted = new Set<string>()
+  let count = 0
+  return { run, unfinished }
 
-  /** Post, cancel and resume at random until `signal`. */
+  /** Do something at random until `signal`. */
   async function run(signal: AbortSignal): Promise<void> {
     for (let n = 0; n < burst; n++) await post()
     while (!signal.aborted) {
-      const act = random.pick({ post: 60, cancel: 6, resume: 12, read: 12 })
-      const id = ids[random.below(ids.length)]
-      if (act === 'post' || id === undefined) await post()
-      else if (act === 'read') await call('GET', `/stories/${id}`)
-      else await call('POST', `/stories/${id}/${act}`)
+      await act(random.pick(ACTS))
       await sleep(2 * PAUSE_MS * random.next())
     }
   }
 
+  async function act(what: keyof typeof ACTS): Promise<void> {
+    const some = pickPosted()
+    if (what === 'post' || !some) return post()
+    if (what === 'post again') return deleted.has(some.id) ? undefined : postAgain(some)
+    if (what === 'replay') return replay(some.id)
+    if (what === 'delete') {
+      // From now on its idempotency key may be forgotten, whether or not the answer comes.
+      deleted.add(some.id)
+      const answer = await call('DELETE', `/stories/${some.id}`)
+      if (answer?.status === 202 || answer?.status === 204) history.deleted.push(some.id)
+      else if (answer) history.faults.push(`DELETE /stories/${some.id}: ${answer.status}`)
+      return
+    }
+    const [method, path] = what === 'read' ? ['GET', ''] : ['POST', `/${what}`]
+    const answer = await call(method, `/stories/${some.id}${path}`)
+    if (answer?.status !== 200) return
+    const { status } = Story.parse(answer.body)
+    if (isTerminal(status)) history.told.push({ story: some.id, status })
+    else if (what === 'cancel') history.told.push({ story: some.id, status: 'canceled' })
+  }
+
+  /** Often one that probably runs, so that what is done to it crosses what its runner says. */
+  function pickPosted(): Posted | undefined {
+    const recent = new Set(random.chance(0.6) ? lendings.recent() : [])
+    const running = posted.filter(({ id }) => recent.has(id))
+    const from = running.length > 0 ? running : posted
+    return from[random.below(from.length)]
+  }
+
   async function post(): Promise<void> {
-    const body = JSON.stringify(randomStory())
-    const once = `${key}-${ids.length}-${random.below(2 ** 30)}`
-    // Sent again until it is answered: under one Idempotency-Key that makes one story.
+    const headers: Record<string, string> = random.chance(0.06) ? { 'cancel-after': `${1 + random.below(5)}s` } : {}
+    const story = { idempotencyKey: `${key}-${++count}`, headers, body: JSON.stringify(randomStory()) }
+    // Sent again until it is answered, and now and then by several at once: under one key that makes one story.
+    const copies = random.chance(0.15) ? 3 : 1
+    let unsure = false
     for (;;) {
-      const answer = await call('POST', '/stories', { body, headers: { 'idempotency-key': once } })
-      if (answer?.status === 202) {
-        const { id, frames } = answer.body as { id: string; frames: unknown[] }
-        ids.push(id)
-        history.accepted.push({ id, key, frames: frames.length })
-      } else if (answer && answer.status !== 429)
-        history.faults.push(`POST /stories: ${answer.status} ${JSON.stringify(answer.body)}`)
-      if (answer) return
+      const answers = await Promise.all(Array.from({ length: copies }, () => create(story)))
+      const ids = new Set<string>()
+      for (const answer of answers) {
+        if (answer?.status === 202) {
+          const { id, frames } = answer.body as { id: string; frames: unknown[] }
+          if (ids.size === 0) {
+            posted.push({ ...story, id })
+            history.accepted.push({ id, key, frames: frames.length })
+          }
+          ids.add(id)
+        } else if (answer && answer.status !== 429)
+          history.faults.push(`POST /stories: ${answer.status} ${JSON.stringify(answer.body)}`)
+      }
+      if (ids.size > 1)
+        history.seen.push({ rule: 'a request makes one story', evidence: `${story.idempotencyKey} made ${[...ids]}` })
+      unsure ||= answers.includes(undefined)
+      // A refusal counts only while every request was answered: otherwise there may be a story.
+      if (ids.size > 0 || !unsure) return
       await sleep(300)
     }
+  }
+
+  async function postAgain(story: Posted): Promise<void> {
+    const answer = await create(story)
+    const id = answer?.status === 202 ? (answer.body as { id: string }).id : undefined
+    if (id !== undefined && id !== story.id)
+      history.seen.push({ rule: 'a request makes one story', evidence: `${story.idempotencyKey} made ${id} as well` })
+  }
+
+  function create({ idempotencyKey, headers, body }: Omit<Posted, 'id'>) {
+    return call('POST', '/stories', { body, headers: { ...headers, 'idempotency-key': idempotencyKey } })
+  }
+
+  async function replay(id: string): Promise<void> {
+    const answer = await call('GET', `/webhooks/deliveries?story=${id}&limit=50`)
+    if (answer?.status !== 200) return
+    const { results } = DeliveryList.parse(answer.body)
+    const message = results[random.below(results.length)]
+    if (message) await call('POST', `/webhooks/deliveries/${message.id}/replay`)
   }
 
   function randomStory(): StoryInput {
@@ -60,40 +132,52 @@ export function simulateApp({ url, id: key, apiKey, models, webhooks, random, bu
       frames: Array.from({ length: 1 + random.below(3) }, (_, index) => ({ prompt: `frame ${index}` })),
       priority: random.pick({ low: 1, normal: 4, high: 1 }),
       ...(models.length > 0 && { model: models[random.below(models.length)]! }),
-      ...(webhook !== undefined && { webhook, webhook_events_filter: ['start', 'completed'] }),
+      ...(webhook !== undefined && { webhook, webhook_events_filter: ['start', 'frame', 'completed'] }),
       deadline: {
-        start_within: random.chance(0.05) ? 1 + random.below(3) : null,
-        run_within: random.chance(0.05) ? 1 : null,
+        start_within: random.chance(0.06) ? 1 + random.below(3) : null,
+        run_within: random.chance(0.06) ? 1 : null,
       },
     }
   }
 
-  /** How many stories of the key have not ended; undefined when the edge did not answer. */
-  async function unfinished(): Promise<number | undefined> {
-    let count = 0
+  /**
+   * How much of the key is not over: stories that have not ended or are not erased yet, and webhooks that have yet to go
+   * to one of `reliable`. Undefined when the edge did not answer.
+   */
+  async function unfinished(reliable: string[]): Promise<number | undefined> {
+    let left = 0
     for (let path: string | null = '/stories?limit=50'; path !== null; ) {
       const answer = await call('GET', path)
       if (answer?.status !== 200) return undefined
       const page = StoryList.parse(answer.body)
-      count += page.results.filter(({ status }) => !isTerminal(status)).length
+      const isOver = (story: Story) =>
+        isTerminal(story.status) && (story.data_removed || !history.deleted.includes(story.id))
+      left += page.results.filter((story) => !isOver(story)).length
       path = page.next
     }
-    return count
+    // There are thousands of messages, which are not worth looking at before that.
+    if (left > 0) return left
+    for (let path: string | null = '/webhooks/deliveries?limit=50'; path !== null; ) {
+      const answer = await call('GET', path)
+      if (answer?.status !== 200) return undefined
+      const page = DeliveryList.parse(answer.body)
+      const isOwed = (status: string) => status === 'pending' || status === 'waiting'
+      left += page.results.filter(({ url, status }) => reliable.includes(url) && isOwed(status)).length
+      path = page.next
+    }
+    return left
   }
 
-  async function call(method: string, path: string, init: { body?: string; headers?: Record<string, string> } = {}) {
+  async function call(method = 'GET', path = '', init: { body?: string; headers?: Record<string, string> } = {}) {
     const headers = { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json', ...init.headers }
     try {
-      const response = await fetch(new URL(path, url), {
-        method,
-        ...init,
-        headers,
-        signal: AbortSignal.timeout(20_000),
-      })
-      const body: unknown = await response.json()
-      if (response.status >= 500) history.faults.push(`${method} ${path}: ${response.status} ${JSON.stringify(body)}`)
-      return { status: response.status, body }
-    } catch {
+      const signal = AbortSignal.timeout(20_000)
+      const response = await fetch(new URL(path, url), { method, ...init, headers, signal })
+      const text = await response.text()
+      if (response.status >= 500) history.faults.push(`${method} ${path}: ${response.status} ${text}`)
+      return { status: response.status, body: text === '' ? undefined : (JSON.parse(text) as unknown) }
+    } catch (error) {
+      if (error instanceof SyntaxError) history.faults.push(`${method} ${path}: ${error.message}`)
       return undefined
     }
   }

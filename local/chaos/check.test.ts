@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { StoryStatus } from '../../contract/story.ts'
 import { violationsOf } from './check.ts'
-import type { History } from './history.ts'
+import { emptyHistory, type History, type Transition } from './history.ts'
 
 const KEYS = [
   { id: 'a', weight: 1, maxRunning: 2 },
@@ -16,31 +16,37 @@ function change(
   from: StoryStatus | null,
   to: StoryStatus,
   lease: string | null = null,
-) {
+): Transition {
   const seq = history.transitions.length + 1
-  history.transitions.push({ seq, story, key: story[0]!, model: 'm', from, to, ready: to === 'queued', lease })
+  const about = { seq, story, key: story[0]!, model: 'm', ready: to === 'queued', at: seq, due: null, error: null }
+  const made = { ...about, from, to, lease }
+  history.transitions.push(made)
+  return made
 }
 
 /** Two stories of each key, served a b b a: each is drawn, ends well and is announced; the last had failed before. */
 function soundHistory(): History {
   const ids = ['a1', 'b1', 'b2', 'a2']
   const history: History = {
+    ...emptyHistory(),
     keys: structuredClone(KEYS),
     accepted: ids.map((id) => ({ id, key: id[0]!, frames: 2 })),
-    transitions: [],
+    told: ids.map((story) => ({ story, status: 'succeeded' })),
     stories: ids.map((id) => ({
       id,
       key: id[0]!,
       status: 'succeeded',
       frameCount: 2,
       frames: [0, 1].map((index) => ({ index, sha256: `${id}/${index}`, lease: `lease-${id}` })),
-      attempt: 1,
-      maxAttempts: 3,
       deadLetter: false,
       resumes: id === 'a2' ? 1 : 0,
       webhook: 'http://app',
+      removed: false,
     })),
-    owed: ids.map((id) => ({ id: `evt_${id}`, story: id, type: 'story.completed', delivered: true })),
+    owed: ids.map((id) => ({ id: `evt_${id}`, story: id, type: 'story.completed', sequence: 2, delivered: true })),
+    reliable: ['http://well'],
+    started: new Set(ids.map((id) => `lease-${id}`)),
+    promised: new Map(ids.map((id) => [`lease-${id}`, { story: id, until: 0 }])),
     received: ids.map((id) => ({
       id: `evt_${id}`,
       story: id,
@@ -48,15 +54,12 @@ function soundHistory(): History {
       status: 'succeeded',
       body: '{}',
     })),
-    forged: 0,
     frameAcks: ids.flatMap((id) =>
       [0, 1].map((index) => ({ story: id, index, sha256: `${id}/${index}`, leaseToken: `lease-${id}`, own: true })),
     ),
     endAcks: ids.map((id) => ({ story: id, leaseToken: `lease-${id}`, what: 'story.completed' })),
-    faults: [],
-    miscounted: [],
   }
-  history.owed.push({ id: 'evt_a2_0', story: 'a2', type: 'story.failed', delivered: false })
+  history.owed.push({ id: 'evt_a2_0', story: 'a2', type: 'story.failed', sequence: 1, delivered: false })
   change(history, 'a2', null, 'queued')
   change(history, 'a2', 'queued', 'running')
   change(history, 'a2', 'running', 'failed', 'lease-0')
@@ -65,6 +68,24 @@ function soundHistory(): History {
   for (const id of ids) change(history, id, 'queued', 'running')
   for (const id of ids) change(history, id, 'running', 'succeeded', `lease-${id}`)
   return history
+}
+
+/** As if the story had been tried so often under leases `try-0`, `try-1` … and had failed at the last. */
+function failAgain(history: History, id: string, times: number): void {
+  history.transitions = history.transitions.filter(({ story, to }) => story !== id || to === 'queued')
+  for (let n = 0; n < times; n++) {
+    change(history, id, 'queued', 'running')
+    change(history, id, 'running', n === times - 1 ? 'failed' : 'queued', `try-${n}`)
+    history.started.add(`try-${n}`)
+  }
+  storyOf(history, id).status = 'failed'
+  history.owed.find(({ story }) => story === id)!.type = 'story.failed'
+  const isOther = ({ story }: { story: string }) => story !== id
+  history.frameAcks = history.frameAcks.filter(isOther)
+  history.endAcks = history.endAcks.filter(isOther)
+  history.told = history.told.filter(isOther)
+  history.received = history.received.filter(isOther)
+  history.owed.find(({ story }) => story === id)!.delivered = false
 }
 
 const storyOf = (history: History, id: string) => history.stories.find((story) => story.id === id)!
@@ -87,27 +108,37 @@ const planted: Record<string, { plant: (history: History) => void; rules: string
       storyOf(history, 'a2').status = 'queued'
       storyOf(history, 'a2').resumes++
     },
-    rules: ['every story ends', 'a completion that was acknowledged stands'],
+    rules: ['every story ends', 'success is for good', 'a completion that was acknowledged stands'],
   },
   'a story ends twice': {
     plant: (history) => {
       change(history, 'b1', 'succeeded', 'failed')
       storyOf(history, 'b1').status = 'failed'
     },
-    rules: ['a story ends once', 'a completion that was acknowledged stands', 'each end is announced'],
+    rules: [
+      'a story ends once',
+      'success is for good',
+      'a completion that was acknowledged stands',
+      'each end is announced',
+      'an end that an app was told of stands',
+    ],
   },
   'a story runs again after its end': {
     plant: (history) => {
       change(history, 'b1', 'succeeded', 'running')
       change(history, 'b1', 'running', 'succeeded', 'lease-b1')
     },
-    rules: ['a story ends once', 'each end is announced'],
+    rules: ['a story ends once', 'success is for good', 'each end is announced'],
   },
   'a story is not as it ended': {
     plant: (history) => {
       storyOf(history, 'b1').status = 'expired'
     },
-    rules: ['a story stays as it ended', 'a completion that was acknowledged stands'],
+    rules: [
+      'a story stays as it ended',
+      'a completion that was acknowledged stands',
+      'an end that an app was told of stands',
+    ],
   },
   'a second terminal webhook is owed': {
     plant: (history) => history.owed.push({ ...history.owed[0]!, id: 'evt_twice', delivered: false }),
@@ -191,7 +222,97 @@ const planted: Record<string, { plant: (history: History) => void; rules: string
     plant: (history) => {
       storyOf(history, 'b1').deadLetter = true
     },
-    rules: ['dead letters are failures within bounds'],
+    rules: ['dead letters have failed often enough'],
+  },
+  'a story is given up after one attempt': {
+    plant: (history) => {
+      failAgain(history, 'b1', 1)
+      storyOf(history, 'b1').deadLetter = true
+    },
+    rules: ['dead letters have failed often enough'],
+  },
+  'a story is tried for ever': {
+    plant: (history) => failAgain(history, 'b1', 4),
+    rules: ['attempts have an end'],
+  },
+  'a story at fault is tried again': {
+    plant: (history) => {
+      failAgain(history, 'b1', 2)
+      history.endAcks.push({ story: 'b1', leaseToken: 'try-0', what: 'story at fault' })
+    },
+    rules: ['a stale write is refused'],
+  },
+  'a story expires that had been started': {
+    plant: (history) => {
+      failAgain(history, 'b1', 1)
+      const last = history.transitions.at(-1)!
+      Object.assign(last, { to: 'queued', ready: true })
+      Object.assign(change(history, 'b1', 'queued', 'expired'), { due: 1 })
+      storyOf(history, 'b1').status = 'expired'
+      history.owed.find(({ story }) => story === 'b1')!.type = 'story.expired'
+    },
+    rules: ['what has been started does not expire'],
+  },
+  'a lease is cut short': {
+    plant: (history) => history.promised.set('lease-b1', { story: 'b1', until: 1e9 }),
+    rules: ['a lease lasts as long as was promised'],
+  },
+  'a late story is lent': {
+    plant: (history) => {
+      const lent = history.transitions.find(({ story, to }) => story === 'b1' && to === 'running')!
+      lent.due = lent.at
+    },
+    rules: ['what is late is not lent'],
+  },
+  'a deadline is early': {
+    plant: (history) => {
+      failAgain(history, 'b1', 1)
+      Object.assign(history.transitions.at(-1)!, { error: 'run_timeout', due: 1e9 })
+    },
+    rules: ['deadlines are not early'],
+  },
+  'a cancellation is forgotten': {
+    plant: (history) => history.told.push({ story: 'b1', status: 'canceled' }),
+    rules: ['an end that an app was told of stands'],
+  },
+  'a deleted story is still there': {
+    plant: (history) => history.deleted.push('b1'),
+    rules: ['nothing is left of a story that was deleted'],
+  },
+  'a picture of a deleted story is still there': {
+    plant: (history) => {
+      history.deleted.push('b1')
+      Object.assign(storyOf(history, 'b1'), { removed: true })
+      Object.assign(storyOf(history, 'b1'), { frames: [0, 1].map((index) => ({ index, sha256: '', lease: null })) })
+      history.frameAcks = history.frameAcks.filter(({ story }) => story !== 'b1')
+      history.owed = history.owed.filter(({ story }) => story !== 'b1')
+      history.unneeded.push({ story: 'b1', key: 'stories/b1/0' })
+      history.cutOff.add('b1')
+    },
+    rules: ['nothing is left of a story that was deleted'],
+  },
+  'a refused picture is kept': {
+    plant: (history) => history.unneeded.push({ story: 'b1', key: 'stories/b1/0' }),
+    rules: ['a picture that was refused is discarded'],
+  },
+  'a picture is lost': { plant: (history) => history.unstored.push('b1/0'), rules: ['every frame has its picture'] },
+  'webhooks of a story are mixed up': {
+    plant: (history) => {
+      history.owed.push({ id: 'evt_start', story: 'b1', type: 'story.started', sequence: 1, delivered: true })
+      history.received.push({ id: 'evt_start', story: 'b1', type: 'story.started', status: 'running', body: '{}' })
+    },
+    rules: ['webhooks of a story come in order'],
+  },
+  'a sound endpoint is not told': {
+    plant: (history) => {
+      storyOf(history, 'b1').webhook = 'http://well'
+      history.owed.find(({ story }) => story === 'b1')!.delivered = false
+    },
+    rules: ['an endpoint that is well hears of everything'],
+  },
+  'somebody saw it at once': {
+    plant: (history) => history.seen.push({ rule: 'redirects are not followed', evidence: '' }),
+    rules: ['redirects are not followed'],
   },
   'the edge is at fault': {
     plant: (history) => history.faults.push('GET /stories: 500'),
@@ -212,8 +333,7 @@ for (const [what, { plant, rules }] of Object.entries(planted))
 
 /** Serves keys of weights 1 and 2, each with ten stories, in the order of `served`; every story fails at once. */
 function servedInOrder(served: string, maxRunning = 9): History {
-  const history: History = { ...soundHistory(), transitions: [], accepted: [], stories: [], owed: [], received: [] }
-  Object.assign(history, { frameAcks: [], endAcks: [] })
+  const history = emptyHistory()
   history.keys = KEYS.map((key) => ({ ...key, maxRunning }))
   for (let n = 0; n < 10; n++) for (const key of 'ab') change(history, `${key}${n}`, null, 'queued')
   const next = new Map([...'ab'].map((key) => [key, 0]))

@@ -1,5 +1,4 @@
-/** What a run leaves behind, and what the check is made of. */
-import type { D1Database } from '@cloudflare/workers-types'
+/** What a run leaves behind, and what the check is made of. Moments are milliseconds since 1970 by the clock of the edge. */
 import type { StoryStatus } from '../../contract/story.ts'
 
 /** One change of a story's place in the queue, in the order in which the database made them. */
@@ -13,6 +12,12 @@ export interface Transition {
   ready: boolean
   /** The lease that the story was under until then. */
   lease: string | null
+  /** When; null where a story waits for its next attempt. */
+  at: number | null
+  /** When it had to be started, of a story that was lent or has expired; when it had to be done, of one that failed. */
+  due: number | null
+  /** The code of what went wrong last. */
+  error: string | null
 }
 
 export interface FinalStory {
@@ -22,102 +27,91 @@ export interface FinalStory {
   frameCount: number
   /** Each frame that is there, and the lease that the story was under when it came. */
   frames: { index: number; sha256: string; lease: string | null }[]
-  attempt: number
-  maxAttempts: number
   deadLetter: boolean
   resumes: number
   /** Null unless it subscribed to its end. */
   webhook: string | null
+  /** Its content was erased. */
+  removed: boolean
 }
 
-/** How a runner ends its work on a story: by one of three events, or by handing it back. */
-export type End = 'story.completed' | 'story.failed' | 'story.canceled' | 'release'
+/**
+ * How a runner ends its work on a story: by an event, of which a failure is retryable or the fault of the story, or by
+ * handing it back.
+ */
+export type End = 'story.completed' | 'story.failed' | 'story at fault' | 'story.canceled' | 'release'
+
+export interface Violation {
+  rule: string
+  /** What shows it. */
+  evidence: string
+}
 
 export interface History {
   keys: { id: string; weight: number; maxRunning: number }[]
   /** Stories that an app was told are accepted. */
   accepted: { id: string; key: string; frames: number }[]
+  /** Ends of stories that apps were told of: `canceled` for a story that had not ended when it was canceled. */
+  told: { story: string; status: StoryStatus }[]
+  /** Stories that an app was told are, or will be, erased. */
+  deleted: string[]
   transitions: Transition[]
   stories: FinalStory[]
-  /** Terminal webhooks that are owed, by the outbox. */
-  owed: { id: string; story: string; type: string; delivered: boolean }[]
-  /** Webhooks that came, by the receivers; only those whose signature was right. */
+  /** Webhooks that are owed, by the outbox. */
+  owed: { id: string; story: string; type: string; sequence: number; delivered: boolean }[]
+  /** Webhooks that came, by the receivers and in their order; only those whose signature was right. */
   received: { id: string; story: string; type: string; status: StoryStatus; body: string }[]
   /** Webhooks whose signature was wrong. */
   forged: number
+  /** URLs of the receivers that never fail. */
+  reliable: string[]
+  /** Leases that runners were told of, and the latest end that each was promised. */
+  promised: Map<string, { story: string; until: number }>
+  /** Leases under which runners were told that they have started. */
+  started: Set<string>
+  /** Leases whose holders asked for the end of their work, answered or not, before the lease was over. */
+  ending: Set<string>
+  /** Leases whose holders handed the story back, answered or not. */
+  handedBack: Set<string>
   /** Frames that runners were told are kept; `own` when it is the very picture that they sent. */
   frameAcks: { story: string; index: number; sha256: string; leaseToken: string; own: boolean }[]
   /** Ends of their work that runners were told took effect. */
   endAcks: { story: string; leaseToken: string; what: End }[]
+  /** Stories to which an upload got no answer: its picture may have been stored, and lost its row. */
+  cutOff: Set<string>
+  /** What a simulated party saw at once that must not be. */
+  seen: Violation[]
   /** Answers of the edge that are its own fault. */
   faults: string[]
   /** Counters of the queue that disagree with what there is to count. */
   miscounted: string[]
+  /** Frames whose pictures are not stored, as `story/index`. */
+  unstored: string[]
+  /** Stored pictures that no frame shows. */
+  unneeded: { story: string; key: string }[]
 }
 
-/**
- * Let the database itself write down every change of a story, so that the history is exact and independent of the code
- * that is tested. To be called on a migrated database, before the run.
- */
-export async function recordTransitions(db: D1Database): Promise<void> {
-  const row = '(NEW.id, NEW.api_key_id, NEW.model, %, NEW.status, NEW.ready, @)'
-  const insert = (from: string, lease: string) =>
-    `INSERT INTO chaos_history (story, api_key, model, from_status, to_status, ready, lease)
-     VALUES ${row.replace('%', from).replace('@', lease)};`
-  await db.batch([
-    db.prepare(
-      `CREATE TABLE chaos_history (seq INTEGER PRIMARY KEY AUTOINCREMENT, story TEXT, api_key TEXT, model TEXT,
-       from_status TEXT, to_status TEXT, ready INTEGER, lease TEXT)`,
-    ),
-    db.prepare(`CREATE TRIGGER chaos_insert AFTER INSERT ON stories BEGIN ${insert('NULL', 'NULL')} END`),
-    db.prepare(
-      `CREATE TRIGGER chaos_update AFTER UPDATE OF status, ready ON stories
-       WHEN NEW.status <> OLD.status OR NEW.ready <> OLD.ready BEGIN ${insert('OLD.status', 'OLD.lease_token')} END`,
-    ),
-    db.prepare('CREATE TABLE chaos_frames (story TEXT, "index" INTEGER, lease TEXT)'),
-    db.prepare(
-      `CREATE TRIGGER chaos_frame AFTER INSERT ON frames BEGIN INSERT INTO chaos_frames
-       SELECT id, NEW."index", lease_token FROM stories WHERE id = NEW.story_id; END`,
-    ),
-  ])
-}
-
-/** What the database holds after the run. */
-export async function readDatabase(
-  db: D1Database,
-): Promise<Pick<History, 'transitions' | 'stories' | 'owed' | 'miscounted'>> {
-  const all = async <Row>(sql: string) => (await db.prepare(sql).all<Row>()).results
-  const transitions = await all<Omit<Transition, 'ready'> & { ready: number }>(
-    `SELECT seq, story, api_key AS key, model, from_status AS "from", to_status AS "to", ready, lease
-     FROM chaos_history ORDER BY seq`,
-  )
-  const frames = Map.groupBy(
-    await all<{ story: string; index: number; sha256: string; lease: string | null }>(
-      `SELECT story_id AS story, f."index", sha256, c.lease FROM frames f
-       LEFT JOIN chaos_frames c ON c.story = story_id AND c."index" = f."index"`,
-    ),
-    (frame) => frame.story,
-  )
-  const stories = await all<Omit<FinalStory, 'frames' | 'deadLetter'> & { deadLetter: number }>(
-    `SELECT id, api_key_id AS key, status, frame_count AS frameCount, attempt, max_attempts AS maxAttempts,
-     dead_letter AS deadLetter, resumes, webhook FROM stories`,
-  )
-  const owed = await all<{ id: string; story: string; type: string; status: string }>(
-    `SELECT id, story_id AS story, type, status FROM webhook_deliveries
-     WHERE type IN ('story.completed', 'story.failed', 'story.canceled', 'story.expired')`,
-  )
-  const miscounted = await all<{ what: string }>(
-    `SELECT 'running of key ' || id AS what FROM api_keys k
-       WHERE running <> (SELECT count(*) FROM stories WHERE api_key_id = k.id AND status = 'running')
-     UNION ALL SELECT 'queued of key ' || id FROM api_keys k
-       WHERE queued <> (SELECT count(*) FROM stories WHERE api_key_id = k.id AND status = 'queued')
-     UNION ALL SELECT 'ready of key ' || api_key_id || ' for ' || model FROM queue_shares q
-       WHERE ready <> (SELECT count(*) FROM stories s WHERE s.model = q.model AND s.api_key_id = q.api_key_id AND s.ready = 1 AND s.status = 'queued')`,
-  )
-  return {
-    transitions: transitions.map((row) => ({ ...row, ready: row.ready === 1 })),
-    stories: stories.map((row) => ({ ...row, deadLetter: row.deadLetter === 1, frames: frames.get(row.id) ?? [] })),
-    owed: owed.map(({ id, story, type, status }) => ({ id, story, type, delivered: status === 'delivered' })),
-    miscounted: miscounted.map((row) => row.what),
-  }
-}
+export const emptyHistory = (): History => ({
+  keys: [],
+  accepted: [],
+  told: [],
+  deleted: [],
+  transitions: [],
+  stories: [],
+  owed: [],
+  received: [],
+  forged: 0,
+  reliable: [],
+  promised: new Map(),
+  started: new Set(),
+  ending: new Set(),
+  handedBack: new Set(),
+  frameAcks: [],
+  endAcks: [],
+  cutOff: new Set(),
+  seen: [],
+  faults: [],
+  miscounted: [],
+  unstored: [],
+  unneeded: [],
+})

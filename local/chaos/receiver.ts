@@ -1,6 +1,6 @@
 /** Webhook endpoints of apps, each with a fault of its own. */
 import { once } from 'node:events'
-import { createServer } from 'node:http'
+import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { Webhook } from 'standardwebhooks'
@@ -16,19 +16,31 @@ const KINDS: Record<string, (n: number) => number | undefined> = {
   gone: () => 410,
 }
 
-/** One endpoint of each kind, on a port of its own. `secretOf` tells what the webhooks of a key are signed with. */
-export async function openReceivers(secrets: Map<string, string>, history: Pick<History, 'received' | 'forged'>) {
+/** One endpoint of each kind, on a port of its own. `secrets` are what the webhooks of each key are signed with. */
+export async function openReceivers(
+  secrets: Map<string, string>,
+  history: Pick<History, 'received' | 'forged' | 'seen' | 'reliable'>,
+) {
+  const trap = createServer((request, response) => {
+    history.seen.push({ rule: 'redirects are not followed', evidence: `${request.method} ${request.url}` })
+    response.end()
+  })
+  await listen(trap)
   const servers = await Promise.all(Object.values(KINDS).map((answer) => open(answer)))
+  history.reliable = [...secrets.keys()].map((key) => urlsOf(key)[Object.keys(KINDS).indexOf('well')]!)
   return {
-    /** Where webhooks of this key go, one URL for each kind of endpoint. */
-    urlsOf: (key: string) =>
-      servers.map((server) => `http://127.0.0.1:${(server.address() as AddressInfo).port}/${key}`),
+    urlsOf,
     close() {
-      for (const server of servers) {
+      for (const server of [...servers, trap]) {
         server.closeAllConnections()
         server.close()
       }
     },
+  }
+
+  /** Where webhooks of this key go, one URL for each kind of endpoint. */
+  function urlsOf(key: string): string[] {
+    return servers.map((server) => `${originOf(server)}/${key}`)
   }
 
   async function open(answer: (n: number) => number | undefined) {
@@ -41,10 +53,9 @@ export async function openReceivers(secrets: Map<string, string>, history: Pick<
       take(request.url?.slice(1) ?? '', id, body, request.headers as Record<string, string>)
       const status = answer(n)
       if (status === undefined) return
-      response.writeHead(status, status === 302 ? { location: 'http://127.0.0.1:9/' } : {}).end()
+      response.writeHead(status, status === 302 ? { location: `${originOf(trap)}/` } : {}).end()
     })
-    server.listen(0, '127.0.0.1')
-    await once(server, 'listening')
+    await listen(server)
     return server
   }
 
@@ -57,3 +68,10 @@ export async function openReceivers(secrets: Map<string, string>, history: Pick<
     }
   }
 }
+
+async function listen(server: Server): Promise<void> {
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+}
+
+const originOf = (server: Server) => `http://127.0.0.1:${(server.address() as AddressInfo).port}`

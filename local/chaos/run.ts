@@ -7,14 +7,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import type { D1Database } from '@cloudflare/workers-types'
+import type { D1Database, R2Bucket } from '@cloudflare/workers-types'
 import { Miniflare } from 'miniflare'
 import { newApiKey } from '../../src/api/keys.ts'
 import { insertApiKey } from '../../src/db/api-keys.ts'
 import { openDb } from '../../src/db/client.ts'
 import { migrate } from '../edge.ts'
 import { simulateApp } from './app.ts'
-import { type History, readDatabase, recordTransitions } from './history.ts'
+import { readDatabase, recordTransitions } from './database.ts'
+import { emptyHistory, type History } from './history.ts'
+import { watchLendings } from './lending.ts'
 import { seeded } from './random.ts'
 import { openReceivers } from './receiver.ts'
 import { simulateRunner } from './runner.ts'
@@ -39,31 +41,20 @@ const KEYS = [
   { weight: 1, maxRunning: 1 },
   { weight: 4, maxRunning: 6 },
 ]
-/** After the posting has ended, how long it may take until one more story has ended. */
-const STALL_MS = 60_000
+/** After the posting has ended, so many looks at what is left, half a second apart, may show no change. */
+const STALLED_ANSWERS = 150
 
 export async function runChaos(options: ChaosOptions): Promise<History> {
   const { seconds, seed, leaseSeconds, log } = options
   const random = seeded(seed)
   const dataDir = await mkdtemp(join(tmpdir(), 'chaos-'))
-  const history: History = {
-    keys: [],
-    accepted: [],
-    transitions: [],
-    stories: [],
-    owed: [],
-    received: [],
-    forged: 0,
-    frameAcks: [],
-    endAcks: [],
-    faults: [],
-    miscounted: [],
-  }
+  const history = emptyHistory()
+  const lendings = watchLendings()
   const tools = { now: Date.now, randomBytes: (count: number) => new Uint8Array(bytesOf(count)) }
   const keys = await Promise.all(
     KEYS.map(async (about, n) => {
       const { key, row } = await newApiKey(`chaos-${n}`, tools)
-      return { key, row: { ...row, ...about }, ...about }
+      return { key, row: { ...row, ...about, maxQueued: 2 * options.burst }, ...about }
     }),
   )
   history.keys = keys.map(({ row, weight, maxRunning }) => ({ id: row.id, weight, maxRunning }))
@@ -98,6 +89,7 @@ export async function runChaos(options: ChaosOptions): Promise<History> {
       webhooks: receivers.urlsOf(row.id),
       random: random.fork(),
       burst: options.burst,
+      lendings,
       history,
     }),
   )
@@ -113,12 +105,15 @@ export async function runChaos(options: ChaosOptions): Promise<History> {
         signal: running.signal,
         misbehaves: () => !posting.signal.aborted,
         leaseMs: leaseSeconds * 1000,
+        lendings,
         history,
       }),
     )
     const posters = apps.map((app) => app.run(posting.signal))
     for (let n = 0; n <= options.restarts; n++) {
-      await sleep((1000 * seconds) / (options.restarts + 1))
+      // Now and then it is killed as soon as it is back.
+      const share = n < options.restarts && random.chance(0.2) ? 0.05 : 0.5 + random.next()
+      await sleep((share * 1000 * seconds) / (options.restarts + 1))
       if (n === options.restarts) continue
       log(`the edge is killed, with ${history.accepted.length} stories accepted`)
       await kill(edge.process)
@@ -136,31 +131,40 @@ export async function runChaos(options: ChaosOptions): Promise<History> {
     await kill(edge.process)
     receivers.close()
   }
-  await withDatabase(dataDir, async (d1) => Object.assign(history, await readDatabase(d1)))
+  await withDatabase(dataDir, async (d1, r2) => Object.assign(history, await readDatabase(d1, r2)))
   await rm(dataDir, { recursive: true })
   return history
 
-  /** Resolves when every story has ended, or should have. */
+  /**
+   * Resolves when everything is over, or as many answers in a row say that nothing has moved as no sound edge would give.
+   * Answers are counted, not seconds: the whole machine may be slow, or stand still for a while.
+   */
   async function drained(): Promise<void> {
     let least = Number.POSITIVE_INFINITY
-    for (let until = Date.now() + STALL_MS; Date.now() < until; await sleep(500)) {
-      const counts = await Promise.all(apps.map((app) => app.unfinished()))
-      const left = counts.reduce<number>((sum, count) => sum + (count ?? Number.POSITIVE_INFINITY), 0)
+    for (let unmoved = 0; unmoved < STALLED_ANSWERS; await sleep(500)) {
+      const counts = await Promise.all(apps.map((app) => app.unfinished(history.reliable)))
+      if (counts.includes(undefined)) continue
+      const left = counts.reduce<number>((sum, count) => sum + (count ?? 0), 0)
       if (left === 0) return
-      if (left < least) until = Date.now() + STALL_MS
+      unmoved = left < least ? 0 : unmoved + 1
       least = Math.min(least, left)
     }
   }
 }
 
-/** The database alone, while no edge has it. */
-async function withDatabase(dataDir: string, use: (d1: D1Database) => Promise<unknown>): Promise<void> {
+/** The database and the pictures alone, while no edge has them. */
+async function withDatabase(dataDir: string, use: (d1: D1Database, r2: R2Bucket) => Promise<unknown>): Promise<void> {
   const script = 'export default { fetch: () => new Response() }'
-  const d1Persist = join(dataDir, 'd1')
-  const miniflare = new Miniflare({ modules: true, script, d1Databases: ['DB'], d1Persist })
+  const stores = {
+    d1Databases: ['DB'],
+    d1Persist: join(dataDir, 'd1'),
+    r2Buckets: ['IMAGES'],
+    r2Persist: join(dataDir, 'r2'),
+  }
+  const miniflare = new Miniflare({ modules: true, script, ...stores })
   try {
-    const { DB } = await miniflare.getBindings<{ DB: D1Database }>()
-    await use(DB)
+    const { DB, IMAGES } = await miniflare.getBindings<{ DB: D1Database; IMAGES: R2Bucket }>()
+    await use(DB, IMAGES)
   } finally {
     await miniflare.dispose()
   }
