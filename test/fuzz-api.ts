@@ -1,26 +1,29 @@
 /**
  * `npm run fuzz:api -- --requests 20000 --seed 1`: spoilt requests on every route of `/openapi.json`, against the Worker
- * in real workerd. Whatever is sent, the answer is never a 5xx and always comes; a refusal is a problem document; and
- * nothing of another API key is ever in it. Exits 1 with the requests that broke this; `--from <index> --requests 1`
+ * in real workerd. Whatever is sent, the answer is never a 5xx and always comes; a refusal is a problem document;
+ * and nothing of another API key is ever in it, or changed by it. Exits 1 with the requests that broke this; `--from <index> --requests 1`
  * sends one of them again.
  */
 import { parseArgs } from 'node:util'
-import { SavedCharacter } from '../contract/character.ts'
+import { Webhook } from 'standardwebhooks'
 import { Problem } from '../contract/problem.ts'
-import { Story } from '../contract/story.ts'
 import { startEdge } from '../local/edge.ts'
-import { type KeyOptions, newApiKey } from '../src/api/keys.ts'
-import { insertApiKey } from '../src/db/api-keys.ts'
-import { openDb } from '../src/db/client.ts'
-import { randomBytes } from './d1.ts'
-import { type Document, type FuzzRequest, operationsOf, randomFrom, requestFrom } from './fuzz-requests.ts'
+import {
+  type Document,
+  type FuzzRequest,
+  type Operation,
+  operationsOf,
+  randomFrom,
+  requestFrom,
+} from './fuzz-requests.ts'
+import { MARK, makeWorld, type World } from './fuzz-world.ts'
 import { RUNNER_TOKEN, RUNNER_WEBHOOK_SECRET } from './worker.ts'
 
-/** In everything that the other API key owns, and in nothing that is sent. */
-const MARK = 'belongs to somebody else'
 /** No request asks for an answer to be held as long as this. */
 const TIMEOUT_MS = 30_000
 const AT_ONCE = 8
+/** Requests after which what they have deleted or ended is made anew. */
+const RENEW_EVERY = 100
 
 export interface Violation {
   index: number
@@ -40,55 +43,57 @@ export function judge(status: number, type: string, body: string, method: string
 }
 
 export async function fuzz({ requests, seed, from = 0 }: { requests: number; seed: number; from?: number }) {
-  const limits = { RATE_LIMIT_CREATE: '1000000', RATE_LIMIT_UNAUTHENTICATED: '1000000' }
+  const limits = { RATE_LIMIT_CREATE: '1000000', RATE_LIMIT_READ: '1000000', RATE_LIMIT_UNAUTHENTICATED: '1000000' }
   const env = { RUNNER_TOKEN, RUNNER_WEBHOOK_SECRET, ...limits }
   const edge = await startEdge({ port: 0, dataDir: null, cron: false, env, log: () => {} })
   const counts = new Map<string, Map<number | string, number>>()
   const violations: Violation[] = []
   try {
-    const db = openDb(edge.bindings.DB)
-    const keyOf = async (name: string, options?: KeyOptions) => {
-      const { key, row } = await newApiKey(name, { now: Date.now, randomBytes }, options)
-      await insertApiKey(db, row)
-      return `Bearer ${key}`
-    }
-    const own = await keyOf('own')
-    const admin = await keyOf('admin', { scopes: ['admin'] })
-    const mine = await post(edge.url, own, 'mine')
-    const other = await keyOf('other')
-    const theirs = await post(edge.url, other, MARK)
-    // Over, so that no runner is told of it, which it may be.
-    await fetch(`${edge.url}/stories/${theirs}/cancel`, { method: 'POST', headers: { authorization: other } })
-    const characters = await Promise.all([keep(edge.url, own, 'mine'), keep(edge.url, other, MARK)])
-    const ids = [mine, mine, theirs, ...characters]
-    const runner = `Bearer ${RUNNER_TOKEN}`
+    const world = await makeWorld(edge)
+    const before = await world.othersRows()
     const operations = operationsOf((await (await fetch(`${edge.url}/openapi.json`)).json()) as Document)
-    let index = from
-    await Promise.all(
-      Array.from({ length: AT_ONCE }, async () => {
-        while (index < from + requests) {
-          const at = index++
-          const { request, route } = requestAt(at)
-          const { status, what } = await send(edge.url, request)
-          const byStatus = counts.get(route) ?? new Map()
-          counts.set(route, byStatus.set(status, (byStatus.get(status) ?? 0) + 1))
-          if (what) violations.push({ index: at, what, request })
-        }
-      }),
-    )
-
-    function requestAt(at: number) {
-      const random = randomFrom(seed * 1_000_003 + at)
-      const operation = random.pick(operations)
-      const fitting = operation.path.startsWith('/runner') ? runner : operation.path.startsWith('/keys') ? admin : own
-      const credentials = [fitting, fitting, fitting, fitting, fitting, own, admin, runner]
-      const request = requestFrom(random, [operation], { ids, credentials })
-      return { request, route: `${operation.method} ${operation.path}` }
+    for (let index = from; index < from + requests; index += RENEW_EVERY) {
+      if (index > from) await world.renew()
+      const end = Math.min(index + RENEW_EVERY, from + requests)
+      let next = index
+      const sender = async () => {
+        while (next < end) await sendOne(world, operations, next++)
+      }
+      await Promise.all(Array.from({ length: AT_ONCE }, sender))
+      if ((await world.othersRows()) !== before) {
+        const request = { method: 'any', path: `of ${index} to ${end - 1}`, headers: {} }
+        violations.push({ index, what: 'changes what belongs to another key', request })
+        break
+      }
     }
   } finally {
     await edge.dispose()
   }
   return { counts, violations }
+
+  async function sendOne({ known, fitting }: World, operations: Operation[], at: number): Promise<void> {
+    const random = randomFrom(seed * 1_000_003 + at)
+    // In turn, so that none is left out.
+    const operation = operations[at % operations.length]!
+    const right = fitting(operation.path)
+    const credentials = [...Array.from({ length: 5 }, () => right), ...known.credentials]
+    const request = requestFrom(random, operation, { ...known, credentials })
+    if (operation.path === '/runner/webhooks' && random.next() < 0.9) sign(request, `evt_${seed}_${at}`)
+    const { status, what } = await send(edge.url, request)
+    const route = `${operation.method} ${operation.path}`
+    const byStatus = counts.get(route) ?? new Map()
+    counts.set(route, byStatus.set(status, (byStatus.get(status) ?? 0) + 1))
+    if (what) violations.push({ index: at, what, request })
+  }
+}
+
+/** As a runner would, so that what is in it is looked at. */
+function sign({ headers, body }: FuzzRequest, id: string): void {
+  const sent = new Date()
+  if (typeof body !== 'string') return
+  headers['webhook-id'] = id
+  headers['webhook-timestamp'] = String(Math.floor(sent.getTime() / 1000))
+  headers['webhook-signature'] = new Webhook(RUNNER_WEBHOOK_SECRET).sign(id, sent, body)
 }
 
 async function send(url: string, { method, path, headers, body }: FuzzRequest) {
@@ -111,19 +116,6 @@ async function firstChunk({ body }: Response): Promise<string> {
   const { value } = (await reader?.read()) ?? {}
   await reader?.cancel()
   return new TextDecoder().decode(value)
-}
-
-async function post(url: string, authorization: string, text: string): Promise<string> {
-  const story = { title: text, frames: [{ prompt: text }], metadata: { text }, webhook: 'https://app.example/' }
-  const headers = { authorization, 'content-type': 'application/json' }
-  const posted = await fetch(`${url}/stories`, { method: 'POST', headers, body: JSON.stringify(story) })
-  return Story.parse(await posted.json()).id
-}
-
-async function keep(url: string, authorization: string, text: string): Promise<string> {
-  const headers = { authorization, 'content-type': 'application/json' }
-  const body = JSON.stringify({ name: text, description: text })
-  return SavedCharacter.parse(await (await fetch(`${url}/characters`, { method: 'POST', headers, body })).json()).id
 }
 
 function parse(text: string): unknown {

@@ -1,4 +1,5 @@
 /** Spoilt requests, made from the OpenAPI document: each from a random source of its own, so that it can be made again. */
+import { pngOf } from '../local/chaos/png.ts'
 
 export interface Operation {
   method: string
@@ -8,9 +9,11 @@ export interface Operation {
   bodies: [type: string, example: unknown][]
 }
 
-/** What stands in paths, queries and headers, besides nonsense. */
+/** What stands in requests besides nonsense: by the names of path parameters, of headers, and of fields in bodies. */
 export interface Known {
-  ids: string[]
+  params: { id: string[]; [name: string]: string[] }
+  headers: Record<string, string[]>
+  fields: Record<string, string[]>
   credentials: string[]
 }
 
@@ -104,9 +107,8 @@ const JUNK: readonly unknown[] = [
   ...STRINGS,
 ]
 
-export function requestFrom(random: Random, operations: Operation[], known: Known): FuzzRequest {
+export function requestFrom(random: Random, operation: Operation, known: Known): FuzzRequest {
   const { pick, next } = random
-  const operation = pick(operations)
   const method = next() < 0.03 ? pick(METHODS) : operation.method
   const path = pathOf(random, operation, known) + queryOf(random, operation)
   const headers: Record<string, string> = {}
@@ -119,20 +121,21 @@ export function requestFrom(random: Random, operations: Operation[], known: Know
   const [type, example] = operation.bodies.length > 0 ? pick(operation.bodies) : ['application/json', {}]
   if (method === 'GET' || method === 'HEAD' || (operation.bodies.length === 0 && next() < 0.8))
     return { method, path, headers }
-  const contentType = next() < 0.95 ? type : pick(TYPES)
+  const whole = type.startsWith('multipart/') ? `${type}; boundary=${BOUNDARY}` : type
+  const contentType = next() < 0.95 ? whole : pick(TYPES)
   if (contentType) headers['content-type'] = contentType
-  return { method, path, headers, body: bodyOf(random, type, example) }
+  return { method, path, headers, body: bodyOf(random, type, example, known) }
 }
 
-function headerOf({ next, pick }: Random, name: string, { ids }: Known): string {
-  // Of nonsense alone, no story would be accepted.
-  if (name === 'cancel-after' && next() < 0.8) return pick(['90s', '1h'])
-  return pick([...VALUES, ...ids, '"quoted"'])
+function headerOf({ next, pick }: Random, name: string, { headers, params }: Known): string {
+  const known = headers[name]
+  if (known && next() < 0.8) return pick(known)
+  return pick([...VALUES, ...params.id, '"quoted"'])
 }
 
-function pathOf({ next, pick }: Random, { path }: Operation, { ids }: Known): string {
-  return path.replace(/\{[^}]+\}/g, () => {
-    if (next() < 0.75) return pick(ids)
+function pathOf({ next, pick }: Random, { path }: Operation, { params }: Known): string {
+  return path.replace(/\{([^}]+)\}/g, (_, name: string) => {
+    if (next() < 0.8) return pick(params[name] ?? params.id)
     const segment = pick(SEGMENTS)
     return next() < 0.5 ? encodeURIComponent(segment) : segment.replace(/[^!-~]|[?#]/gu, encodeURIComponent)
   })
@@ -146,12 +149,18 @@ function queryOf({ next, pick }: Random, { parameters }: Operation): string {
   return text ? `?${text}` : ''
 }
 
-function bodyOf(random: Random, type: string, example: unknown): string | Uint8Array<ArrayBuffer> {
+function bodyOf(random: Random, type: string, example: unknown, { fields }: Known): string | Uint8Array<ArrayBuffer> {
   const { next, below, pick } = random
-  if (!/json/.test(type)) return Uint8Array.from({ length: below(2000) }, () => below(256))
+  if (type === 'image/png' && next() < 0.5) return pngOf(below(2 ** 24))
+  if (type.startsWith('multipart/') && next() < 0.7) return formOf(random)
+  if (!/json/.test(type)) return Uint8Array.from({ length: next() < 0.01 ? 9_000_000 : below(2000) }, () => below(256))
   let value = structuredClone(example)
   for (let times = below(4); times > 0; times--) value = spoil(random, value)
-  const text = JSON.stringify(value) ?? ''
+  const replaced = (name: string, value: unknown) => {
+    const known = Object.hasOwn(fields, name) ? fields[name] : undefined
+    return known && typeof value === 'string' && next() < 0.7 ? pick(known) : value
+  }
+  const text = JSON.stringify(value, replaced) ?? ''
   if (next() < 0.9) return text
   const depth = below(100_000)
   return pick([
@@ -161,6 +170,20 @@ function bodyOf(random: Random, type: string, example: unknown): string | Uint8A
     '['.repeat(depth),
     `${text}${' '.repeat(2_000_000)}`,
   ])
+}
+
+const PARTS = ['name', 'description', 'references', 'content', 'filename', 'type', 'metadata', '__proto__', '\u{1F98A}']
+const BOUNDARY = 'fuzz'
+
+/** A form (RFC 7578) of the parts that some route has a use for; now and then its end is missing. */
+function formOf({ next, below, pick }: Random): string {
+  const parts = Array.from({ length: below(7) }, () => {
+    const file =
+      next() < 0.4 ? `; filename="${pick(['a.png', '', '../x', '\u{1F98A}'])}"\r\ncontent-type: ${pick(TYPES)}` : ''
+    const value = next() < 0.5 ? 'x' : pick([...STRINGS, ...SEGMENTS, '{"a":1}', '{', 'https://app.example/a.png'])
+    return `--${BOUNDARY}\r\ncontent-disposition: form-data; name="${pick(PARTS)}"${file}\r\n\r\n${value}\r\n`
+  })
+  return `${parts.join('')}${next() < 0.95 ? `--${BOUNDARY}--\r\n` : ''}`
 }
 
 /** One value somewhere in `value` becomes another, goes, or comes twice. */

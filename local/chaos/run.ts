@@ -170,16 +170,21 @@ async function withDatabase(dataDir: string, use: (d1: D1Database, r2: R2Bucket)
   }
 }
 
-/** An edge as a process, so that it can be killed outright. */
+/** How often an edge may fail to start, as it does on a machine that stands still for a while. */
+const STARTS = 5
+
+/** An edge as a process, so that it can be killed outright; started again when it fails, as its supervisor would. */
 async function startEdge(port: string, dataDir: string, settings: Record<string, string>) {
   const script = fileURLToPath(new URL('../edge-process.ts', import.meta.url))
-  const child = spawn(process.execPath, [script, port, dataDir, JSON.stringify(settings)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  const died = once(child, 'exit').then(([code]) => Promise.reject(new Error(`the edge exited with code ${code}`)))
-  const [line] = await Promise.race([once(child.stdout, 'data'), died])
-  died.catch(() => {})
-  return { url: String(line).trim(), process: child }
+  for (let starts = 1; ; starts++) {
+    const child = spawn(process.execPath, [script, port, dataDir, JSON.stringify(settings)], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    const [line] = await Promise.race([once(child.stdout, 'data'), once(child, 'exit')])
+    if (typeof line === 'object' && line !== null) return { url: String(line).trim(), process: child }
+    if (starts === STARTS) throw new Error(`the edge exited with code ${line}, ${starts} times`)
+    await sleep(1000)
+  }
 }
 
 async function kill(process: ChildProcess): Promise<void> {

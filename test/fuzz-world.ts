@@ -1,0 +1,145 @@
+/** Two API keys with something of everything: what one owns, the other must neither see nor change. */
+import { z } from 'zod'
+import { NewKey } from '../contract/key.ts'
+import { Claims, LEASE_HEADER, SEED_HEADER } from '../contract/runner.ts'
+import { Story } from '../contract/story.ts'
+import { pngOf } from '../local/chaos/png.ts'
+import type { Edge } from '../local/edge.ts'
+import { type KeyOptions, newApiKey } from '../src/api/keys.ts'
+import { insertApiKey } from '../src/db/api-keys.ts'
+import { openDb } from '../src/db/client.ts'
+import { randomBytes } from './d1.ts'
+import type { Known } from './fuzz-requests.ts'
+import { RUNNER_TOKEN } from './worker.ts'
+
+/** In everything that the other API key owns, and in nothing that is sent. */
+export const MARK = 'belongs-to-somebody-else'
+
+const Id = z.object({ id: z.string() })
+const Models = z.object({
+  results: z.array(z.object({ owner: z.string(), name: z.string(), latest_version: Id })).min(1),
+})
+const runner = { authorization: `Bearer ${RUNNER_TOKEN}`, 'content-type': 'application/json' }
+
+export interface World {
+  known: Known
+  /** Fitting credentials for a path. */
+  fitting: (path: string) => string
+  /** What was deleted, has ended or was lost is there again, under other ids. */
+  renew: () => Promise<void>
+  /** All rows of the other key, to see that nothing touches them. */
+  othersRows: () => Promise<string>
+}
+
+export async function makeWorld({ url, bindings }: Edge): Promise<World> {
+  const db = openDb(bindings.DB)
+  const keyOf = async (name: string, options?: KeyOptions) => {
+    const { key, row } = await newApiKey(name, { now: Date.now, randomBytes }, options)
+    await insertApiKey(db, row)
+    return { authorization: `Bearer ${key}`, id: row.id }
+  }
+  const own = await keyOf('own')
+  const admin = await keyOf('admin', { scopes: ['admin'] })
+  const other = await keyOf('other')
+  const answer = await fetch(`${url}/v1/models`, { headers: { authorization: own.authorization } })
+  const model = Models.parse(await answer.json()).results[0]!
+  const theirs = await furnish(other.authorization, MARK)
+  // Over, so that no runner is told of it, which it may be.
+  await release(theirs)
+  await post(`/stories/${theirs.story}/cancel`, other.authorization)
+  const credentials = { own: own.authorization, admin: admin.authorization, runner: runner.authorization }
+  const known: Known = {
+    params: {
+      ...{ owner: [model.owner], name: [model.name], version: [model.latest_version.id] },
+      ...{ file: ['0.png', '1.png', '11.png'], index: ['0', '1'], sha256: ['0'.repeat(64)], id: [] },
+    },
+    headers: { [LEASE_HEADER]: [], [SEED_HEADER]: ['0', '11'], 'cancel-after': ['90s', '1h'] },
+    fields: { type: ['story.started', 'story.progress', 'story.failed', 'story.completed', 'story.canceled'] },
+    credentials: Object.values(credentials),
+  }
+  const world = {
+    known,
+    fitting: (path: string) =>
+      credentials[/^\/(keys|admin)/.test(path) ? 'admin' : /^\/runner/.test(path) ? 'runner' : 'own'],
+    renew,
+    othersRows: async () => {
+      const tables = ['stories', 'characters', 'files', 'api_keys'].map((table) =>
+        bindings.DB.prepare(
+          `SELECT * FROM ${table} WHERE ${table === 'api_keys' ? 'id' : 'api_key_id'} = ? ORDER BY id`,
+        ),
+      )
+      const rows = await bindings.DB.batch(tables.map((query) => query.bind(other.id)))
+      return JSON.stringify(rows.map(({ results }) => results))
+    },
+  }
+  await renew()
+  return world
+
+  async function renew(): Promise<void> {
+    const mine = await furnish(own.authorization, 'mine')
+    const spare = NewKey.parse(await post('/keys', admin.authorization, { name: 'spare' }))
+    const ended = Story.parse(await post('/stories', own.authorization, storyOf('mine')))
+    await post(`/stories/${ended.id}/cancel`, own.authorization)
+    const ofStory = [mine.story, mine.story, mine.story, ended.id, theirs.story]
+    known.params.id = [
+      ...[...ofStory, mine.prediction, theirs.prediction, mine.character, theirs.character, mine.file, theirs.file],
+      ...[`msg_${ended.id}_completed`, `msg_${theirs.story}_completed`, spare.id, 'key_x'],
+    ]
+    known.headers[LEASE_HEADER] = [mine.lease, mine.lease, theirs.lease]
+    Object.assign(known.fields, { story_id: ofStory, lease_token: known.headers[LEASE_HEADER] })
+  }
+
+  /** One of everything; the story is lent, and its first frame is done. */
+  async function furnish(authorization: string, text: string) {
+    const id = async (path: string, body: object) => Id.parse(await post(path, authorization, body)).id
+    const input = { prompt: text }
+    const prediction = await id('/v1/predictions', { version: model.latest_version.id, input })
+    // Predictions are told apart from stories by their ids alone, and are over at once.
+    await post(`/v1/predictions/${prediction}/cancel`, authorization)
+    const character = await id('/characters', { name: text, description: text })
+    const form = new FormData()
+    form.set('content', new File([text], text))
+    const stored = await fetch(`${url}/v1/files`, { method: 'POST', headers: { authorization }, body: form })
+    const { id: file } = Id.parse(await stored.json())
+    const story = await id('/stories', storyOf(text))
+    const lease = await claim(story)
+    await fetch(`${url}/runner/stories/${story}/frames/0`, {
+      method: 'PUT',
+      headers: { ...runner, 'content-type': 'image/png', [LEASE_HEADER]: lease, [SEED_HEADER]: '1' },
+      body: pngOf(0, text),
+    })
+    return { story, lease, prediction, character, file }
+  }
+
+  /** The lease of a story; what is lent before it is left to its lease. */
+  async function claim(story: string): Promise<string> {
+    for (;;) {
+      const body = JSON.stringify({ runner: 'fuzz', model: 'story-mini', max: 50, wait: 1 })
+      const answer = await fetch(`${url}/runner/claim`, { method: 'POST', headers: runner, body })
+      if (answer.status !== 200) continue
+      const lent = Claims.parse(await answer.json()).claims.find(({ id }) => id === story)
+      if (lent) return lent.lease_token
+    }
+  }
+
+  async function release({ story, lease }: { story: string; lease: string }): Promise<void> {
+    const headers = { ...runner, [LEASE_HEADER]: lease }
+    await fetch(`${url}/runner/stories/${story}/release`, { method: 'POST', headers })
+  }
+
+  async function post(path: string, authorization: string, body?: object): Promise<unknown> {
+    const headers = { authorization, 'content-type': 'application/json', prefer: 'respond-async' }
+    const init = { method: 'POST', headers, ...(body && { body: JSON.stringify(body) }) }
+    const answer = await fetch(url + path, init)
+    if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`)
+    return answer.json()
+  }
+}
+
+const storyOf = (text: string) => ({
+  title: text,
+  frames: [{ prompt: text }, { prompt: text }],
+  metadata: { text },
+  priority: 'high',
+  webhook: `https://app.example/${text}`,
+})
