@@ -62,7 +62,14 @@ export async function makeWorld({ url, bindings }: Edge): Promise<World> {
     fitting: (path: string) =>
       credentials[/^\/(keys|admin)/.test(path) ? 'admin' : /^\/runner/.test(path) ? 'runner' : 'own'],
     renew,
-    othersRows: async () => {
+    othersRows,
+  }
+  await renew()
+  return world
+
+  /** The connection to the bindings is now and then lost on a slow machine, which is no matter of the edge. */
+  async function othersRows(tries = 5): Promise<string> {
+    try {
       const tables = ['stories', 'characters', 'files', 'api_keys'].map((table) =>
         bindings.DB.prepare(
           `SELECT * FROM ${table} WHERE ${table === 'api_keys' ? 'id' : 'api_key_id'} = ? ORDER BY id`,
@@ -70,10 +77,11 @@ export async function makeWorld({ url, bindings }: Edge): Promise<World> {
       )
       const rows = await bindings.DB.batch(tables.map((query) => query.bind(other.id)))
       return JSON.stringify(rows.map(({ results }) => results))
-    },
+    } catch (error) {
+      if (tries === 0) throw error
+      return othersRows(tries - 1)
+    }
   }
-  await renew()
-  return world
 
   async function renew(): Promise<void> {
     const mine = await furnish(own.authorization, 'mine')

@@ -1,18 +1,16 @@
 /** One run: apps, runners and webhook endpoints that misbehave, an edge that is killed, and the history of it all. */
-import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes as bytesOf } from 'node:crypto'
-import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import type { D1Database, R2Bucket } from '@cloudflare/workers-types'
 import { Miniflare } from 'miniflare'
 import { newApiKey } from '../../src/api/keys.ts'
 import { insertApiKey } from '../../src/db/api-keys.ts'
 import { openDb } from '../../src/db/client.ts'
 import { migrate } from '../edge.ts'
+import { startEdgeChild } from '../edge-child.ts'
 import { simulateApp } from './app.ts'
 import { readDatabase, recordTransitions } from './database.ts'
 import { emptyHistory, type History } from './history.ts'
@@ -76,7 +74,7 @@ export async function runChaos(options: ChaosOptions): Promise<History> {
     RATE_LIMIT_UNAUTHENTICATED: '1000000',
     MODELS: MODELS.join(),
   }
-  let edge = await startEdge('0', dataDir, settings)
+  let edge = await startEdgeChild('0', dataDir, settings)
   const { url } = edge
   const posting = new AbortController()
   const running = new AbortController()
@@ -116,8 +114,8 @@ export async function runChaos(options: ChaosOptions): Promise<History> {
       await sleep((share * 1000 * seconds) / (options.restarts + 1))
       if (n === options.restarts) continue
       log(`the edge is killed, with ${history.accepted.length} stories accepted`)
-      await kill(edge.process)
-      edge = await startEdge(new URL(url).port, dataDir, settings)
+      await edge.kill()
+      edge = await startEdgeChild(new URL(url).port, dataDir, settings)
     }
     posting.abort()
     await Promise.all(posters)
@@ -128,7 +126,7 @@ export async function runChaos(options: ChaosOptions): Promise<History> {
   } finally {
     posting.abort()
     running.abort()
-    await kill(edge.process)
+    await edge.kill()
     receivers.close()
   }
   await withDatabase(dataDir, async (d1, r2) => Object.assign(history, await readDatabase(d1, r2)))
@@ -168,27 +166,4 @@ async function withDatabase(dataDir: string, use: (d1: D1Database, r2: R2Bucket)
   } finally {
     await miniflare.dispose()
   }
-}
-
-/** How often an edge may fail to start, as it does on a machine that stands still for a while. */
-const STARTS = 5
-
-/** An edge as a process, so that it can be killed outright; started again when it fails, as its supervisor would. */
-async function startEdge(port: string, dataDir: string, settings: Record<string, string>) {
-  const script = fileURLToPath(new URL('../edge-process.ts', import.meta.url))
-  for (let starts = 1; ; starts++) {
-    const child = spawn(process.execPath, [script, port, dataDir, JSON.stringify(settings)], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    })
-    const [line] = await Promise.race([once(child.stdout, 'data'), once(child, 'exit')])
-    if (typeof line === 'object' && line !== null) return { url: String(line).trim(), process: child }
-    if (starts === STARTS) throw new Error(`the edge exited with code ${line}, ${starts} times`)
-    await sleep(1000)
-  }
-}
-
-async function kill(process: ChildProcess): Promise<void> {
-  if (process.exitCode !== null || process.signalCode !== null) return
-  process.kill('SIGKILL')
-  await once(process, 'exit')
 }
