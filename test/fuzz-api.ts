@@ -50,7 +50,7 @@ export async function fuzz({ requests, seed, from = 0 }: { requests: number; see
   const violations: Violation[] = []
   try {
     const world = await makeWorld(edge)
-    const before = await world.othersRows()
+    const before = await world.othersThings()
     const operations = operationsOf((await (await fetch(`${edge.url}/openapi.json`)).json()) as Document)
     for (let index = from; index < from + requests; index += RENEW_EVERY) {
       if (index > from) await world.renew()
@@ -60,7 +60,7 @@ export async function fuzz({ requests, seed, from = 0 }: { requests: number; see
         while (next < end) await sendOne(world, operations, next++)
       }
       await Promise.all(Array.from({ length: AT_ONCE }, sender))
-      if ((await world.othersRows()) !== before) {
+      if ((await world.othersThings()) !== before) {
         const request = { method: 'any', path: `of ${index} to ${end - 1}`, headers: {} }
         violations.push({ index, what: 'changes what belongs to another key', request })
         break

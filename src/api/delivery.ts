@@ -1,7 +1,7 @@
 /** Delivers one message of the outbox: what it says, where it goes, how the try ended. */
 import type { StoryWebhook } from '../../contract/story.ts'
 import type { Db } from '../db/client.ts'
-import { gaveWay, keepBody, type Outcome, settle } from '../db/deliveries.ts'
+import { gaveWay, keepBody, type Outcome, settle, untried } from '../db/deliveries.ts'
 import type { DeliveryRow } from '../db/schema.ts'
 import { findStory, type StoryWithFrames } from '../db/stories.ts'
 import { endpointOf, markGone } from '../db/webhook-log.ts'
@@ -45,8 +45,14 @@ async function freeze(db: Db, delivery: DeliveryRow, settings: Settings): Promis
   const body = JSON.stringify(
     found.story.prediction ? predictionOf(found, settings) : messageOf(delivery, found, settings),
   )
-  await keepBody(db, delivery.id, body)
-  return body
+  return keepBody(db, delivery.id, body)
+}
+
+/** Freeze what has yet to be said of a story, so that `story.failed` shows one that failed, whatever becomes of it. */
+export async function freezeMessages(db: Db, storyId: string, settings: Settings): Promise<number> {
+  const messages = await untried(db, storyId)
+  for (const delivery of messages) await freeze(db, delivery, settings)
+  return messages.length
 }
 
 function messageOf(

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Problem } from '../../contract/problem.ts'
+import { StoryWebhook } from '../../contract/story.ts'
 import { plainPng } from '../../test/png.ts'
+import { testReceiver } from '../../test/receiver.ts'
 import { testEdge } from '../../test/worker.ts'
 
 const { app, wrong, post, read, claim, held, report, otherKey, call, key, bindings, runCron } = await testEdge({
@@ -37,6 +39,27 @@ test('a story that failed is resumed: the frames that are done stay, the rest is
   )
   const again = await wrong('POST', urls.resume)
   assert.deepEqual([again.status, again.type], [409, '/problems/not-resumable'])
+})
+
+test('a webhook that comes after the story was resumed still shows the story that it is about', async () => {
+  await clear()
+  const receiver = await testReceiver(() => ({ status: 204 }))
+  const { id, urls } = await post({ ...story, webhook: receiver.url, webhook_events_filter: ['start', 'completed'] })
+  const lease = (await claim())!
+  // Behind the first message, which is not let go.
+  const hold = 'UPDATE webhook_deliveries SET next_attempt_at = 9e15 WHERE story_id = ?'
+  await bindings.DB.prepare(
+    `CREATE TRIGGER hold AFTER INSERT ON webhook_deliveries BEGIN ${hold.replace('?', `'${id}'`)}; END`,
+  ).run()
+  await report(lease, 1, 'story.started')
+  await report(lease, 2, 'story.failed', { error, retryable: false })
+  assert.equal((await app('POST', urls.resume)).body.status, 'queued')
+  await bindings.DB.prepare('DROP TRIGGER hold').run()
+  await bindings.DB.prepare('UPDATE webhook_deliveries SET next_attempt_at = 1 WHERE story_id = ?').bind(id).run()
+  await runCron()
+  const messages = (await receiver.requests('/', 2)).map(({ body }) => StoryWebhook.parse(JSON.parse(body)))
+  const failed = messages.find(({ type }) => type === 'story.failed')
+  assert.deepEqual([failed?.data.status, failed?.data.error], ['failed', error])
 })
 
 test('only the key that posted a story resumes it', async () => {

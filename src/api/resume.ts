@@ -1,10 +1,13 @@
 /** `POST /stories/{id}/resume`, for the app whose story it is; `POST /admin/stories/{id}/redrive`, for dead letters. */
 import { createRoute } from '@hono/zod-openapi'
+import type { Context } from 'hono'
 import { isTerminal, Story } from '../../contract/story.ts'
 import { resume } from '../db/resume.ts'
 import { findStory } from '../db/stories.ts'
 import { announce } from './announce.ts'
 import { requireApiKey } from './auth.ts'
+import { freezeMessages } from './delivery.ts'
+import type { AppEnv } from './env.ts'
 import { ProblemError } from './problems.ts'
 import { requireRoom } from './queue-room.ts'
 import { json, newRoutes, problems } from './routes.ts'
@@ -46,10 +49,10 @@ const redriveRoute = createRoute({
 
 export const resumeRoutes = newRoutes()
   .openapi(resumeRoute, async (c) => {
-    const { db, settings, tools, apiKey } = c.var
+    const { db, settings, apiKey } = c.var
     const { id } = c.req.valid('param')
     requireRoom(apiKey)
-    const resumed = await resume(db, id, { apiKeyId: apiKey.id }, tools.now())
+    const resumed = await takeUp(c, id, { apiKeyId: apiKey.id })
     const found = await findStory(db, id, apiKey.id)
     if (!found) throw noSuchStory(id)
     if (!resumed && isTerminal(found.story.status))
@@ -58,14 +61,23 @@ export const resumeRoutes = newRoutes()
     return c.json(viewOf(found, settings), 200)
   })
   .openapi(redriveRoute, async (c) => {
-    const { db, settings, tools } = c.var
+    const { db, settings } = c.var
     const { id } = c.req.valid('param')
-    const redriven = await resume(db, id, { deadLetter: true }, tools.now())
+    const redriven = await takeUp(c, id, { deadLetter: true })
     const found = await findStory(db, id)
     if (!found) throw new ProblemError('not-found', `no story ${id}`)
     if (!redriven) throw notResumable(`story ${id} is ${found.story.status} and no dead letter`)
     announce(c, id)
     return c.json(viewOf(found, settings), 200)
   })
+
+/** Take the story up, once every webhook that is still to be sent about it shows it as it was. */
+async function takeUp(c: Context<AppEnv>, id: string, whose: Parameters<typeof resume>[2]): Promise<boolean> {
+  const { db, settings, tools } = c.var
+  for (;;) {
+    if (await resume(db, id, whose, tools.now())) return true
+    if ((await freezeMessages(db, id, settings)) === 0) return false
+  }
+}
 
 const notResumable = (detail: string) => new ProblemError('not-resumable', detail)

@@ -5,7 +5,7 @@
  * the whole story, so a later message says all that an earlier one would have: one that has failed `GIVE_WAY_AFTER`
  * times gives way to its successor, and an endpoint that cannot bear one kind of message still hears of the end.
  */
-import { and, asc, eq, inArray, isNotNull, lte, type SQL, sql } from 'drizzle-orm'
+import { and, asc, eq, inArray, isNotNull, isNull, lte, type SQL, sql } from 'drizzle-orm'
 import type { StoryWebhook, WebhookEvent } from '../../contract/story.ts'
 import type { Db } from './client.ts'
 import { type DeliveryRow, deliveries, stories, webhookAttempts } from './schema.ts'
@@ -129,10 +129,24 @@ export async function takeDue(
     .returning()
 }
 
-/** Freeze the body at the first try. */
-export async function keepBody(db: Db, id: string, body: string): Promise<void> {
-  await db.update(deliveries).set({ body }).where(eq(deliveries.id, id))
+/** Freeze the body of a message, at its first try or before. Answers the one that is kept, which may be an earlier one. */
+export async function keepBody(db: Db, id: string, body: string): Promise<string> {
+  const [, [kept]] = await db.batch([
+    db
+      .update(deliveries)
+      .set({ body })
+      .where(and(eq(deliveries.id, id), isNull(deliveries.body))),
+    db.select({ body: deliveries.body }).from(deliveries).where(eq(deliveries.id, id)),
+  ])
+  return kept?.body ?? body
 }
+
+/** Messages of a story that were never tried, and so have no body yet. */
+export const untried = (db: Db, storyId: string): Promise<DeliveryRow[]> =>
+  db
+    .select()
+    .from(deliveries)
+    .where(and(eq(deliveries.storyId, storyId), isNull(deliveries.body)))
 
 /** How one try ended. */
 export interface Outcome {

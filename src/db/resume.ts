@@ -6,8 +6,8 @@ import { DEFAULT_ATTEMPTS, stories } from './schema.ts'
 
 /**
  * Queue a story again that has failed, was canceled or has expired, with all its attempts and its deadline for starting
- * anew; a moment at which it had to be over no longer counts. False when it is in another state, or
- * its content was removed.
+ * anew; a moment at which it had to be over no longer counts. False when it is in another state, its content was
+ * removed, or a webhook about it has no body yet, which has to show the story as it was.
  *
  * @param whose of one API key, or dead letters of any.
  */
@@ -43,6 +43,7 @@ export async function resume(
         its,
         inArray(stories.status, ['failed', 'canceled', 'expired']),
         isNull(stories.dataRemovedAt),
+        sql`NOT EXISTS (SELECT 1 FROM webhook_deliveries WHERE story_id = ${id} AND body IS NULL)`,
       ),
     )
     .returning({ id: stories.id })

@@ -9,6 +9,7 @@ import { migrate } from '../../local/edge.ts'
 import { testD1 } from '../../test/d1.ts'
 import { dueStories, lend } from './claims.ts'
 import { openDb } from './client.ts'
+import { keepBody, untried } from './deliveries.ts'
 import { insertFrame } from './frames.ts'
 import { heartbeat, release } from './leases.ts'
 import { complete, confirmStop, fail, markStarted } from './reports.ts'
@@ -139,6 +140,9 @@ test('resume: finished frames stay, attempts are new, and the second end is anno
   await fail(db, event(id, 'a', 2), fault, false, 0)
   assert.equal(await resume(db, id, { apiKeyId: 'another' }, 3), false)
   assert.equal(await resume(db, id, { deadLetter: true }, 3), false)
+  // Not before what is owed about the failure says what it has to say.
+  assert.equal(await resume(db, id, { apiKeyId }, 3), false)
+  for (const message of await untried(db, id)) await keepBody(db, message.id, '{}')
   const both = await Promise.all([resume(db, id, { apiKeyId }, 3), resume(db, id, { apiKeyId }, 3)])
   assert.deepEqual(both.sort(), [false, true])
   const { status, error, completedAt, maxAttempts } = await read(id)
