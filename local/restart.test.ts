@@ -29,7 +29,11 @@ test('the edge is killed in the middle of each step of a story, and nothing is l
   t.after(() => edge.kill())
   const { url } = edge
 
-  const body = JSON.stringify({ frames: [{ prompt: 'one' }, { prompt: 'two' }], webhook: `${receiver.url}/app` })
+  const body = JSON.stringify({
+    frames: [{ prompt: 'one' }, { prompt: 'two' }],
+    webhook: `${receiver.url}/app`,
+    webhook_events_filter: ['completed'],
+  })
   const post = { method: 'POST', headers: { ...app, 'idempotency-key': 'once' }, body }
   const { id } = AcceptedStory.parse(await killedIn('/stories', post))
   const listed = await ask('/stories', { headers: app })

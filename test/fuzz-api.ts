@@ -8,6 +8,8 @@ import { parseArgs } from 'node:util'
 import { Webhook } from 'standardwebhooks'
 import { Problem } from '../contract/problem.ts'
 import { startEdge } from '../local/edge.ts'
+import { newApiKey } from '../src/api/keys.ts'
+import { randomBytes } from './d1.ts'
 import {
   type Document,
   type FuzzRequest,
@@ -45,11 +47,12 @@ export function judge(status: number, type: string, body: string, method: string
 export async function fuzz({ requests, seed, from = 0 }: { requests: number; seed: number; from?: number }) {
   const limits = { RATE_LIMIT_CREATE: '1000000', RATE_LIMIT_READ: '1000000', RATE_LIMIT_UNAUTHENTICATED: '1000000' }
   const env = { RUNNER_TOKEN, RUNNER_WEBHOOK_SECRET, ...limits }
-  const edge = await startEdge({ port: 0, dataDir: null, cron: false, env, log: () => {} })
+  const { key: apiKey } = await newApiKey('operator', { now: Date.now, randomBytes })
+  const edge = await startEdge({ port: 0, dataDir: null, cron: false, env, apiKey, log: () => {} })
   const counts = new Map<string, Map<number | string, number>>()
   const violations: Violation[] = []
   try {
-    const world = await makeWorld(edge)
+    const world = await makeWorld(edge.url, apiKey)
     const before = await world.othersThings()
     const operations = operationsOf((await (await fetch(`${edge.url}/openapi.json`)).json()) as Document)
     for (let index = from; index < from + requests; index += RENEW_EVERY) {

@@ -1,14 +1,9 @@
 /** Two API keys with something of everything: what one owns, the other must neither see nor change. */
 import { z } from 'zod'
-import { NewKey } from '../contract/key.ts'
+import { type CreateKey, NewKey } from '../contract/key.ts'
 import { Claims, LEASE_HEADER, SEED_HEADER } from '../contract/runner.ts'
 import { Story } from '../contract/story.ts'
 import { pngOf } from '../local/chaos/png.ts'
-import type { Edge } from '../local/edge.ts'
-import { type KeyOptions, newApiKey } from '../src/api/keys.ts'
-import { insertApiKey } from '../src/db/api-keys.ts'
-import { openDb } from '../src/db/client.ts'
-import { randomBytes } from './d1.ts'
 import type { Known } from './fuzz-requests.ts'
 import { RUNNER_TOKEN } from './worker.ts'
 
@@ -31,15 +26,15 @@ export interface World {
   othersThings: () => Promise<string>
 }
 
-export async function makeWorld({ url, bindings }: Edge): Promise<World> {
-  const db = openDb(bindings.DB)
-  const keyOf = async (name: string, options?: KeyOptions) => {
-    const { key, row } = await newApiKey(name, { now: Date.now, randomBytes }, options)
-    await insertApiKey(db, row)
-    return { authorization: `Bearer ${key}`, id: row.id }
+/** @param admin the key of an operator, of whom nobody else knows. */
+export async function makeWorld(url: string, admin: string): Promise<World> {
+  const operator = `Bearer ${admin}`
+  const keyOf = async (name: string, about: Partial<CreateKey> = {}) => {
+    const { id, key } = NewKey.parse(await post('/keys', operator, { name, ...about }))
+    return { authorization: `Bearer ${key}`, id }
   }
   const own = await keyOf('own')
-  const admin = await keyOf('admin', { scopes: ['admin'] })
+  const limited = await keyOf('admin', { scopes: ['admin'] })
   const other = await keyOf('other')
   const answer = await fetch(`${url}/v1/models`, { headers: { authorization: own.authorization } })
   const model = Models.parse(await answer.json()).results[0]!
@@ -47,7 +42,7 @@ export async function makeWorld({ url, bindings }: Edge): Promise<World> {
   // Over, so that no runner is told of it, which it may be.
   await release(theirs)
   await post(`/stories/${theirs.story}/cancel`, other.authorization)
-  const credentials = { own: own.authorization, admin: admin.authorization, runner: runner.authorization }
+  const credentials = { own: own.authorization, admin: limited.authorization, runner: runner.authorization }
   const known: Known = {
     params: {
       ...{ owner: [model.owner], name: [model.name], version: [model.latest_version.id] },
@@ -86,7 +81,7 @@ export async function makeWorld({ url, bindings }: Edge): Promise<World> {
 
   async function renew(): Promise<void> {
     const mine = await furnish(own.authorization, 'mine')
-    const spare = NewKey.parse(await post('/keys', admin.authorization, { name: 'spare' }))
+    const spare = await keyOf('spare')
     const ended = Story.parse(await post('/stories', own.authorization, storyOf('mine')))
     await post(`/stories/${ended.id}/cancel`, own.authorization)
     const ofStory = [mine.story, mine.story, mine.story, ended.id, theirs.story]
