@@ -107,3 +107,29 @@ export const EventReceipt = z
   .object({ status: StoryStatus, cancel: z.boolean(), duplicate: z.boolean() })
   .meta({ id: 'EventReceipt' })
 export type EventReceipt = z.infer<typeof EventReceipt>
+
+/** `POST /runner/complete`: `story.completed` for many leases at once. */
+export const Completions = z
+  .strictObject({
+    stories: z
+      .array(z.strictObject({ story_id: StoryId, lease_token: LeaseToken }))
+      .min(1)
+      .max(MAX_CLAIMS),
+  })
+  .meta({ id: 'Completions' })
+
+export const CompletionOutcome = z.enum(['completed', 'duplicate', 'frames-missing', 'stale-lease', 'not-found'])
+export type CompletionOutcome = z.infer<typeof CompletionOutcome>
+
+/** One for each story of the request, in the same order. A completion that crosses a cancellation leaves `canceled`. */
+export const CompletionReceipts = z
+  .object({
+    receipts: z.array(
+      z.object({
+        story_id: StoryId,
+        outcome: CompletionOutcome.describe('`duplicate`: it took effect before, and changes nothing'),
+        status: StoryStatus.nullable().describe('Where the story is now; null when there is none'),
+      }),
+    ),
+  })
+  .meta({ id: 'CompletionReceipts' })

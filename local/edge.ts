@@ -19,6 +19,7 @@ const root = join(import.meta.dirname, '..')
 const migrationsFolder = join(root, 'src/db/migrations')
 /** Cron has a grain of a minute and does not fire here by itself; a machine of one's own need not wait that long. */
 const CRON_MS = 5_000
+const BESIDE = 'beside'
 
 export interface EdgeOptions {
   /** 0 for any free one. */
@@ -33,6 +34,10 @@ export interface EdgeOptions {
   cron?: boolean
   /** Where the Worker's own log lines go. */
   log?: (line: string) => void
+  /** Another module in place of `src/index.ts`, such as one that looks into it. */
+  entry?: string
+  /** The module of another Worker to run in the same workerd, with a D1 of its own. */
+  beside?: string
 }
 
 export type LocalBindings = Pick<Bindings, 'DB' | 'IMAGES' | 'ROOMS' | 'SENDERS'>
@@ -41,44 +46,54 @@ export interface Edge {
   url: string
   /** The Worker's bindings, for those who look behind it. */
   bindings: LocalBindings
+  /** The Worker beside it, if there is one. */
+  beside: { url: string; bindings: Pick<Bindings, 'DB'> } | undefined
   /** What cron does once a minute. */
   runCron: () => Promise<void>
   dispose: () => Promise<void>
 }
 
 /** Start the edge; resolves once its database is migrated and it answers. */
-export async function startEdge({ port, dataDir, env, apiKey, cron = true, log }: EdgeOptions): Promise<Edge> {
+export async function startEdge(options: EdgeOptions): Promise<Edge> {
+  const { port, dataDir, env, apiKey, cron = true, log, entry = join(root, 'src/index.ts'), beside } = options
   await requireFree(port)
-  const wrangler = await readWranglerToml()
+  const { compatibilityDate, compatibilityFlags } = await readWranglerToml()
+  // A socket of the Worker's own: behind miniflare's usual one, it would not learn that a client has gone.
+  const worker = async (entry: string, port: number) => ({
+    modules: true,
+    script: await bundleWorker(entry),
+    compatibilityDate,
+    compatibilityFlags,
+    unsafeDirectSockets: [{ host: '127.0.0.1', port }],
+  })
   const guards = new Set<ChildProcess>()
   const guard: ChannelListener = (message) => guardAgainstOrphans(message, guards)
   subscribe('child_process', guard)
+  const main = {
+    ...(await worker(entry, port)),
+    d1Databases: ['DB'],
+    r2Buckets: ['IMAGES'],
+    durableObjects: {
+      SENDERS: { className: 'WebhookSender', useSQLite: true },
+      METER: { className: 'Meter', useSQLite: true },
+      ROOMS: { className: 'StoryRoom', useSQLite: true },
+    },
+    // As a plain folder: with miniflare's own assets, its router would come before the socket of the Worker.
+    serviceBindings: { ASSETS: { disk: { path: join(root, 'node_modules/swagger-ui-dist'), writable: false } } },
+    bindings: { URL_SECRET: await keepUrlSecret(dataDir), ...env },
+  }
+  const other = beside !== undefined && { name: BESIDE, ...(await worker(beside, 0)), d1Databases: { DB: BESIDE } }
   const miniflare = new Miniflare({
-    modules: true,
-    script: await bundleWorker(),
-    compatibilityDate: wrangler.compatibilityDate,
-    compatibilityFlags: wrangler.compatibilityFlags,
-    // A socket of the Worker's own: behind miniflare's usual one, it would not learn that a client has gone.
-    unsafeDirectSockets: [{ host: '127.0.0.1', port }],
     log: new Log(LogLevel.ERROR),
     ...(log && {
       handleRuntimeStdio: (...streams: Readable[]) => {
         for (const stream of streams) stream.setEncoding('utf8').on('data', log)
       },
     }),
-    d1Databases: ['DB'],
-    r2Buckets: ['IMAGES'],
     d1Persist: dataDir !== null && join(dataDir, 'd1'),
     r2Persist: dataDir !== null && join(dataDir, 'r2'),
-    durableObjects: {
-      SENDERS: { className: 'WebhookSender', useSQLite: true },
-      METER: { className: 'Meter', useSQLite: true },
-      ROOMS: { className: 'StoryRoom', useSQLite: true },
-    },
     durableObjectsPersist: dataDir !== null && join(dataDir, 'do'),
-    // As a plain folder: with miniflare's own assets, its router would come before the socket of the Worker.
-    serviceBindings: { ASSETS: { disk: { path: join(root, 'node_modules/swagger-ui-dist'), writable: false } } },
-    bindings: { URL_SECRET: await keepUrlSecret(dataDir), ...env },
+    workers: other ? [main, other] : [main],
   })
   try {
     const url = (await miniflare.unsafeGetDirectURL()).origin
@@ -100,7 +115,7 @@ export async function startEdge({ port, dataDir, env, apiKey, cron = true, log }
       if (timer) clearInterval(timer)
       await stop()
     }
-    return { url, bindings, runCron, dispose }
+    return { url, bindings, beside: other ? await besideOf(miniflare) : undefined, runCron, dispose }
   } catch (error) {
     await stop()
     throw error
@@ -138,9 +153,14 @@ async function requireFree(port: number): Promise<void> {
   if (taken) throw new Error(`port ${port} cannot be used: something else listens there, or it needs more rights`)
 }
 
-async function bundleWorker(): Promise<string> {
+async function besideOf(miniflare: Miniflare): Promise<Edge['beside']> {
+  const { origin } = await miniflare.unsafeGetDirectURL(BESIDE)
+  return { url: origin, bindings: await miniflare.getBindings<Pick<Bindings, 'DB'>>(BESIDE) }
+}
+
+async function bundleWorker(entry: string): Promise<string> {
   const { outputFiles } = await build({
-    entryPoints: [join(root, 'src/index.ts')],
+    entryPoints: [entry],
     bundle: true,
     write: false,
     format: 'esm',
@@ -149,7 +169,7 @@ async function bundleWorker(): Promise<string> {
     mainFields: ['module', 'main'],
   })
   const [file] = outputFiles
-  if (!file) throw new Error('esbuild wrote nothing for src/index.ts')
+  if (!file) throw new Error(`esbuild wrote nothing for ${entry}`)
   return file.text
 }
 

@@ -2,8 +2,10 @@
 import type { Context } from 'hono'
 import type { PostedStory } from '../../contract/character.ts'
 import type { StoryRequest } from '../../contract/story.ts'
+import { enqueueUnder } from '../db/admission.ts'
 import { enqueue, findAnswer, newStory } from '../db/intake.ts'
 import type { IdempotencyRow, StoredPrediction, StoryRow } from '../db/schema.ts'
+import { admit, requireScope } from './auth.ts'
 import { parseCancelAfter } from './cancel-after.ts'
 import { castOf, type Fault } from './cast.ts'
 import type { AppEnv } from './env.ts'
@@ -11,6 +13,7 @@ import { fingerprintOf, requireSameRequest } from './idempotency.ts'
 import { newStoryId } from './keys.ts'
 import { invalid } from './problems.ts'
 import { requireRoom } from './queue-room.ts'
+import { scopeFor } from './scopes.ts'
 import { continueTrace } from './trace.ts'
 import { refuseUrl } from './url-guard.ts'
 
@@ -45,12 +48,13 @@ export async function accept<Body>(
   posted: PostedStory,
   { idempotencyKey, prediction, answerOf }: Acceptance<Body>,
 ): Promise<Accepted<Body>> {
-  const { tools, db, apiKey } = c.var
-  requireRoom(apiKey)
+  const { tools, db, apiKey, keyHash } = c.var
+  if (idempotencyKey) requireRoom(apiKey)
   const cancelAfterMs = parseCancelAfter(c.req.header('cancel-after'))
-  const fingerprint = await fingerprintOf(c, { request: posted, prediction, cancelAfterMs })
+  const fingerprint = idempotencyKey ? await fingerprintOf(c, { request: posted, prediction, cancelAfterMs }) : ''
   const judged = await judge(c, posted)
   if ('faults' in judged) {
+    await admit(c)
     // What was right when the request was first sent may be wrong by now: a character may have been deleted.
     const earlier = idempotencyKey && (await findAnswer(db, apiKey.id, idempotencyKey, tools.now()))
     if (!earlier || earlier.fingerprint !== fingerprint) throw invalid(judged.faults)
@@ -83,8 +87,13 @@ export async function accept<Body>(
     answer,
   }
   if (!once) {
-    await enqueue(db, story, now)
-    return { storyId: id, answer, headers: {} }
+    const key = { row: apiKey, hash: keyHash, scope: scopeFor(c.req.method, c.req.path) }
+    if (await enqueueUnder(db, key, story, now)) return { storyId: id, answer, headers: {} }
+    // The key is not what it was when it was read. Unless that is told, the story is taken in on what it is now.
+    await admit(c)
+    requireScope(c, c.var.apiKey)
+    requireRoom(c.var.apiKey)
+    return accept(c, posted, { idempotencyKey, answerOf, ...(prediction && { prediction }) })
   }
   const earlier = await enqueue(db, story, now, once)
   if (!earlier) return { storyId: id, answer, headers: {} }

@@ -3,6 +3,7 @@ import type { Context } from 'hono'
 import type { Db } from '../db/client.ts'
 import { dueLanes, type Lane } from '../db/deliveries.ts'
 import type { AppEnv, Bindings } from './env.ts'
+import { roomNameOf } from './story-room.ts'
 
 /** Any URL will do: the request goes to the object, not into the network. */
 const OBJECT = 'https://object/'
@@ -16,14 +17,14 @@ export function announce(c: Context<AppEnv>, ...storyIds: string[]): void {
 }
 
 export async function announceAll(env: Bindings, db: Db, now: number, storyIds: string[]): Promise<void> {
-  await Promise.all(
-    storyIds.map(async (id) => {
-      await Promise.all([
-        roomOf(env, id).fetch(OBJECT, { method: 'POST' }),
-        wakeSenders(env, await dueLanes(db, now, id)),
-      ])
+  if (storyIds.length === 0) return
+  const byRoom = Map.groupBy(storyIds, roomNameOf)
+  await Promise.all([
+    ...Array.from(byRoom.values(), (ids) => {
+      return roomOf(env, ids[0] ?? '').fetch(OBJECT, { method: 'POST', body: JSON.stringify(ids) })
     }),
-  )
+    dueLanes(db, now, storyIds).then((lanes) => wakeSenders(env, lanes)),
+  ])
 }
 
 /** Have what is due in these lanes sent. */
@@ -53,7 +54,7 @@ export async function followStory(env: Pick<Bindings, 'ROOMS'>, id: string) {
   }
 
   async function take(ms: number): Promise<string> {
-    const query = new URLSearchParams({ ticket, ms: String(ms) })
+    const query = new URLSearchParams({ story: id, ticket, ms: String(ms) })
     try {
       return await (await room.fetch(`${OBJECT}?${query}`)).text()
     } catch {
@@ -65,5 +66,5 @@ export async function followStory(env: Pick<Bindings, 'ROOMS'>, id: string) {
 }
 
 function roomOf(env: Pick<Bindings, 'ROOMS'>, id: string) {
-  return env.ROOMS.get(env.ROOMS.idFromName(id))
+  return env.ROOMS.get(env.ROOMS.idFromName(roomNameOf(id)))
 }

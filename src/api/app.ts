@@ -31,6 +31,7 @@ import { observeRequests } from './request-log.ts'
 import { resumeRoutes } from './resume.ts'
 import { drainBody, newRoutes } from './routes.ts'
 import { runnerRoutes } from './runner.ts'
+import { runnerCompletionRoutes } from './runner-completions.ts'
 import { runnerEventRoutes } from './runner-events.ts'
 import { storyRoutes } from './stories.ts'
 import { webhookRoutes } from './webhooks.ts'
@@ -80,6 +81,7 @@ export function createApp(tools: Tools = systemTools) {
     .route('/', catalogRoutes)
     .route('/', runnerRoutes)
     .route('/', runnerEventRoutes)
+    .route('/', runnerCompletionRoutes)
   refuseOtherMethods(app)
   return routes
 }

@@ -1,7 +1,7 @@
 /** Who is asking: an app with an API key, or a runner with the runners' token. */
 import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
-import { findApiKey } from '../db/api-keys.ts'
+import { type ApiKeyRow, findApiKey } from '../db/api-keys.ts'
 import type { AppEnv } from './env.ts'
 import { isWellFormed, sha256 } from './keys.ts'
 import { ProblemError } from './problems.ts'
@@ -9,13 +9,33 @@ import { limit, type Policy } from './rate-limit.ts'
 import { isRead, scopeFor } from './scopes.ts'
 import { isSigned, refuseSignedUrl } from './signed-url.ts'
 
+/** How old may be what is presumed of a key. */
+const PRESUME_MS = 60_000
+
 /**
  * Admits requests whose API key is in force, has the scope of the path and is within its rate limit; `c.var.apiKey` is
  * then its row. A key that has been in force before is counted, and perhaps refused, without a query; so are guesses,
  * by their address.
  */
 export const requireApiKey = createMiddleware<AppEnv>(async (c, next) => {
-  const { db, settings, tools, limiter } = c.var
+  await countIn(c)
+  await next()
+})
+
+/**
+ * For `POST /stories`: the same without a query where the key was in force a moment ago, and a story is to be written, by
+ * a statement that looks at the key itself (`db/admission.ts`). `c.var.apiKey` is its row as it was then. Whatever else
+ * is answered has to `admit` the key first.
+ */
+export const presumeApiKey = createMiddleware<AppEnv>(async (c, next) => {
+  const onlyWrites = c.req.header('idempotency-key') === undefined && c.req.query('dry_run') === undefined
+  await countIn(c, onlyWrites ? PRESUME_MS : 0)
+  await next()
+})
+
+/** @param presumeMs how old what is known of the key may be, to do instead of its row. */
+async function countIn(c: Context<AppEnv>, presumeMs = 0): Promise<void> {
+  const { settings, tools, limiter } = c.var
   const address = c.req.header('cf-connecting-ip') ?? ''
   const guesses = { name: 'unauthenticated', quota: settings.RATE_LIMIT_UNAUTHENTICATED }
   const refuse = (detail: string) => {
@@ -26,24 +46,40 @@ export const requireApiKey = createMiddleware<AppEnv>(async (c, next) => {
   if ('wrong' in key) throw refuse(key.wrong)
   if (!isWellFormed(key.token)) throw refuse('the API key is misspelt: a key is ff_live_ and 39 characters')
   const hash = await sha256(new TextEncoder().encode(key.token))
-  const known = limiter.quotaOf(hash)
+  c.set('keyHash', hash)
+  const known = limiter.keyOf(hash)
   if (known === undefined) limit(c, address, guesses)
-  else limit(c, hash, policyFor(c, known))
-  const apiKey = await findApiKey(db, hash, tools.now())
-  if (!apiKey) throw unauthorized('the API key is unknown or revoked')
-  if (apiKey.expiresAt !== null && apiKey.expiresAt <= tools.now())
-    throw unauthorized(`the API key expired at ${new Date(apiKey.expiresAt).toISOString()}`)
-  limiter.keepQuota(hash, apiKey.createsPerMinute)
+  else limit(c, hash, policyFor(c, known.row.createsPerMinute))
+  if (known && tools.now() < known.readAt + presumeMs) {
+    requireScope(c, known.row)
+    return c.set('apiKey', known.row)
+  }
+  await admit(c)
   if (known === undefined) {
     limiter.giveBack(address, guesses)
-    limit(c, hash, policyFor(c, apiKey.createsPerMinute))
+    limit(c, hash, policyFor(c, c.var.apiKey.createsPerMinute))
   }
-  const scope = scopeFor(c.req.method, c.req.path)
-  if (!apiKey.scopes.includes(scope))
-    throw new ProblemError('forbidden', `the API key lacks the scope ${scope}; it has ${apiKey.scopes.join(', ')}`)
+  requireScope(c, c.var.apiKey)
+}
+
+/** Reads the key that was shown: `c.var.apiKey` is its row as it is now. Throws when it is not in force. */
+export async function admit(c: Context<AppEnv>): Promise<void> {
+  const { db, tools, limiter, keyHash } = c.var
+  const now = tools.now()
+  const apiKey = await findApiKey(db, keyHash, now)
+  if (!apiKey) throw unauthorized('the API key is unknown or revoked')
+  if (apiKey.expiresAt !== null && apiKey.expiresAt <= now)
+    throw unauthorized(`the API key expired at ${new Date(apiKey.expiresAt).toISOString()}`)
+  limiter.keepKey(keyHash, apiKey, now)
   c.set('apiKey', apiKey)
-  await next()
-})
+}
+
+/** Throws `forbidden` unless the key has the scope of the path. */
+export function requireScope(c: Context<AppEnv>, { scopes }: Pick<ApiKeyRow, 'scopes'>): void {
+  const scope = scopeFor(c.req.method, c.req.path)
+  if (!scopes.includes(scope))
+    throw new ProblemError('forbidden', `the API key lacks the scope ${scope}; it has ${scopes.join(', ')}`)
+}
 
 function policyFor(c: Context<AppEnv>, createsPerMinute: number | null): Policy {
   const { RATE_LIMIT_READ, RATE_LIMIT_CREATE } = c.var.settings

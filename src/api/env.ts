@@ -44,7 +44,7 @@ export interface Bindings extends Record<keyof z.input<typeof Settings>, string 
   SENDERS: DurableObjectNamespace
   /** The one object that adds up metrics: `Meter`. */
   METER: DurableObjectNamespace
-  /** One object for each story that is followed: `StoryRoom`. */
+  /** Objects in which those wait who follow a story: `StoryRoom`. */
   ROOMS: DurableObjectNamespace
   /** The files of swagger-ui-dist, for `/docs`. */
   ASSETS: Fetcher
@@ -70,6 +70,8 @@ export interface AppEnv {
     tools: Tools
     limiter: RateLimiter
     apiKey: ApiKeyRow
+    /** Of the key that was shown: SHA-256 in hex. */
+    keyHash: string
     readerId?: string
   }
 }

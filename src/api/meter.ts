@@ -13,9 +13,20 @@ const OBJECT = 'https://object/'
 
 /** By series, such as `fableframe_claims_total{model="story-mini"}`. */
 const counts = new Map<string, number>()
+/** Observed since the counts were handed over: names are spelt out only then. */
+const histograms = new Map<string, Histogram>()
 let flushedAt = 0
 
 type Labels = Record<string, string | number>
+
+interface Histogram {
+  name: string
+  labels: Labels
+  /** How many were at most as long as each bound. */
+  buckets: number[]
+  sum: number
+  count: number
+}
 
 /** Add to the counter `fableframe_<name>_total`. Labels must come from a small set: no ids, no URLs. */
 export function count(name: string, labels: Labels = {}, by = 1): void {
@@ -24,11 +35,26 @@ export function count(name: string, labels: Labels = {}, by = 1): void {
 
 /** Note a duration in the histogram `fableframe_<name>_seconds`. */
 export function observe(name: string, labels: Labels, seconds: number): void {
-  const metric = `fableframe_${name}_seconds`
-  for (const bound of BUCKETS) add(series(`${metric}_bucket`, { ...labels, le: bound }), seconds <= bound ? 1 : 0)
-  add(series(`${metric}_bucket`, { ...labels, le: '+Inf' }), 1)
-  add(series(`${metric}_sum`, labels), seconds)
-  add(series(`${metric}_count`, labels), 1)
+  const key = series(name, labels)
+  const histogram = histograms.get(key) ?? { name, labels, buckets: BUCKETS.map(() => 0), sum: 0, count: 0 }
+  histograms.set(key, histogram)
+  for (let i = 0; i < BUCKETS.length; i++)
+    if (seconds <= (BUCKETS[i] ?? 0)) histogram.buckets[i] = (histogram.buckets[i] ?? 0) + 1
+  histogram.sum += seconds
+  histogram.count++
+}
+
+/** Moves what was observed into the counts. */
+function countObserved(): void {
+  for (const { name, labels, buckets, sum, count } of histograms.values()) {
+    const metric = `fableframe_${name}_seconds`
+    for (const [i, bound] of BUCKETS.entries())
+      add(series(`${metric}_bucket`, { ...labels, le: bound }), buckets[i] ?? 0)
+    add(series(`${metric}_bucket`, { ...labels, le: '+Inf' }), count)
+    add(series(`${metric}_sum`, labels), sum)
+    add(series(`${metric}_count`, labels), count)
+  }
+  histograms.clear()
 }
 
 const add = (name: string, by: number) => counts.set(name, (counts.get(name) ?? 0) + by)
@@ -49,6 +75,7 @@ export async function flushSometimes(env: Pick<Bindings, 'METER'>, now: number):
 /** Hand the counts over; answers all that were ever handed over. */
 export async function flush(env: Pick<Bindings, 'METER'>, now: number): Promise<Record<string, number>> {
   flushedAt = now
+  countObserved()
   const body = JSON.stringify(Object.fromEntries(counts))
   counts.clear()
   const meter = env.METER.get(env.METER.idFromName('all'))

@@ -6,8 +6,8 @@ import { ProblemError } from './problems.ts'
 const RETRY_AFTER_SECONDS = 10
 
 /**
- * Throws `queue-full` when as many stories of the key wait as may. Told from the row that authentication has read, so
- * it costs no query; requests at the very same moment may exceed the limit by their number.
+ * Throws `queue-full` when as many stories of the key wait as may, by the row that was read. `db/admission.ts` looks once
+ * more when it takes one in; with an Idempotency-Key, requests at the same moment may exceed the limit by their number.
  */
 export function requireRoom({ queued, maxQueued }: Pick<ApiKeyRow, 'queued' | 'maxQueued'>): void {
   if (queued < maxQueued) return

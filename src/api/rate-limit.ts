@@ -4,6 +4,7 @@
  * reaches one isolate's database connection, not to the request what a key does worldwide; caps on stories are exact.
  */
 import type { Context } from 'hono'
+import type { ApiKeyRow } from '../db/api-keys.ts'
 import type { AppEnv } from './env.ts'
 import { ProblemError } from './problems.ts'
 
@@ -23,10 +24,16 @@ interface Bucket {
   at: number
 }
 
+export interface KnownKey {
+  row: ApiKeyRow
+  /** ms since 1970. */
+  readAt: number
+}
+
 export class RateLimiter {
   readonly #buckets = new Map<string, Bucket>()
-  /** Of keys that have been in force: their own quota, or null. By hash. */
-  readonly #quotas = new Map<string, number | null>()
+  /** Keys that have been in force, as they were, by hash. */
+  readonly #keys = new Map<string, KnownKey>()
 
   /** Take one request of `who` out of its quota. */
   take(who: string, { name, quota }: Policy, now: number): { admitted: boolean; remaining: number; resetMs: number } {
@@ -47,15 +54,15 @@ export class RateLimiter {
     if (bucket) bucket.tokens += 1
   }
 
-  /** The quota of a key as it was when it was last seen in force; undefined when it never was. */
-  quotaOf(hash: string): number | null | undefined {
-    return this.#quotas.get(hash)
+  /** A key as it was when it was last seen in force; undefined when it never was. */
+  keyOf(hash: string): KnownKey | undefined {
+    return this.#keys.get(hash)
   }
 
-  keepQuota(hash: string, quota: number | null): void {
-    this.#quotas.delete(hash)
-    this.#quotas.set(hash, quota)
-    bound(this.#quotas)
+  keepKey(hash: string, row: ApiKeyRow, readAt: number): void {
+    this.#keys.delete(hash)
+    this.#keys.set(hash, { row, readAt })
+    bound(this.#keys)
   }
 }
 

@@ -23,12 +23,14 @@ export const newRoutes = () => new OpenAPIHono<AppEnv>({ defaultHook: rejectInva
  */
 export const limitBody = (maxSize: number) =>
   createMiddleware(async (c, next) => {
-    const tooLarge = new ProblemError('too-large', `the body may have ${maxSize} bytes`)
-    if (Number(c.req.header('content-length') ?? 0) > maxSize) throw tooLarge
+    const tooLarge = () => new ProblemError('too-large', `the body may have ${maxSize} bytes`)
+    // HTTP lets no body be longer than it was declared.
+    const declared = c.req.header('content-length')
+    if (Number(declared ?? 0) > maxSize) throw tooLarge()
     const { body } = c.req.raw
-    if (body) {
+    if (body && declared === undefined) {
       const chunks = await readUpTo(body, maxSize)
-      if (!chunks) throw tooLarge
+      if (!chunks) throw tooLarge()
       c.req.raw = new Request(c.req.raw, { body: new Blob(chunks) })
     }
     await next()

@@ -7,7 +7,7 @@ import { AcceptedStory, Story, StoryId, StoryList } from '../../contract/story.t
 import { type Cursor, cancel, listStories } from '../db/stories.ts'
 import { accept, originOf } from './accept.ts'
 import { announce } from './announce.ts'
-import { requireApiKey } from './auth.ts'
+import { presumeApiKey, requireApiKey } from './auth.ts'
 import { dryRun } from './dry-run.ts'
 import { awaitStory } from './follow.ts'
 import { IdempotencyHeaders } from './idempotency.ts'
@@ -39,7 +39,7 @@ const create = createRoute({
   summary: 'Post a story',
   tags,
   security,
-  middleware: [requireApiKey, limitBody(MAX_JSON_BYTES)] as const,
+  middleware: [presumeApiKey, limitBody(MAX_JSON_BYTES)] as const,
   request: {
     headers: CreateHeaders,
     query: z.object({

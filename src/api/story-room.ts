@@ -1,43 +1,87 @@
 /**
- * The Durable Object where those who follow a story wait for its next change, so that none of them has to ask D1 again
- * and again. It knows nothing about the story: it hands out tickets, and a ticket is old once the story has changed. One
- * that an earlier life of the object gave out is old too, so a change is never slept through.
+ * The Durable Objects where those who follow a story wait for its next change, so that none of them has to ask D1 again
+ * and again. A room knows nothing about its stories: it hands out tickets, and a ticket is old once its story has changed.
+ * One that an earlier life of the room gave out is old too, so a change is never slept through.
+ *
+ * Stories share rooms, by the first character of their id: most stories are followed by nobody, and a room for each
+ * would be an object made for nothing with every claim.
  */
+import { z } from 'zod'
 import { base32 } from './keys.ts'
 
 export const LONGEST_WAIT_MS = 30_000
+/** Stories that a room remembers; of the longest forgotten, a follower takes the next ticket for a change. */
+const MAX_STORIES = 10_000
+
+/** The ids of stories that have changed. */
+export const Changed = z.array(z.string())
+
+interface Followed {
+  ticket: number
+  waiting: Set<() => void>
+}
+
+export const roomNameOf = (storyId: string) => storyId.slice(0, 1)
 
 export class StoryRoom {
   readonly #life = base32(crypto.getRandomValues(new Uint8Array(10)))
-  readonly #waiting = new Set<() => void>()
+  /** Stories that somebody has asked about. */
+  readonly #followed = new Map<string, Followed>()
   #changes = 0
 
-  /** `POST`: the story has changed. `GET ?ticket=…&ms=…`: a new ticket, as soon as that one is old or `ms` are over. */
+  /**
+   * `POST` with `Changed`. `GET ?story=…&ticket=…&ms=…`: a new ticket for the story, as soon as that one is old or `ms`
+   * are over.
+   */
   async fetch(request: Request): Promise<Response> {
     if (request.method === 'POST') {
-      this.#changes++
-      for (const wake of this.#waiting) wake()
+      for (const id of Changed.parse(await request.json())) this.#change(id)
       return new Response(null, { status: 204 })
     }
     const { searchParams } = new URL(request.url)
+    const id = searchParams.get('story') ?? ''
     const ms = Math.min(Number(searchParams.get('ms') ?? 0), LONGEST_WAIT_MS)
-    if (searchParams.get('ticket') === this.#ticket()) await this.#nextChange(ms)
-    return new Response(this.#ticket())
+    const followed = this.#follow(id)
+    if (searchParams.get('ticket') === this.#ticketOf(followed)) await nextChange(followed, ms)
+    return new Response(this.#ticketOf(followed))
   }
 
-  #ticket(): string {
-    return `${this.#life}.${this.#changes}`
+  #change(id: string): void {
+    const followed = this.#followed.get(id)
+    if (!followed) return
+    followed.ticket = ++this.#changes
+    for (const wake of followed.waiting) wake()
   }
 
-  #nextChange(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const done = () => {
-        clearTimeout(timer)
-        this.#waiting.delete(done)
-        resolve()
+  #follow(id: string): Followed {
+    const followed = this.#followed.get(id) ?? { ticket: ++this.#changes, waiting: new Set() }
+    this.#followed.delete(id)
+    this.#followed.set(id, followed)
+    if (this.#followed.size > MAX_STORIES) this.#forgetOne()
+    return followed
+  }
+
+  #forgetOne(): void {
+    for (const [id, { waiting }] of this.#followed)
+      if (waiting.size === 0) {
+        this.#followed.delete(id)
+        return
       }
-      const timer = setTimeout(done, ms)
-      this.#waiting.add(done)
-    })
   }
+
+  #ticketOf({ ticket }: Followed): string {
+    return `${this.#life}.${ticket}`
+  }
+}
+
+function nextChange({ waiting }: Followed, ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer)
+      waiting.delete(done)
+      resolve()
+    }
+    const timer = setTimeout(done, ms)
+    waiting.add(done)
+  })
 }

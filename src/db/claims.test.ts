@@ -190,7 +190,10 @@ test('claiming, sweeping and completing search indexes only, so their cost does 
   await dueStories(recorded, 0)
   await sweep(recorded, ['none'], 0)
   await complete(recorded, [{ messageId: 'none', storyId: 'none', leaseToken: 'none' }], 0)
-  assert.equal(queries.length, 1 + 2 + 1 + 8 + 7)
+  assert.equal(queries.length, 3 + 1 + 8 + 7)
+  const trigger = await DB.prepare("SELECT sql FROM sqlite_schema WHERE name = 'claims_lend'").first<string>('sql')
+  const [, pick] = /BEGIN(.*);\s*END/s.exec(trigger ?? '') ?? []
+  queries.push(pick!.replaceAll(/NEW\.`\w+`/g, '?'))
   const used = new Set<string>()
   for (const sql of queries) {
     const parameters = Array(sql.split('?').length - 1).fill(0)
@@ -200,7 +203,7 @@ test('claiming, sweeping and completing search indexes only, so their cost does 
     const plan = results.map((row) => row.detail).join('; ')
     for (const [, index] of plan.matchAll(/SEARCH \w+ USING (?:COVERING )?INDEX (\w+) \(/g)) used.add(index!)
     // The union of what is due compares at most SWEEP_LIMIT ids with each other.
-    const ours = plan.replaceAll(/SCAN json_each VIRTUAL TABLE[^;]*/g, '')
+    const ours = plan.replaceAll(/SCAN (json_each|token) VIRTUAL TABLE[^;]*/g, '')
     assert.doesNotMatch(ours, /SCAN (?!CONSTANT)|FOR ORDER BY/, `${plan}\n${sql}`)
   }
   for (const index of ['stories_ready', 'queue_shares_next', 'stories_due', 'stories_start_by', 'stories_lease'])

@@ -3,5 +3,14 @@ import type { D1Database } from '@cloudflare/workers-types'
 import { drizzle } from 'drizzle-orm/d1'
 import * as schema from './schema.ts'
 
-export const openDb = (d1: D1Database) => drizzle(d1, { schema })
-export type Db = ReturnType<typeof openDb>
+const connect = (d1: D1Database) => drizzle(d1, { schema })
+export type Db = ReturnType<typeof connect>
+
+/** The same for the same binding, so that an isolate works out the schema, and its prepared statements, once. */
+const opened = new WeakMap<D1Database, Db>()
+
+export function openDb(d1: D1Database): Db {
+  const db = opened.get(d1) ?? connect(d1)
+  opened.set(d1, db)
+  return db
+}

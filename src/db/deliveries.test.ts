@@ -69,7 +69,7 @@ test('the lane of a message is its key and the scheme and host of its URL', asyn
     const { id } = await queued(0, { webhook })
     await cancel(db, id, apiKeyId, 1)
     assert.equal((await read(`msg_${id}_completed`)).origin, origin)
-    assert.deepEqual(await dueLanes(db, 1, id), [{ apiKeyId, origin }])
+    assert.deepEqual(await dueLanes(db, 1, [id]), [{ apiKeyId, origin }])
   }
   assert.deepEqual(await dueLanes(db, 0), [])
 })

@@ -87,12 +87,13 @@ export interface Lane {
 
 const isOf = ({ apiKeyId, origin }: Lane) => and(eq(deliveries.apiKeyId, apiKeyId), eq(deliveries.origin, origin))
 
-/** The lanes in which something is due; of one story, when it is given. */
-export async function dueLanes(db: Db, now: number, storyId?: string): Promise<Lane[]> {
+/** The lanes in which something is due; of these stories, when they are given. */
+export async function dueLanes(db: Db, now: number, storyIds?: string[]): Promise<Lane[]> {
+  const ofThese = storyIds && sql`${deliveries.storyId} IN (SELECT value FROM json_each(${JSON.stringify(storyIds)}))`
   return db
     .selectDistinct({ apiKeyId: deliveries.apiKeyId, origin: deliveries.origin })
     .from(deliveries)
-    .where(and(lte(deliveries.nextAttemptAt, now), storyId === undefined ? undefined : eq(deliveries.storyId, storyId)))
+    .where(and(lte(deliveries.nextAttemptAt, now), ofThese))
 }
 
 /** When the next try of a lane is due, or one under way counts as lost; undefined when nothing is pending. */

@@ -1,17 +1,20 @@
-/** How much there is to do, and for how long it has been waiting. Counts index entries only, no rows. */
+/** How much there is to do, and for how long it has been waiting. What grows with the queue is not counted but kept count of. */
 import { and, count, gt, isNotNull, min, sql, sum } from 'drizzle-orm'
 import type { Db } from './client.ts'
-import { apiKeys, deliveries, stories } from './schema.ts'
+import { PRIORITIES } from './queue-fields.ts'
+import { apiKeys, deliveries, queueShares, stories } from './schema.ts'
 
 /** `oldest` is the time (ms) since which the first has been ready; null when none is. */
 export async function queueDepth(db: Db, now: number) {
-  // A literal, as in claims.ts: the planner must see that the query fits the partial index.
+  // Literals, as in claims.ts: the planner must see that the query fits the partial index.
   const queued = sql`${stories.status} = 'queued'`
+  // The first of each key and priority, where the index has it: there may be a million others.
+  const first = sql`(SELECT min(claimable_at) FROM stories WHERE status = 'queued' AND ready = 1
+    AND model = shares.model AND api_key_id = shares.api_key_id AND priority = priorities.value)`
+  const oldest = sql<number | null>`(SELECT min(${first}) FROM queue_shares shares,
+    json_each(${JSON.stringify(Object.values(PRIORITIES))}) priorities WHERE shares.ready > 0)`
   const [[ready], [delayed], [leased], [webhooks]] = await db.batch([
-    db
-      .select({ count: count(), oldest: min(stories.claimableAt) })
-      .from(stories)
-      .where(and(queued, sql`${stories.ready} = 1`)),
+    db.select({ count: sum(queueShares.ready).mapWith(Number), oldest: oldest.as('oldest') }).from(queueShares),
     db
       .select({ count: count() })
       .from(stories)

@@ -2,7 +2,7 @@
 import type { StoryRequest } from '../../contract/story.ts'
 import { DEFAULT_RUN_MS } from './schema.ts'
 
-const PRIORITIES = { high: -1, normal: 0, low: 1 } as const satisfies Record<StoryRequest['priority'], number>
+export const PRIORITIES = { high: -1, normal: 0, low: 1 } as const satisfies Record<StoryRequest['priority'], number>
 
 /** @param cancelAfterMs from `now`, when the story has to be over; undefined for never. */
 export function queueFields({ priority, deadline }: StoryRequest, cancelAfterMs: number | undefined, now: number) {

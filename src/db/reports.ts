@@ -60,11 +60,14 @@ export type Completion = Pick<EventOrigin, 'messageId' | 'storyId' | 'leaseToken
  * message ids of the events that took effect.
  */
 export async function complete(db: Db, events: Completion[], now: number): Promise<Set<string>> {
-  const all = JSON.stringify(events)
+  // By what is looked up, since a search through all of them for each story would cost the square of their number.
+  const messageIds = JSON.stringify(
+    Object.fromEntries(events.map((event) => [`${event.storyId}_${event.leaseToken}`, event.messageId])),
+  )
   // Null unless the very story was lent under the token.
-  const messageId = sql`(SELECT value ->> 'messageId' FROM json_each(${all})
-    WHERE value ->> 'leaseToken' = ${stories.leaseToken} AND value ->> 'storyId' = ${stories.id})`
-  const lent = sql`${stories.leaseToken} IN (SELECT value ->> 'leaseToken' FROM json_each(${all}))`
+  const messageId = sql`(${messageIds} ->> (${stories.id} || '_' || ${stories.leaseToken}))`
+  const tokens = JSON.stringify(events.map((event) => event.leaseToken))
+  const lent = sql`${stories.leaseToken} IN (SELECT value FROM json_each(${tokens}))`
   const held = and(isRunning, lent, sql`${messageId} IS NOT NULL`)
   const stored = sql`(SELECT count(*) FROM ${frames} WHERE ${frames.storyId} = ${stories.id})`
   const done = and(held, notCanceled, sql`${stored} = ${stories.frameCount}`)

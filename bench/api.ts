@@ -1,0 +1,54 @@
+/**
+ * `npm run bench:api`: how fast the API and its queue are, in real workerd with D1, R2 and Durable Objects on this
+ * machine. Prints JSON. `--seconds` for each round of load, `--rounds` of it; `--rows` in the long queue; `--only` a part.
+ */
+import { cpus } from 'node:os'
+import { parseArgs } from 'node:util'
+import { backlogCosts } from './api/backlog.ts'
+import { eventLatency } from './api/events.ts'
+import { jobRates } from './api/jobs.ts'
+import { queriesPerRequest } from './api/queries.ts'
+import { requestRates } from './api/requests.ts'
+import { type Bench, startBench } from './api/setup.ts'
+
+const { values } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '3' },
+    rounds: { type: 'string', default: '3' },
+    rows: { type: 'string', default: '1000000' },
+    jobs: { type: 'string', default: '5000' },
+    samples: { type: 'string', default: '100' },
+    only: { type: 'string', multiple: true },
+  },
+})
+const parts = {
+  /** Requests under load, 16 at a time. */
+  requests: () => on(1, (bench) => requestRates(bench, Number(values.seconds), Number(values.rounds))),
+  jobs: () => {
+    const batched = Number(values.jobs)
+    return on(1, (bench) => jobRates(bench, { single: Math.ceil(batched / 5), batched }))
+  },
+  /** Milliseconds from a runner's report to the event that an app sees. */
+  events: () => on(1, (bench) => eventLatency(bench, Number(values.samples))),
+  /** One request at a time, beside a short and a long queue. */
+  backlog: () =>
+    on(8, (bench) =>
+      backlogCosts(bench, [Math.min(1000, Number(values.rows)), Number(values.rows)], Number(values.samples)),
+    ),
+  queries: queriesPerRequest,
+}
+const results: Record<string, unknown> = {}
+for (const [name, measure] of Object.entries(parts))
+  if (values.only?.includes(name) ?? true) results[name] = await measure()
+const [cpu] = cpus()
+console.log(JSON.stringify({ machine: `${cpus().length} × ${cpu?.model}`, node: process.version, ...results }, null, 2))
+
+/** A fresh edge with so many API keys, for one part. */
+async function on<T>(keys: number, measure: (bench: Bench) => Promise<T>): Promise<T> {
+  const bench = await startBench({ keys })
+  try {
+    return await measure(bench)
+  } finally {
+    await bench.dispose()
+  }
+}
