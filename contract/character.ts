@@ -1,12 +1,16 @@
 /** Characters that are kept, so that many stories can name them; and the story as an app posts it, which may. */
 import { z } from 'zod'
 import {
+  BankUrl,
   CharacterId,
   checkReferencesBetweenParts,
+  FrameRequest,
+  Frames,
   LIMITS,
   Reference,
   STORY_EXAMPLE,
   StoryFields,
+  StoryId,
   text,
 } from './story.ts'
 
@@ -82,19 +86,57 @@ const CastMember = z
   .meta({ id: 'CastMember' })
 export type CastMember = z.infer<typeof CastMember>
 
+const bankFields = {
+  id: StoryId.optional().describe('The story that has it'),
+  url: BankUrl.optional().describe('Fetched by the runner, as pictures are'),
+  data: z
+    .base64('base64')
+    .max(LIMITS.bankData, `at most ${LIMITS.bankData} characters`)
+    .optional()
+    .describe('The file in base64'),
+}
+
+/** A character bank as apps name it. */
+const NamedBank = z
+  .strictObject(bankFields)
+  .refine((named) => Object.values(named).filter((value) => value !== undefined).length === 1, {
+    error: 'one of id, url and data',
+  })
+  .meta({ id: 'NamedBank', example: { id: 'ufawqhfynnddngldkgtslldrkq' } })
+export type NamedBank = z.infer<typeof NamedBank>
+
 /** The body of `POST /stories`. */
 export const PostedStory = StoryFields.extend({
+  bank: NamedBank.nullable()
+    .default(null)
+    .describe('Characters as an earlier story has them; those that are not declared here too can be named in prompts'),
   characters: z.array(CastMember).max(LIMITS.characters, `at most ${LIMITS.characters} characters`).default([]),
 })
   .superRefine((story, ctx) => {
-    // Names of characters that are kept are not known here; such a story is judged once they are.
+    // Who is kept, or in a bank, is not known here; such a story is judged once that is.
     const cast = story.characters.flatMap(({ character, id, name, references }) =>
       character === undefined && id !== undefined && name !== undefined ? [{ id, name, references }] : [],
     )
-    if (cast.length === story.characters.length) checkReferencesBetweenParts({ ...story, characters: cast }, ctx)
+    if (cast.length === story.characters.length && story.bank === null)
+      checkReferencesBetweenParts({ ...story, characters: cast }, ctx)
   })
   .meta({ id: 'StoryRequest', example: STORY_EXAMPLE })
 export type PostedStory = z.infer<typeof PostedStory>
+
+/** The body of `POST /stories/{id}/frames`. */
+export const MoreFrames = z
+  .strictObject({ frames: Frames(LIMITS.frames) })
+  .meta({ id: 'MoreFrames', example: { frames: [{ prompt: 'Fern sleeps under a tree' }] } })
+
+/** The body of `POST /stories/{id}/frames/{index}/redraw`. */
+export const Redraw = z
+  .strictObject({
+    prompt: FrameRequest.shape.prompt.optional().describe('When left out, the one it has'),
+    characters: FrameRequest.shape.characters.describe('When left out, those it has'),
+    seed: FrameRequest.shape.seed.describe('When left out, a new one, or with a new prompt the one it has'),
+  })
+  .meta({ id: 'Redraw', example: { prompt: 'Fern waves in the rain' } })
+export type Redraw = z.infer<typeof Redraw>
 
 /** The answer to `POST /stories?dry_run=true`, which queues nothing. */
 export const DryRun = z

@@ -16,6 +16,12 @@ export const PROBLEMS = {
     'Not resumable',
     'Only a story that failed, was canceled or has expired can be taken up again.',
   ],
+  'not-ended': [409, 'Not ended', 'The story is queued or running. Wait for its end, or cancel it, and ask again.'],
+  'no-bank': [
+    409,
+    'No character bank',
+    'Nothing is kept that could keep the characters: the story ended before its frames were sampled, or was erased.',
+  ],
   'too-large': [413, 'Body too large', 'The body is over the limit of this path.'],
   'unsupported-media-type': [415, 'Unsupported media type', 'Send the body with "Content-Type: application/json".'],
   'range-not-satisfiable': [416, 'Range not satisfiable', 'The header "Content-Range" says how long it is.'],

@@ -21,6 +21,8 @@ export const LIMITS = {
   referenceBytes: 5 * 1024 * 1024,
   /** Bytes of a character bank. */
   bankBytes: 16 * 1024 * 1024,
+  /** Characters of one in base64. */
+  bankData: 900_000,
   side: { min: 64, max: 1024, multiple: 8 },
   steps: 100,
   metadata: { entries: 16, key: 64, value: 256 },
@@ -225,7 +227,15 @@ export const FrameView = z
     url: z.url().nullable(),
     width: z.int().nullable(),
     height: z.int().nullable(),
-    seed: z.int().nullable(),
+    seed: z
+      .int()
+      .nullable()
+      .describe("Of the frame's noise; with it, the prompt and the bank it can be drawn anywhere"),
+    revision: z
+      .int()
+      .min(0)
+      .nullable()
+      .describe('How often it has been drawn again; the pictures before it keep their names'),
   })
   .meta({ id: 'FrameView' })
 
@@ -271,6 +281,16 @@ export const Story = z
     model: z.string(),
     seed: z.int(),
     frames: z.array(FrameView),
+    bank: z
+      .object({
+        id: StoryId.describe('Names it in `bank` of another story'),
+        url: z.url(),
+        sha256: z.string(),
+        bytes: z.int(),
+        characters: z.array(z.string()).describe('Ids of the characters that it keeps'),
+      })
+      .nullable()
+      .describe('What more frames, here or in another story, take to keep the characters; null until it is there'),
     progress: Progress.nullable().describe('Null before a runner has reported'),
     error: StoryError.nullable(),
     attempts: z.array(Attempt).describe('Who took the story up, oldest first; at most the last 20'),
@@ -287,6 +307,7 @@ export const Story = z
       self: z.url(),
       cancel: z.url(),
       resume: z.url(),
+      frames: z.url().describe('To post more frames to'),
       events: z.url().describe('Server-sent events; signed, so it needs no API key'),
       storyboard: z.url().nullable().describe('A page of all frames with their captions; null until it is there'),
     }),

@@ -1,6 +1,6 @@
 /**
  * A `StoryModel` that draws rather than samples, for tests of everything around the model: sharp paints every frame in
- * the colour of its prompt and of the bytes of its reference pictures, over steps that block the thread as a session's `run()` does.
+ * the colour of its prompt and of the bytes of its pictures, over steps that block the thread as a session's `run()` does.
  *
  * The model folder is a real folder, and what it holds decides what goes wrong: `drawing.json` may set `name`,
  * `stepMs` and `steps`, and a file named `crash` or `fail` makes the next story do so once its first frame is out (the file is
@@ -12,6 +12,7 @@ import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { type StoryEvent, type StoryModel, StoryRejected, type TellOptions } from '../gpu-runner/src/story/types.ts'
+import { smallBank } from './bank.ts'
 
 interface Drawing {
   name: string
@@ -33,8 +34,8 @@ export async function openStoryModel({ folder }: { folder: string }): Promise<St
 
 async function* draw(
   request: Parameters<StoryModel['tell']>[0],
-  { seed, signal, skip = new Set(), pictures = {} }: TellOptions,
-  { stepMs, steps: usualSteps }: Drawing,
+  { seed, signal, skip = new Set(), pictures = {}, bank }: TellOptions,
+  { name, stepMs, steps: usualSteps }: Drawing,
   folder: string,
 ): AsyncGenerator<StoryEvent> {
   if (request.scheduler === 'unheard-of') throw new StoryRejected(`scheduler: 'unheard-of' is not one of drawing`)
@@ -50,6 +51,8 @@ async function* draw(
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, stepMs)
     yield { type: 'step', step, steps }
   }
+  const kept = bank ?? (request.characters.length > 0 ? smallBank(request.characters, name) : undefined)
+  if (kept) yield { type: 'bank', bytes: new Uint8Array(kept) }
   yield { type: 'stage', stage: 'decoding' }
   for (const [index, { prompt }] of request.frames.entries()) {
     if (skip.has(index)) continue

@@ -24,7 +24,6 @@ async function* tell(
   const bank = request.bank === null ? undefined : pictures[request.bank]
   try {
     for await (const event of sampler.tell(request, { ...options, pictures, bank })) {
-      if (event.type === 'bank') continue
       if (event.type !== 'frame') yield event
       else {
         const { index, seed } = event.frame

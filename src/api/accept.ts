@@ -1,5 +1,6 @@
 /** Taking a story into the queue: the same rules and the same row, whichever route it came by. */
 import type { Context } from 'hono'
+import { BANK_TYPE } from '../../contract/bank.ts'
 import type { PostedStory } from '../../contract/character.ts'
 import type { StoryRequest } from '../../contract/story.ts'
 import { enqueueUnder } from '../db/admission.ts'
@@ -11,8 +12,10 @@ import { castOf, type Fault } from './cast.ts'
 import type { AppEnv } from './env.ts'
 import { fingerprintOf, requireSameRequest } from './idempotency.ts'
 import { newStoryId } from './keys.ts'
+import { type FoundBank, findBank } from './named-bank.ts'
 import { invalid } from './problems.ts'
 import { requireRoom } from './queue-room.ts'
+import { storeReference } from './reference-pictures.ts'
 import { scopeFor } from './scopes.ts'
 import { continueTrace } from './trace.ts'
 import { refuseUrl } from './url-guard.ts'
@@ -52,6 +55,8 @@ export async function accept<Body>(
   if (idempotencyKey) requireRoom(apiKey)
   const cancelAfterMs = parseCancelAfter(c.req.header('cancel-after'))
   const fingerprint = idempotencyKey ? await fingerprintOf(c, { request: posted, prediction, cancelAfterMs }) : ''
+  // More than the story is read and written then.
+  if (posted.bank) await admit(c)
   const judged = await judge(c, posted)
   if ('faults' in judged) {
     await admit(c)
@@ -60,7 +65,8 @@ export async function accept<Body>(
     if (!earlier || earlier.fingerprint !== fingerprint) throw invalid(judged.faults)
     return replayOf(earlier)
   }
-  const { request, model } = judged
+  const { request, model, bank } = judged
+  if (bank?.known) await storeReference(c, apiKey.id, { contentType: BANK_TYPE, bytes: bank.known.bytes })
   const seed = request.seed ?? new DataView(tools.randomBytes(4).buffer).getUint32(0)
   const now = tools.now()
   const id = newStoryId(tools.randomBytes)
@@ -106,21 +112,26 @@ function replayOf<Body>({ storyId, answer }: IdempotencyRow): Accepted<Body> {
   return { storyId, answer: answer as Answer<Body>, headers: { 'idempotent-replayed': 'true' } }
 }
 
-/** The story to be queued and the model for it; or what is wrong, which only the edge can know. */
+/** The story to be queued, the model for it and the bank it names; or what is wrong, which only the edge can know. */
 export async function judge(
   c: Context<AppEnv>,
   posted: PostedStory,
-): Promise<{ request: StoryRequest; model: string } | { faults: Fault[] }> {
+): Promise<{ request: StoryRequest; model: string; bank: FoundBank | null } | { faults: Fault[] }> {
   const { settings, db, apiKey } = c.var
-  const model = posted.model ?? settings.MODELS[0]
+  const bank = posted.bank && (await findBank(c, posted.bank))
+  if (bank && 'faults' in bank) return bank
+  const made = bank?.known?.model
+  const model = posted.model ?? made ?? settings.MODELS[0]
   const unknown = `unknown model ${model}; served are ${settings.MODELS.join(', ')}`
+  const foreign = `was made by the model ${made}; the story is for ${model}`
   const faults = [
-    ...(settings.MODELS.includes(model) ? [] : [{ pointer: '/model', message: unknown }]),
+    ...(settings.MODELS.includes(model) ? [] : [{ pointer: posted.model ? '/model' : '/bank', message: unknown }]),
+    ...(made === undefined || made === model ? [] : [{ pointer: '/bank', message: foreign }]),
     ...refusedUrls(posted, settings.ALLOW_INSECURE_WEBHOOKS === '1'),
   ]
   if (faults.length > 0) return { faults }
-  const cast = await castOf(db, posted, apiKey.id)
-  return 'faults' in cast ? cast : { request: cast.story, model }
+  const cast = await castOf(db, posted, apiKey.id, bank)
+  return 'faults' in cast ? cast : { request: cast.story, model, bank }
 }
 
 /** The URLs of a story that we would not go to, and why. */

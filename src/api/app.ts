@@ -9,7 +9,9 @@ import { forgetMessages } from '../db/reports.ts'
 import { sweep } from '../db/sweep.ts'
 import { originOf } from './accept.ts'
 import { announceAll, wakeSenders } from './announce.ts'
+import { bankRoutes } from './banks.ts'
 import { characterRoutes } from './characters.ts'
+import { continueRoutes } from './continue.ts'
 import { docsRoutes } from './docs.ts'
 import { type Bindings, readSettings, type Settings, systemTools, type Tools } from './env.ts'
 import { eventRoutes } from './events.ts'
@@ -71,6 +73,8 @@ export function createApp(tools: Tools = systemTools) {
     .route('/', removalRoutes)
     .route('/', characterRoutes)
     .route('/', resumeRoutes)
+    .route('/', continueRoutes)
+    .route('/', bankRoutes)
     .route('/', pictureRoutes)
     .route('/', eventRoutes)
     .route('/', webhookRoutes)

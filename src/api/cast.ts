@@ -1,10 +1,12 @@
-/** Characters that a posted story names by their id, put in: what is queued stays whole when they are deleted. */
+/** Characters that a posted story names by their id, or that its bank has, put in: what is queued stays whole. */
+import { joinCast } from '../../contract/bank.ts'
 import type { CastMember, PostedStory } from '../../contract/character.ts'
 import { issuesOf } from '../../contract/problem.ts'
 import { StoryRequest } from '../../contract/story.ts'
 import { findCharacters } from '../db/characters.ts'
 import type { Db } from '../db/client.ts'
 import type { CharacterRow } from '../db/schema.ts'
+import type { FoundBank } from './named-bank.ts'
 
 export type Fault = { pointer: string; message: string }
 
@@ -12,6 +14,7 @@ export async function castOf(
   db: Db,
   posted: PostedStory,
   apiKeyId: string,
+  bank: FoundBank | null,
 ): Promise<{ story: StoryRequest } | { faults: Fault[] }> {
   const named = posted.characters.flatMap(({ character }) => character ?? [])
   const saved = await findCharacters(db, named, apiKeyId)
@@ -22,11 +25,13 @@ export async function castOf(
       : [{ pointer: `/characters/${i}/character`, message: `no character ${character} under this API key` }],
   )
   if (faults.length > 0) return { faults }
-  const characters = posted.characters.map(({ character, ...own }) => {
+  const declared = posted.characters.map(({ character, ...own }) => {
     const row = character === undefined ? undefined : byId.get(character)
     return row ? { ...fromRow(row), ...given(own) } : own
   })
-  const parsed = StoryRequest.safeParse({ ...posted, characters })
+  const characters = StoryRequest.shape.characters.safeParse(declared)
+  const cast = characters.success ? joinCast(characters.data, bank?.known?.cast ?? []) : declared
+  const parsed = StoryRequest.safeParse({ ...posted, characters: cast, bank: bank?.source ?? null })
   return parsed.success ? { story: parsed.data } : { faults: issuesOf(parsed.error) }
 }
 

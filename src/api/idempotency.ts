@@ -36,7 +36,10 @@ export async function fingerprintOf(c: Context<AppEnv>, request: unknown): Promi
 }
 
 /** Throws `idempotency-mismatch` unless what is remembered under the key was the same request. */
-export function requireSameRequest({ key, fingerprint }: Once, earlier: IdempotencyRow): void {
+export function requireSameRequest(
+  { key, fingerprint }: Pick<Once, 'key' | 'fingerprint'>,
+  earlier: Pick<IdempotencyRow, 'fingerprint' | 'createdAt'>,
+): void {
   if (earlier.fingerprint === fingerprint) return
   const at = new Date(earlier.createdAt).toISOString()
   throw new ProblemError('idempotency-mismatch', `the Idempotency-Key ${key} was sent with another request at ${at}`)

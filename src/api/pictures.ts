@@ -3,6 +3,7 @@ import { createRoute } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { z } from 'zod'
 import { LIMITS, StoryId } from '../../contract/story.ts'
+import { findFrame } from '../db/frames.ts'
 import { findStory } from '../db/stories.ts'
 import { requireApiKeyOrLink } from './auth.ts'
 import { byteRangeOf } from './byte-range.ts'
@@ -17,11 +18,14 @@ const partial = {
   304: { description: 'Unchanged' },
 }
 
-/** `0.png` … `11.png` */
+/** `0.png` … `47.png`; `2-1.png` is the third frame, drawn again once. */
 const File = z
   .string()
-  .regex(/^\d{1,2}\.png$/, `frames are named 0.png to ${LIMITS.frames - 1}.png`)
-  .transform((name) => Number.parseInt(name, 10))
+  .regex(/^\d{1,2}(-[1-9]\d{0,3})?\.png$/, `frames are named 0.png to ${LIMITS.storyFrames - 1}.png`)
+  .transform((name) => {
+    const [index = 0, revision = 0] = name.replace('.png', '').split('-').map(Number)
+    return { index, revision }
+  })
 
 const frame = createRoute({
   method: 'get',
@@ -47,10 +51,12 @@ const storyboard = createRoute({
 
 export const pictureRoutes = newRoutes()
   .openapi(frame, async (c) => {
-    const { id, file: index } = c.req.valid('param')
+    const { id, file } = c.req.valid('param')
+    const { index, revision } = file
     const found = await findStory(c.var.db, id, c.var.readerId)
     if (!found) throw noSuchStory(id)
-    const picture = found.frames.find((row) => row.index === index)
+    const current = found.frames.find((row) => row.index === index && row.revision === revision)
+    const picture = current ?? (await findFrame(c.var.db, id, index, revision))
     if (!picture) throw new ProblemError('not-found', `frame ${index} of story ${id} is not there (yet)`)
     return sendPicture(c, picture)
   })
@@ -59,14 +65,19 @@ export const pictureRoutes = newRoutes()
     const found = await findStory(c.var.db, id, c.var.readerId)
     if (!found) throw noSuchStory(id)
     if (!found.story.storyboard) throw new ProblemError('not-found', `story ${id} has no storyboard (yet)`)
-    return sendPicture(c, found.story.storyboard)
+    // The page of a story that goes on is another one then.
+    return sendPicture(c, found.story.storyboard, 'private, no-cache')
   })
 
-/** A stored picture never changes, so its hash is its entity tag for good. */
-export async function sendPicture(c: Context<AppEnv>, { key, sha256 }: { key: string; sha256: string }) {
+/** A stored picture never changes, so its hash is its entity tag for good; under most names, it is the only one. */
+export async function sendPicture(
+  c: Context<AppEnv>,
+  { key, sha256 }: { key: string; sha256: string },
+  caching = 'private, max-age=31536000, immutable',
+) {
   const headers = {
     etag: `"${sha256}"`,
-    'cache-control': 'private, max-age=31536000, immutable',
+    'cache-control': caching,
     'accept-ranges': 'bytes',
   }
   // Erased pictures have no key any more.

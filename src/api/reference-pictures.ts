@@ -1,5 +1,6 @@
 /** Reference pictures that we keep: looked at, stored under their hash, removed when nothing needs them. */
 import type { Context } from 'hono'
+import type { BANK_TYPE } from '../../contract/bank.ts'
 import { LIMITS, Reference } from '../../contract/story.ts'
 import { forgetPictures, keepPicture, unneededPictures } from '../db/characters.ts'
 import type { Db } from '../db/client.ts'
@@ -45,7 +46,7 @@ function pictureOf(bytes: Uint8Array<ArrayBuffer> | undefined): Picture | { wron
 
 const tooLarge = (size: number) => `has ${size} bytes; at most ${LIMITS.referenceBytes}`
 
-function decodeBase64(text: string): Uint8Array<ArrayBuffer> | undefined {
+export function decodeBase64(text: string): Uint8Array<ArrayBuffer> | undefined {
   try {
     return Uint8Array.from(atob(text), (char) => char.charCodeAt(0))
   } catch {
@@ -53,18 +54,29 @@ function decodeBase64(text: string): Uint8Array<ArrayBuffer> | undefined {
   }
 }
 
-/** The key in R2 is new each time, so that deleting what was not kept can never take away what another upload has. */
 export async function storePicture(
   c: Context<AppEnv>,
   apiKeyId: string,
   { contentType, bytes }: Picture,
 ): Promise<StoredReference> {
+  return { sha256: await storeReference(c, apiKeyId, { contentType, bytes }), contentType, size: bytes.length }
+}
+
+/**
+ * Picture or bank; answers its hash. The key in R2 is new each time, so that deleting what was not kept can never take
+ * away what another upload has.
+ */
+export async function storeReference(
+  c: Context<AppEnv>,
+  apiKeyId: string,
+  { contentType, bytes }: { contentType: PictureType | typeof BANK_TYPE; bytes: Uint8Array<ArrayBuffer> },
+): Promise<string> {
   const hash = await sha256(bytes)
   const key = `references/${apiKeyId}/${hash}-${base32(c.var.tools.randomBytes(5))}`
   await c.env.IMAGES.put(key, bytes, { sha256: hash, httpMetadata: { contentType } })
   const kept = await keepPicture(c.var.db, { key, apiKeyId, sha256: hash, contentType }, c.var.tools.now())
   if (kept !== key) await c.env.IMAGES.delete(key)
-  return { sha256: hash, contentType, size: bytes.length }
+  return hash
 }
 
 /** Part of what happens once a minute. */

@@ -2,6 +2,7 @@
 import { createRoute } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { z } from 'zod'
+import { BANK_TYPE } from '../../contract/bank.ts'
 import {
   type Claim,
   ClaimRequest,
@@ -25,6 +26,7 @@ import { requireRunner } from './auth.ts'
 import type { AppEnv } from './env.ts'
 import { base32, sha256 } from './keys.ts'
 import { count } from './meter.ts'
+import { bankKey } from './named-bank.ts'
 import { sendPicture } from './pictures.ts'
 import { inspectPng } from './png.ts'
 import { invalid, ProblemError } from './problems.ts'
@@ -111,7 +113,7 @@ const readFrameRoute = createRoute({
 const referenceRoute = createRoute({
   method: 'get',
   path: '/runner/stories/{id}/references/{sha256}',
-  summary: 'Read a picture that the story names as `sha256:…`',
+  summary: 'Read a picture or a bank that the story names as `sha256:…`',
   tags,
   security,
   middleware: [requireRunner] as const,
@@ -193,10 +195,11 @@ export const runnerRoutes = newRoutes()
   .openapi(referenceRoute, async (c) => {
     const { id, sha256 } = c.req.valid('param')
     const { apiKeyId } = await requireLease(c, id)
-    const picture = await findPicture(c.var.db, apiKeyId, sha256)
-    const object = picture && (await c.env.IMAGES.get(picture.key))
-    if (!object) throw new ProblemError('not-found', `no picture ${sha256} under the API key of story ${id}`)
-    return c.body(await object.arrayBuffer(), 200, { 'content-type': picture.contentType })
+    const kept = await findPicture(c.var.db, apiKeyId, sha256)
+    // A story that goes on names its own bank.
+    const object = await c.env.IMAGES.get(kept?.key ?? bankKey(id, sha256))
+    if (!object) throw new ProblemError('not-found', `no ${sha256} under the API key of story ${id}`)
+    return c.body(await object.arrayBuffer(), 200, { 'content-type': kept?.contentType ?? BANK_TYPE })
   })
   .openapi(storyboardRoute, async (c) => {
     const { id, leaseToken, db } = leaseOf(c, c.req.valid('param').id)
@@ -249,18 +252,18 @@ async function storePicture(
   return { sha256: kept.sha256, width: kept.width, height: kept.height }
 }
 
-function leaseOf(c: Context<AppEnv>, id: string) {
+export function leaseOf(c: Context<AppEnv>, id: string) {
   return { id, leaseToken: c.req.header(LEASE_HEADER) ?? '', db: c.var.db }
 }
 
 /** Throws unless the caller holds the story; spares R2 the uploads of those who do not. */
-async function requireLease(c: Context<AppEnv>, id: string) {
+export async function requireLease(c: Context<AppEnv>, id: string) {
   const state = await leaseStateOf(c.var.db, id, leaseOf(c, id).leaseToken)
   if (!state?.held) throw staleLeaseOf(id, state)
   return state
 }
 
-async function staleLease(c: Context<AppEnv>, id: string): Promise<ProblemError> {
+export async function staleLease(c: Context<AppEnv>, id: string): Promise<ProblemError> {
   return staleLeaseOf(id, await leaseStateOf(c.var.db, id, leaseOf(c, id).leaseToken))
 }
 

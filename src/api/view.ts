@@ -1,6 +1,6 @@
 /** A story as every route and webhook shows it. */
 import type { Story } from '../../contract/story.ts'
-import type { StoryRow } from '../db/schema.ts'
+import type { FrameRow, StoryRow } from '../db/schema.ts'
 import type { StoryWithFrames } from '../db/stories.ts'
 import { LINK_MS, type LinkSettings, signUrl } from './signed-url.ts'
 
@@ -16,10 +16,18 @@ export function viewOf({ story, frames }: StoryWithFrames, settings: LinkSetting
     seed: story.seed,
     frames: story.request.frames.map(({ prompt }, index) => {
       const frame = drawn.get(index)
-      const { width = null, height = null, seed = null } = frame ?? {}
+      const { width = null, height = null, seed = null, revision = null } = frame ?? {}
       const status = frame ? 'succeeded' : 'pending'
-      return { index, status, prompt, url: frame ? `${self}/frames/${index}.png` : null, width, height, seed }
+      const url = frame ? `${self}/frames/${fileOf(frame)}` : null
+      return { index, status, prompt, url, width, height, seed, revision }
     }),
+    bank: story.bank && {
+      id: story.id,
+      url: `${self}/bank.safetensors`,
+      sha256: story.bank.sha256,
+      bytes: story.bank.bytes,
+      characters: story.bank.cast.map(({ id }) => id),
+    },
     progress: story.progress,
     error: story.status === 'failed' ? story.error : null,
     attempts: attemptsOf(story),
@@ -36,11 +44,16 @@ export function viewOf({ story, frames }: StoryWithFrames, settings: LinkSetting
       self,
       cancel: `${self}/cancel`,
       resume: `${self}/resume`,
+      frames: `${self}/frames`,
       events: signUrl(`${self}/events`, story.createdAt + LINK_MS, settings),
       storyboard: story.storyboard ? `${self}/storyboard.png` : null,
     },
   }
 }
+
+/** `2.png`, and when it was drawn again `2-1.png`: what a name stands for never changes. */
+export const fileOf = ({ index, revision }: Pick<FrameRow, 'index' | 'revision'>) =>
+  revision === 0 ? `${index}.png` : `${index}-${revision}.png`
 
 /** Earlier claims, and the one under way. */
 function attemptsOf({ attempts, attempt, runner, claimedAt, attemptStartedAt }: StoryRow): Story['attempts'] {

@@ -5,6 +5,7 @@
  * and not yet written the other, finds it still there.
  */
 import { and, desc, eq, exists, inArray, lt, lte, ne, or, sql } from 'drizzle-orm'
+import type { BANK_TYPE } from '../../contract/bank.ts'
 import type { Db } from './client.ts'
 import { type CharacterRow, characters, type PictureType, referencePictures, stories } from './schema.ts'
 import type { Cursor } from './stories.ts'
@@ -66,7 +67,7 @@ export async function deleteCharacter(db: Db, id: string, apiKeyId: string, now:
 /** Enter a picture under its hash; answers the R2 key that counts, which is an earlier one's if there is one. */
 export async function keepPicture(
   db: Db,
-  picture: { key: string; apiKeyId: string; sha256: string; contentType: PictureType },
+  picture: { key: string; apiKeyId: string; sha256: string; contentType: PictureType | typeof BANK_TYPE },
   now: number,
 ): Promise<string> {
   const [kept] = await db

@@ -1,9 +1,12 @@
-/** Rows of `frames`: pictures that are done. A row is written once and outlives the lease it was drawn under. */
+/**
+ * Rows of `frames`: pictures that are done. A row is written once and outlives the lease it was drawn under; when the
+ * frame is to be drawn again, it goes to `past_frames`.
+ */
 import { and, asc, eq, inArray, sql } from 'drizzle-orm'
 import type { Db } from './client.ts'
 import { owe } from './deliveries.ts'
 import { begin, heldBy } from './leases.ts'
-import { type FrameRow, frames, type StoredPicture, stories } from './schema.ts'
+import { type FrameRow, frames, pastFrames, type StoredPicture, stories } from './schema.ts'
 
 /**
  * Add a frame if `leaseToken` holds the story. Answers the row that is there afterwards, which is the older one when
@@ -29,6 +32,8 @@ export async function insertFrame(
       seed: sql<number>`${frame.seed}`.as('seed'),
       attempt: stories.attempt,
       createdAt: sql<number>`${now}`.as('created_at'),
+      revision: sql<number>`(SELECT count(*) FROM ${pastFrames} WHERE ${pastFrames.storyId} = ${storyId}
+        AND ${pastFrames.index} = ${frame.index})`.as('revision'),
     })
     .from(stories)
     .where(addable)
@@ -47,6 +52,17 @@ export async function insertFrame(
       .where(heldBy(storyId, leaseToken)),
   ])
   return held[0]?.frame ?? undefined
+}
+
+/** A picture by its name: the frame as it is, or as it was before it was drawn again. */
+export async function findFrame(db: Db, storyId: string, index: number, revision: number) {
+  const of = (table: typeof frames | typeof pastFrames) =>
+    and(eq(table.storyId, storyId), eq(table.index, index), eq(table.revision, revision))
+  const [[current], [past]] = await db.batch([
+    db.select().from(frames).where(of(frames)),
+    db.select().from(pastFrames).where(of(pastFrames)),
+  ])
+  return current ?? past
 }
 
 export async function framesOf(db: Db, storyIds: string[]): Promise<FrameRow[]> {

@@ -6,7 +6,7 @@ import { and, eq, isNull, type SQL, sql } from 'drizzle-orm'
 import type { AttemptOutcome, StoryStatus } from '../../contract/story.ts'
 import type { Db } from './client.ts'
 import { owe } from './deliveries.ts'
-import { type StoredPicture, stories } from './schema.ts'
+import { type StoredBank, type StoredPicture, stories } from './schema.ts'
 
 export const nextVersion = sql`${stories.version} + 1`
 // A literal, not a parameter: the planner takes a partial index only when it can see that the query fits it.
@@ -87,6 +87,16 @@ export async function keepStoryboard(db: Db, id: string, leaseToken: string, sto
     db.select({ storyboard: stories.storyboard }).from(stories).where(held),
   ])
   return after[0]?.storyboard ?? undefined
+}
+
+/** Keep the character bank, in place of an earlier one. False when the lease is stale. */
+export async function keepBank(db: Db, id: string, leaseToken: string, bank: StoredBank): Promise<boolean> {
+  const kept = await db
+    .update(stories)
+    .set({ bank, version: nextVersion })
+    .where(heldBy(id, leaseToken))
+    .returning({ id: stories.id })
+  return kept.length > 0
 }
 
 /** How a story stands for the runner that shows `leaseToken`. */

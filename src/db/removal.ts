@@ -6,7 +6,7 @@
 import { and, eq, inArray, isNotNull, isNull, lte, notInArray, sql } from 'drizzle-orm'
 import { StoryRequest } from '../../contract/story.ts'
 import type { Db } from './client.ts'
-import { deliveries, frames, idempotencyKeys, stories, webhookAttempts } from './schema.ts'
+import { deliveries, frames, idempotencyKeys, pastFrames, stories, webhookAttempts } from './schema.ts'
 
 /** What is left of a request: nothing that was said in it. */
 const ERASED: StoryRequest = { ...StoryRequest.parse({ frames: [{ prompt: '-' }] }), frames: [] }
@@ -44,6 +44,7 @@ export async function removeContent(db: Db, ids: string[], now: number): Promise
         progress: null,
         error: null,
         storyboard: null,
+        bank: null,
         expiresAt: null,
         dataRemovedAt: now,
         filesLeft: true,
@@ -51,6 +52,7 @@ export async function removeContent(db: Db, ids: string[], now: number): Promise
       })
       .where(kept),
     db.update(frames).set({ key: '', sha256: '' }).where(inArray(frames.storyId, theirs)),
+    db.delete(pastFrames).where(inArray(pastFrames.storyId, theirs)),
     db.delete(webhookAttempts).where(inArray(webhookAttempts.deliveryId, messages)),
     db.delete(deliveries).where(inArray(deliveries.storyId, theirs)),
     db.delete(idempotencyKeys).where(inArray(idempotencyKeys.storyId, theirs)),

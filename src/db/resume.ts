@@ -4,6 +4,21 @@ import type { Db } from './client.ts'
 import { nextVersion } from './leases.ts'
 import { DEFAULT_ATTEMPTS, stories } from './schema.ts'
 
+/** Fields of a story that is queued once more after its end, besides those that count. */
+export const requeued = (now: number) => ({
+  status: 'queued' as const,
+  ready: true,
+  claimableAt: now,
+  unstarted: 0,
+  finishBy: null,
+  cancelRequested: false,
+  deadLetter: false,
+  error: null,
+  progress: null,
+  startedAt: null,
+  completedAt: null,
+})
+
 /**
  * Queue a story again that has failed, was canceled or has expired, with all its attempts and its deadline for starting
  * anew; a moment at which it had to be over no longer counts. False when it is in another state, its content was
@@ -21,19 +36,9 @@ export async function resume(
   const resumed = await db
     .update(stories)
     .set({
-      status: 'queued',
-      ready: true,
-      claimableAt: now,
+      ...requeued(now),
       maxAttempts: sql`${stories.attempt} + ${DEFAULT_ATTEMPTS}`,
-      unstarted: 0,
       startBy: sql`${now} + ${stories.startWithinMs}`,
-      finishBy: null,
-      cancelRequested: false,
-      deadLetter: false,
-      error: null,
-      progress: null,
-      startedAt: null,
-      completedAt: null,
       resumes: sql`${stories.resumes} + 1`,
       version: nextVersion,
     })

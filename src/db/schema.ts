@@ -1,6 +1,7 @@
 /** The tables of the edge. Times are milliseconds since 1970; one row of `stories` is one job of the queue. */
 import { sql } from 'drizzle-orm'
 import { index, integer, primaryKey, real, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
+import type { BANK_TYPE, BankCharacter } from '../../contract/bank.ts'
 import { DEFAULT_RETENTION_DAYS, DEFAULT_SCOPES, type Scope } from '../../contract/key.ts'
 import type { PredictionEvent, PredictionRequest } from '../../contract/prediction.ts'
 import type {
@@ -51,6 +52,15 @@ export interface StoredPicture {
   sha256: string
   width: number
   height: number
+}
+
+/** A story's character bank in R2, with what is said of it. */
+export interface StoredBank {
+  sha256: string
+  bytes: number
+  /** The model that it is for. */
+  model: string
+  cast: BankCharacter[]
 }
 
 /** What only Replicate's wire shows of a story that came by it; its webhooks are in that form too. */
@@ -140,6 +150,8 @@ export const stories = sqliteTable(
     /** Of the last failed attempt, also while another one is under way. */
     error: text('error', { mode: 'json' }).$type<StoryError>(),
     storyboard: text('storyboard', { mode: 'json' }).$type<StoredPicture>(),
+    /** What more frames take to keep the characters; null before they were sampled. */
+    bank: text('bank', { mode: 'json' }).$type<StoredBank>(),
     createdAt: integer('created_at').notNull(),
     startedAt: integer('started_at'),
     completedAt: integer('completed_at'),
@@ -219,24 +231,30 @@ export const queueClocks = sqliteTable('queue_clocks', {
   pass: real('pass').notNull(),
 })
 
-export const frames = sqliteTable(
-  'frames',
-  {
-    storyId: text('story_id')
-      .notNull()
-      .references(() => stories.id),
-    index: integer('index').notNull(),
-    key: text('key').notNull(),
-    sha256: text('sha256').notNull(),
-    width: integer('width').notNull(),
-    height: integer('height').notNull(),
-    seed: integer('seed').notNull(),
-    /** The attempt that drew it: a finished frame outlives the lease it was drawn under. */
-    attempt: integer('attempt').notNull(),
-    createdAt: integer('created_at').notNull(),
-  },
-  (table) => [primaryKey({ columns: [table.storyId, table.index] })],
-)
+const frameColumns = () => ({
+  storyId: text('story_id')
+    .notNull()
+    .references(() => stories.id),
+  index: integer('index').notNull(),
+  key: text('key').notNull(),
+  sha256: text('sha256').notNull(),
+  width: integer('width').notNull(),
+  height: integer('height').notNull(),
+  seed: integer('seed').notNull(),
+  /** The attempt that drew it: a finished frame outlives the lease it was drawn under. */
+  attempt: integer('attempt').notNull(),
+  createdAt: integer('created_at').notNull(),
+  /** How often it had been drawn before. */
+  revision: integer('revision').notNull().default(0),
+})
+
+export const frames = sqliteTable('frames', frameColumns(), (table) => [
+  primaryKey({ columns: [table.storyId, table.index] }),
+])
+/** Frames that were drawn again since: their pictures keep their names. */
+export const pastFrames = sqliteTable('past_frames', frameColumns(), (table) => [
+  primaryKey({ columns: [table.storyId, table.index, table.revision] }),
+])
 export type FrameRow = typeof frames.$inferSelect
 
 /**
@@ -365,7 +383,7 @@ export const characters = sqliteTable(
 )
 export type CharacterRow = typeof characters.$inferSelect
 
-/** Pictures in R2 that characters, and stories that have not ended, name by their hash: one of each for an API key. */
+/** Pictures, and banks, in R2 that characters, and stories that have not ended, name by their hash: one of each for an API key. */
 export const referencePictures = sqliteTable(
   'reference_pictures',
   {
@@ -374,7 +392,7 @@ export const referencePictures = sqliteTable(
     apiKeyId: text('api_key_id').notNull(),
     /** Hex. */
     sha256: text('sha256').notNull(),
-    contentType: text('content_type').notNull().$type<PictureType>(),
+    contentType: text('content_type').notNull().$type<PictureType | typeof BANK_TYPE>(),
     /** When it was last uploaded, or a character with it deleted; null once something is known to need it. */
     checkSince: integer('check_since'),
     /** Nothing needs it, and its bytes have yet to be deleted. */

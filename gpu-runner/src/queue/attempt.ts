@@ -16,7 +16,7 @@ export interface Teller {
       seed: number
       signal: AbortSignal
       skip: ReadonlySet<number>
-      /** The reference picture that the edge keeps under a hash. */
+      /** The reference picture, or the bank, that the edge keeps under a hash. */
       readStored: (sha256: string) => Promise<Uint8Array>
     },
   ): AsyncGenerator<Told>
@@ -27,6 +27,7 @@ export interface Teller {
 export type Told =
   | { type: 'stage'; stage: Progress['stage'] }
   | { type: 'step'; step: number; steps: number }
+  | { type: 'bank'; bytes: Uint8Array<ArrayBuffer> }
   | { type: 'frame'; index: number; png: Uint8Array<ArrayBuffer>; seed: number }
 
 /** The story cannot be told, however often it is tried. */
@@ -120,7 +121,8 @@ export async function attempt(
           await lease.putFrame(told.index, told.png, told.seed, work.signal)
           pngs.set(told.index, told.png)
         }
-        advance(told, skip.size + pngs.size)
+        if (told.type === 'bank') await lease.putBank(told.bytes, work.signal)
+        else advance(told, skip.size + pngs.size)
         if (told.type === 'frame')
           await post({ type: 'story.frame.completed', index: told.index, progress }, work.signal)
       }
@@ -134,7 +136,7 @@ export async function attempt(
     return status === 'canceled' ? 'canceled' : 'succeeded' // the completion may have crossed a cancellation
   }
 
-  function advance(told: Told, finished: number): void {
+  function advance(told: Exclude<Told, { type: 'bank' }>, finished: number): void {
     const { stage, step, steps } = progress
     const done = told.type === 'step' ? told.step / told.steps : steps > 0 ? step / steps : 0
     progress = {

@@ -8,6 +8,7 @@
 import { setTimeout } from 'node:timers/promises'
 import { Webhook } from 'standardwebhooks'
 import type { z } from 'zod'
+import { BANK_TYPE } from '../../../contract/bank.ts'
 import { Problem } from '../../../contract/problem.ts'
 import {
   type Claim,
@@ -104,7 +105,7 @@ export function connectEdge({
     const trace = traceparent === undefined ? undefined : { traceparent }
     const headers = { authorization, [LEASE_HEADER]: lease_token, ...trace }
     let sequence = 0
-    return { heartbeat, readFrame, readReference, putFrame, putStoryboard, release, post }
+    return { heartbeat, readFrame, readReference, putFrame, putStoryboard, putBank, release, post }
 
     async function heartbeat(signal: AbortSignal): Promise<Heartbeat> {
       const timeout = Math.max(1000, Math.ceil((lease_seconds * 1000) / 3)) // one that hangs leaves time for another
@@ -118,7 +119,7 @@ export function connectEdge({
       return response.bytes()
     }
 
-    /** A reference picture that the story names as `sha256:…`. */
+    /** A reference picture, or a bank, that the story names as `sha256:…`. */
     async function readReference(sha256: string, signal: AbortSignal): Promise<Uint8Array> {
       const response = await persist(`${at}/references/${sha256}`, () => ({ method: 'GET', headers }), signal)
       return response.bytes()
@@ -132,6 +133,11 @@ export function connectEdge({
     async function putStoryboard(png: Uint8Array<ArrayBuffer>, signal: AbortSignal) {
       const about = { ...headers, 'content-type': 'image/png' }
       await send(`${at}/storyboard`, { method: 'PUT', headers: about, body: png }, signal)
+    }
+
+    async function putBank(bytes: Uint8Array<ArrayBuffer>, signal: AbortSignal) {
+      const about = { ...headers, 'content-type': BANK_TYPE }
+      await send(`${at}/bank`, { method: 'PUT', headers: about, body: bytes }, signal)
     }
 
     /** Give the story back, to be taken up by someone else at once. */

@@ -73,7 +73,7 @@ export function eventsAfter(found: StoryWithFrames, { outputs, progress }: Posit
   const events = done.slice(outputs).map((frame, i) => ({
     event: 'output',
     id: `${frame.createdAt}:${outputs + i + 1}`,
-    data: frameUrl(story, frame.index, settings),
+    data: frameUrl(story, frame, settings),
   }))
   const id = `${story.completedAt ?? done.at(-1)?.createdAt ?? story.createdAt}:${done.length}`
   const now = progressOf(found)

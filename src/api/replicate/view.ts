@@ -1,9 +1,10 @@
 /** A story as Replicate's clients see it. */
 import type { Prediction, PredictionStatus } from '../../../contract/prediction.ts'
 import type { StoryRequest } from '../../../contract/story.ts'
-import type { StoryRow } from '../../db/schema.ts'
+import type { FrameRow, StoryRow } from '../../db/schema.ts'
 import type { StoryWithFrames } from '../../db/stories.ts'
 import { LINK_MS, type LinkSettings, signUrl } from '../signed-url.ts'
+import { fileOf } from '../view.ts'
 import { refOf } from './refs.ts'
 
 /** @param aborted whether the reader knows the status `aborted`; stock clients wait for ever when they meet it. */
@@ -53,11 +54,11 @@ export function errorOf({ status, error }: StoryRow): string | null {
 
 /** The pictures that are done, by index: a client that reads along sees the list grow. */
 export function outputOf({ story, frames }: StoryWithFrames, settings: LinkSettings): string[] {
-  return story.dataRemovedAt === null ? frames.map(({ index }) => frameUrl(story, index, settings)) : []
+  return story.dataRemovedAt === null ? frames.map((frame) => frameUrl(story, frame, settings)) : []
 }
 
-export function frameUrl({ origin, id, createdAt }: StoryRow, index: number, settings: LinkSettings): string {
-  return signUrl(`${origin}/stories/${id}/frames/${index}.png`, createdAt + LINK_MS, settings)
+export function frameUrl({ origin, id, createdAt }: StoryRow, frame: FrameRow, settings: LinkSettings): string {
+  return signUrl(`${origin}/stories/${id}/frames/${fileOf(frame)}`, createdAt + LINK_MS, settings)
 }
 
 /** A log, made from what is known: a line for each finished frame, and the progress. */

@@ -1,0 +1,47 @@
+/** The character bank that a posted story names: found, looked at, and handed to the runner under its hash. */
+import type { Context } from 'hono'
+import { type BankCharacter, BankError, readBankHeader } from '../../contract/bank.ts'
+import type { NamedBank } from '../../contract/character.ts'
+import { findStory } from '../db/stories.ts'
+import type { Fault } from './cast.ts'
+import type { AppEnv } from './env.ts'
+import { sha256 } from './keys.ts'
+import { decodeBase64 } from './reference-pictures.ts'
+import { refuseUrl } from './url-guard.ts'
+
+export interface FoundBank {
+  /** For `StoryRequest.bank`. */
+  source: string
+  /** Null for one that the runner is to fetch. */
+  known: { model: string; cast: BankCharacter[]; bytes: Uint8Array<ArrayBuffer> } | null
+}
+
+/** In R2. Under its hash, so that a story that goes on finds the one it went on from. */
+export const bankKey = (storyId: string, hash: string) => `stories/${storyId}/bank-${hash}.safetensors`
+
+export async function findBank(c: Context<AppEnv>, named: NamedBank): Promise<FoundBank | { faults: Fault[] }> {
+  const fault = (pointer: string, message: string) => ({ faults: [{ pointer, message }] })
+  const { id, url, data } = named
+  if (id !== undefined) {
+    const found = await findStory(c.var.db, id, c.var.apiKey.id)
+    if (!found) return fault('/bank/id', `no story ${id} under this API key`)
+    const { bank } = found.story
+    const object = bank && (await c.env.IMAGES.get(bankKey(id, bank.sha256)))
+    if (!bank || !object) return fault('/bank/id', `story ${id} is ${found.story.status} and has no bank`)
+    const bytes = new Uint8Array(await object.arrayBuffer())
+    return { source: `sha256:${bank.sha256}`, known: { model: bank.model, cast: bank.cast, bytes } }
+  }
+  if (url !== undefined) {
+    const wrong = refuseUrl(url, c.var.settings.ALLOW_INSECURE_WEBHOOKS === '1')
+    return wrong === undefined ? { source: url, known: null } : fault('/bank/url', wrong)
+  }
+  const bytes = decodeBase64(data ?? '')
+  if (!bytes) return fault('/bank/data', 'base64')
+  try {
+    const { model, cast } = readBankHeader(bytes)
+    return { source: `sha256:${await sha256(bytes)}`, known: { model: model.name, cast, bytes } }
+  } catch (error) {
+    if (error instanceof BankError) return fault('/bank/data', error.message)
+    throw error
+  }
+}
