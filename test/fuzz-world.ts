@@ -1,9 +1,11 @@
 /** Two API keys with something of everything: what one owns, the other must neither see nor change. */
 import { z } from 'zod'
+import { BANK_TYPE } from '../contract/bank.ts'
 import { type CreateKey, NewKey } from '../contract/key.ts'
 import { Claims, LEASE_HEADER, SEED_HEADER } from '../contract/runner.ts'
 import { Story } from '../contract/story.ts'
 import { pngOf } from '../local/chaos/png.ts'
+import { smallBank } from './bank.ts'
 import type { Known } from './fuzz-requests.ts'
 import { RUNNER_TOKEN } from './worker.ts'
 
@@ -46,7 +48,7 @@ export async function makeWorld(url: string, admin: string): Promise<World> {
   const known: Known = {
     params: {
       ...{ owner: [model.owner], name: [model.name], version: [model.latest_version.id] },
-      ...{ file: ['0.png', '1.png', '11.png'], index: ['0', '1'], sha256: ['0'.repeat(64)], id: [] },
+      ...{ file: ['0.png', '0-1.png', '1.png', '11.png'], index: ['0', '1'], sha256: ['0'.repeat(64)], id: [] },
     },
     headers: { [LEASE_HEADER]: [], [SEED_HEADER]: ['0', '11'], 'cancel-after': ['90s', '1h'] },
     fields: { type: ['story.started', 'story.progress', 'story.failed', 'story.completed', 'story.canceled'] },
@@ -93,7 +95,7 @@ export async function makeWorld(url: string, admin: string): Promise<World> {
     Object.assign(known.fields, { story_id: ofStory, lease_token: known.headers[LEASE_HEADER] })
   }
 
-  /** One of everything; the story is lent, and its first frame is done. */
+  /** One of everything; the story is lent, and its bank and first frame are there. */
   async function furnish(authorization: string, text: string) {
     const id = async (path: string, body: object) => Id.parse(await post(path, authorization, body)).id
     const input = { prompt: text }
@@ -111,6 +113,11 @@ export async function makeWorld(url: string, admin: string): Promise<World> {
       method: 'PUT',
       headers: { ...runner, 'content-type': 'image/png', [LEASE_HEADER]: lease, [SEED_HEADER]: '1' },
       body: pngOf(0, text),
+    })
+    await fetch(`${url}/runner/stories/${story}/bank`, {
+      method: 'PUT',
+      headers: { ...runner, 'content-type': BANK_TYPE, [LEASE_HEADER]: lease },
+      body: smallBank([{ id: 'fox', name: text, description: text }]),
     })
     return { story, lease, prediction, character, file }
   }
