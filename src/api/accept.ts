@@ -4,13 +4,14 @@ import { BANK_TYPE } from '../../contract/bank.ts'
 import type { PostedStory } from '../../contract/character.ts'
 import type { StoryRequest } from '../../contract/story.ts'
 import { enqueueUnder } from '../db/admission.ts'
-import { enqueue, findAnswer, newStory } from '../db/intake.ts'
+import { findAnswer } from '../db/idempotency.ts'
+import { enqueue, newStory } from '../db/intake.ts'
 import type { IdempotencyRow, StoredPrediction, StoryRow } from '../db/schema.ts'
 import { admit, requireScope } from './auth.ts'
 import { parseCancelAfter } from './cancel-after.ts'
 import { castOf, type Fault } from './cast.ts'
 import type { AppEnv } from './env.ts'
-import { fingerprintOf, requireSameRequest } from './idempotency.ts'
+import { fingerprintOf, REPLAYED, requireSameRequest } from './idempotency.ts'
 import { newStoryId } from './keys.ts'
 import { type FoundBank, findBank } from './named-bank.ts'
 import { invalid } from './problems.ts'
@@ -66,7 +67,7 @@ export async function accept<Body>(
     return replayOf(earlier)
   }
   const { request, model, bank } = judged
-  if (bank?.known) await storeReference(c, apiKey.id, { contentType: BANK_TYPE, bytes: bank.known.bytes })
+  if (bank?.known) await storeReference(c, apiKey.id, { ...bank.known, contentType: BANK_TYPE })
   const seed = request.seed ?? new DataView(tools.randomBytes(4).buffer).getUint32(0)
   const now = tools.now()
   const id = newStoryId(tools.randomBytes)
@@ -107,9 +108,9 @@ export async function accept<Body>(
   return replayOf(earlier)
 }
 
-function replayOf<Body>({ storyId, answer }: IdempotencyRow): Accepted<Body> {
+function replayOf<Body>({ resourceId: storyId, answer }: IdempotencyRow): Accepted<Body> {
   // The fingerprint covers the path, so the answer was given by this very route.
-  return { storyId, answer: answer as Answer<Body>, headers: { 'idempotent-replayed': 'true' } }
+  return { storyId, answer: answer as Answer<Body>, headers: REPLAYED }
 }
 
 /** The story to be queued, the model for it and the bank it names; or what is wrong, which only the edge can know. */

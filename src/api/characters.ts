@@ -6,10 +6,12 @@ import { NewCharacter, SavedCharacter, SavedCharacterId, SavedCharacterList } fr
 import { issuesOf } from '../../contract/problem.ts'
 import { LIMITS } from '../../contract/story.ts'
 import { deleteCharacter, findCharacters, insertCharacter, listCharacters } from '../db/characters.ts'
-import type { CharacterRow } from '../db/schema.ts'
+import { findAnswer } from '../db/idempotency.ts'
+import type { CharacterRow, IdempotencyRow } from '../db/schema.ts'
 import { originOf } from './accept.ts'
 import { requireApiKey } from './auth.ts'
 import type { AppEnv } from './env.ts'
+import { fingerprintOf, IdempotencyHeaders, REPLAYED, requireSameRequest } from './idempotency.ts'
 import { newStoryId } from './keys.ts'
 import { invalid, ProblemError } from './problems.ts'
 import { type Picture, readReference, storePicture } from './reference-pictures.ts'
@@ -32,6 +34,7 @@ const create = createRoute({
   middleware: [requireApiKey, limitBody(LIMITS.references * LIMITS.referenceBytes + MAX_JSON_BYTES)] as const,
   // Plain schemas only document: there are two kinds of bodies, and one of them is no JSON.
   request: {
+    headers: IdempotencyHeaders,
     body: {
       required: true,
       content: {
@@ -53,6 +56,7 @@ const create = createRoute({
   responses: {
     201: json(SavedCharacter, 'The character; the header Location names it'),
     ...problems('malformed-json', 'unauthorized', 'too-large', 'unsupported-media-type', 'validation'),
+    ...problems('idempotency-mismatch'),
   },
 })
 
@@ -104,13 +108,34 @@ export const characterRoutes = newRoutes()
     )
     if (faults.length > 0) throw invalid(faults)
     const good = looked.filter((one): one is { url: string } | Picture => !('wrong' in one))
+    const key = c.req.valid('header')['idempotency-key']
+    // By what the pictures are, not by how they came, as a file or as a data URI.
+    const meant = good.map((one) => ('url' in one ? one.url : `sha256:${one.sha256}`))
+    const fingerprint = key ? await fingerprintOf(c, { name, description, references: meant }) : ''
+    const replay = (earlier: IdempotencyRow) => {
+      requireSameRequest({ key: earlier.key, fingerprint }, earlier)
+      const { location, body } = earlier.answer
+      return c.json(SavedCharacter.parse(body), 201, { location, ...REPLAYED })
+    }
+    // `insertCharacter` would find it too, after all pictures had been stored again.
+    const known = key && (await findAnswer(db, apiKey.id, key, tools.now()))
+    if (known) return replay(known)
     const references = await Promise.all(
       good.map(async (one) => ('url' in one ? one : storePicture(c, apiKey.id, one))),
     )
-    const about = { id: newStoryId(tools.randomBytes), apiKeyId: apiKey.id, createdAt: tools.now() }
-    const character = { ...about, name, description, references }
-    await insertCharacter(db, character)
-    return c.json(shown(character), 201, { location: `${originOf(c)}/characters/${character.id}` })
+    const now = tools.now()
+    const character = {
+      id: newStoryId(tools.randomBytes),
+      apiKeyId: apiKey.id,
+      createdAt: now,
+      name,
+      description,
+      references,
+    }
+    const answer = { status: 201, location: `${originOf(c)}/characters/${character.id}`, body: shown(character) }
+    const earlier = await insertCharacter(db, character, now, key ? { key, fingerprint, answer } : undefined)
+    if (earlier) return replay(earlier)
+    return c.json(answer.body, 201, { location: answer.location })
   })
   .openapi(list, async (c) => {
     const { cursor, limit } = c.req.valid('query')

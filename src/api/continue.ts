@@ -5,7 +5,7 @@ import { z } from 'zod'
 import { MoreFrames, Redraw } from '../../contract/character.ts'
 import { issuesOf } from '../../contract/problem.ts'
 import { isTerminal, LIMITS, Story, StoryId, StoryRequest } from '../../contract/story.ts'
-import { findAnswer } from '../db/intake.ts'
+import { findAnswer } from '../db/idempotency.ts'
 import { reopen, reopenedStory } from '../db/reopen.ts'
 import { findStory, type StoryWithFrames } from '../db/stories.ts'
 import type { Answer } from './accept.ts'
@@ -13,7 +13,7 @@ import { announce } from './announce.ts'
 import { requireApiKey } from './auth.ts'
 import { parseCancelAfter } from './cancel-after.ts'
 import type { AppEnv } from './env.ts'
-import { fingerprintOf, requireSameRequest } from './idempotency.ts'
+import { fingerprintOf, REPLAYED, requireSameRequest } from './idempotency.ts'
 import { invalid, ProblemError } from './problems.ts'
 import { requireRoom } from './queue-room.ts'
 import { json, limitBody, MAX_JSON_BYTES, newRoutes, problems } from './routes.ts'
@@ -116,7 +116,7 @@ async function goOn(c: Context<AppEnv>, id: string, { idempotencyKey, body, redr
   const replayed = (earlier: { fingerprint: string; createdAt: number; answer: unknown }) => {
     requireSameRequest({ key: idempotencyKey ?? '', fingerprint }, earlier)
     // The fingerprint covers the path, so the answer was given by this very route.
-    return { answer: earlier.answer as Answer<Story>, headers: { 'idempotent-replayed': 'true' } }
+    return { answer: earlier.answer as Answer<Story>, headers: REPLAYED }
   }
   for (let tries = 0; tries < TRIES; tries++) {
     const now = tools.now()

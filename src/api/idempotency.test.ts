@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { z } from 'zod'
+import { SavedCharacter, type SavedCharacterList } from '../../contract/character.ts'
 import type { Problem } from '../../contract/problem.ts'
 import type { Story, StoryList } from '../../contract/story.ts'
+import { plainPng } from '../../test/png.ts'
 import { testEdge } from '../../test/worker.ts'
 
 const { key, call, app, otherKey, bindings, runCron, claim } = await testEdge()
@@ -106,4 +109,66 @@ test('what is no key is refused with what would be one', async () => {
     assert.match(body.errors?.[0]?.message ?? '', /1-255 visible ASCII/)
   }
   assert.equal((await post('x'.repeat(255))).status, 202)
+})
+
+const fern = { name: 'Fern', description: 'an orange fox' }
+const keep = (idempotencyKey: string, body: object, apiKey = key) => post(idempotencyKey, body, apiKey, '/characters')
+const kept = async (apiKey: string) =>
+  (await app<z.infer<typeof SavedCharacterList>>('GET', '/characters', undefined, apiKey)).body.results
+
+test('twenty posts of a character at once under one key keep one, and its pictures once', async () => {
+  const other = await otherKey()
+  const picture = await plainPng(40, 8, 8)
+  const references = [`data:image/png;base64,${picture.toString('base64')}`, 'https://pictures.example/fern.png']
+  const answers = await Promise.all(Array.from({ length: 20 }, () => keep('fern', { ...fern, references }, other)))
+  assert.deepEqual([...new Set(answers.map(({ status }) => status))], [201])
+  assert.equal(new Set(answers.map(({ body }) => JSON.stringify(body))).size, 1)
+  assert.equal(new Set(answers.map(({ headers }) => headers.get('location'))).size, 1)
+  assert.equal(answers.filter(({ headers }) => headers.get('idempotent-replayed') === 'true').length, 19)
+  const character = SavedCharacter.parse(answers[0]?.body)
+  assert.deepEqual(await kept(other), [character])
+  const hash = character.references[0]?.sha256 ?? ''
+  const stored = (await bindings.IMAGES.list({ prefix: 'references/' })).objects
+  assert.equal(stored.filter(({ key }) => key.includes(hash)).length, 1)
+
+  const form = new FormData()
+  for (const [name, value] of Object.entries(fern)) form.append(name, value)
+  form.append('references', new File([new Uint8Array(picture)], 'fern.png'))
+  form.append('references', 'https://pictures.example/fern.png')
+  const headers = { authorization: `Bearer ${other}`, 'idempotency-key': '"fern"' }
+  const again = await call('POST', '/characters', { headers, body: form })
+  assert.deepEqual([again.status, again.body], [201, character], 'the same as a form, with the picture as a file')
+  assert.equal((await kept(other)).length, 1)
+})
+
+test('a key that another character, or a story, has used is refused, and keeps nothing', async () => {
+  const other = await otherKey()
+  const first = await keep('used', fern, other)
+  assert.deepEqual([first.status, first.headers.get('idempotent-replayed')], [201, null])
+  await post('by-a-story', story, other)
+  for (const [idempotencyKey, body] of [
+    ['used', { ...fern, description: 'a red fox' }],
+    ['used', { ...fern, references: ['https://pictures.example/fern.png'] }],
+    ['by-a-story', fern],
+  ] as const) {
+    const { status, body: problem } = await keep(idempotencyKey, body, other)
+    assert.deepEqual([status, problem.type], [422, '/problems/idempotency-mismatch'])
+  }
+  assert.equal((await post('used', story, other)).body.type, '/problems/idempotency-mismatch')
+  assert.equal((await kept(other)).length, 1)
+  assert.equal((await keep('refused', { ...fern, references: ['data:image/png;base64,A'] }, other)).status, 422)
+  assert.equal((await keep('refused', fern, other)).status, 201, 'a refused request leaves its key free')
+  assert.equal((await keep('two words', fern, other)).body.errors?.[0]?.pointer, '/idempotency-key')
+})
+
+test('a character that is deleted takes the remembered answer with it', async () => {
+  const other = await otherKey()
+  const first = await keep('gone', fern, other)
+  const stranger = await otherKey()
+  assert.equal((await app('DELETE', `/characters/${first.body.id}`, undefined, stranger)).status, 404)
+  assert.deepEqual((await keep('gone', fern, other)).body, first.body)
+  assert.equal((await app('DELETE', `/characters/${first.body.id}`, undefined, other)).status, 204)
+  const second = await keep('gone', fern, other)
+  assert.equal(second.status, 201)
+  assert.notEqual(second.body.id, first.body.id)
 })

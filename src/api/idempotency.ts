@@ -1,14 +1,14 @@
 /**
- * `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): a request that creates a story may be sent again,
- * because its answer may have been lost, without creating another.
+ * `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): a request that creates a story or a
+ * character may be sent again, because its answer may have been lost, without creating another.
  *
  * The key counts for one API key and 24 hours. The same request gets the same status and body again, with
  * `Idempotent-Replayed: true`; another request under the key is refused with 422. The draft's 409, for a repeat that
- * comes while the first is under way, is not needed: key, story and answer are written at one moment.
+ * comes while the first is under way, is not needed: key, resource and answer are written at one moment.
  */
 import type { Context } from 'hono'
 import { z } from 'zod'
-import type { Once } from '../db/intake.ts'
+import type { Once } from '../db/idempotency.ts'
 import type { IdempotencyRow } from '../db/schema.ts'
 import type { AppEnv } from './env.ts'
 import { sha256 } from './keys.ts'
@@ -26,9 +26,12 @@ export const IdempotencyKey = z
 /** For the `request.headers` of a route that creates. */
 export const IdempotencyHeaders = z.object({
   'idempotency-key': IdempotencyKey.optional().describe(
-    'Makes the request safe to send again for 24 hours: a repeat gets the first answer. One key for each new story.',
+    'Makes the request safe to send again for 24 hours: a repeat gets the first answer. One key for each new thing.',
   ),
 })
+
+/** Headers of an answer that was given before. */
+export const REPLAYED = { 'idempotent-replayed': 'true' }
 
 /** `request`: the body after validation, so that neither white space nor the order of fields makes another request of it. */
 export async function fingerprintOf(c: Context<AppEnv>, request: unknown): Promise<string> {

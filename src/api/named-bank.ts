@@ -13,7 +13,7 @@ export interface FoundBank {
   /** For `StoryRequest.bank`. */
   source: string
   /** Null for one that the runner is to fetch. */
-  known: { model: string; cast: BankCharacter[]; bytes: Uint8Array<ArrayBuffer> } | null
+  known: { model: string; cast: BankCharacter[]; bytes: Uint8Array<ArrayBuffer>; sha256: string } | null
 }
 
 /** In R2. Under its hash, so that a story that goes on finds the one it went on from. */
@@ -29,7 +29,10 @@ export async function findBank(c: Context<AppEnv>, named: NamedBank): Promise<Fo
     const object = bank && (await c.env.IMAGES.get(bankKey(id, bank.sha256)))
     if (!bank || !object) return fault('/bank/id', `story ${id} is ${found.story.status} and has no bank`)
     const bytes = new Uint8Array(await object.arrayBuffer())
-    return { source: `sha256:${bank.sha256}`, known: { model: bank.model, cast: bank.cast, bytes } }
+    return {
+      source: `sha256:${bank.sha256}`,
+      known: { model: bank.model, cast: bank.cast, bytes, sha256: bank.sha256 },
+    }
   }
   if (url !== undefined) {
     const wrong = refuseUrl(url, c.var.settings.ALLOW_INSECURE_WEBHOOKS === '1')
@@ -39,7 +42,8 @@ export async function findBank(c: Context<AppEnv>, named: NamedBank): Promise<Fo
   if (!bytes) return fault('/bank/data', 'base64')
   try {
     const { model, cast } = readBankHeader(bytes)
-    return { source: `sha256:${await sha256(bytes)}`, known: { model: model.name, cast, bytes } }
+    const hash = await sha256(bytes)
+    return { source: `sha256:${hash}`, known: { model: model.name, cast, bytes, sha256: hash } }
   } catch (error) {
     if (error instanceof BankError) return fault('/bank/data', error.message)
     throw error

@@ -16,7 +16,8 @@ const MAGIC: [PictureType, RegExp][] = [
   ['image/webp', /^52494646.{8}57454250/],
 ]
 
-export type Picture = { contentType: PictureType; bytes: Uint8Array<ArrayBuffer> }
+/** `sha256` in hex. */
+export type Picture = { contentType: PictureType; bytes: Uint8Array<ArrayBuffer>; sha256: string }
 
 /**
  * What was given as a reference: a URL to fetch, a picture, or why it is neither. Only the beginning of a picture is
@@ -37,11 +38,11 @@ export async function readReference(
   return wrong === undefined ? { url: given } : { wrong }
 }
 
-function pictureOf(bytes: Uint8Array<ArrayBuffer> | undefined): Picture | { wrong: string } {
+async function pictureOf(bytes: Uint8Array<ArrayBuffer> | undefined): Promise<Picture | { wrong: string }> {
   const start = Array.from(bytes?.subarray(0, 12) ?? [], (byte) => byte.toString(16).padStart(2, '0')).join('')
   const [contentType] = MAGIC.find(([, magic]) => magic.test(start)) ?? []
   if (!bytes || !contentType) return { wrong: 'no picture: it does not begin as PNG, JPEG or WebP do' }
-  return { contentType, bytes }
+  return { contentType, bytes, sha256: await sha256(bytes) }
 }
 
 const tooLarge = (size: number) => `has ${size} bytes; at most ${LIMITS.referenceBytes}`
@@ -54,29 +55,25 @@ export function decodeBase64(text: string): Uint8Array<ArrayBuffer> | undefined 
   }
 }
 
-export async function storePicture(
-  c: Context<AppEnv>,
-  apiKeyId: string,
-  { contentType, bytes }: Picture,
-): Promise<StoredReference> {
-  return { sha256: await storeReference(c, apiKeyId, { contentType, bytes }), contentType, size: bytes.length }
+export async function storePicture(c: Context<AppEnv>, apiKeyId: string, picture: Picture): Promise<StoredReference> {
+  const { sha256, contentType, bytes } = picture
+  await storeReference(c, apiKeyId, picture)
+  return { sha256, contentType, size: bytes.length }
 }
 
 /**
- * Picture or bank; answers its hash. The key in R2 is new each time, so that deleting what was not kept can never take
+ * Picture or bank. The key in R2 is new each time, so that deleting what was not kept can never take
  * away what another upload has.
  */
 export async function storeReference(
   c: Context<AppEnv>,
   apiKeyId: string,
-  { contentType, bytes }: { contentType: PictureType | typeof BANK_TYPE; bytes: Uint8Array<ArrayBuffer> },
-): Promise<string> {
-  const hash = await sha256(bytes)
-  const key = `references/${apiKeyId}/${hash}-${base32(c.var.tools.randomBytes(5))}`
-  await c.env.IMAGES.put(key, bytes, { sha256: hash, httpMetadata: { contentType } })
-  const kept = await keepPicture(c.var.db, { key, apiKeyId, sha256: hash, contentType }, c.var.tools.now())
+  { contentType, bytes, sha256 }: Omit<Picture, 'contentType'> & { contentType: PictureType | typeof BANK_TYPE },
+): Promise<void> {
+  const key = `references/${apiKeyId}/${sha256}-${base32(c.var.tools.randomBytes(5))}`
+  await c.env.IMAGES.put(key, bytes, { sha256, httpMetadata: { contentType } })
+  const kept = await keepPicture(c.var.db, { key, apiKeyId, sha256, contentType }, c.var.tools.now())
   if (kept !== key) await c.env.IMAGES.delete(key)
-  return hash
 }
 
 /** Part of what happens once a minute. */

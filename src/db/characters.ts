@@ -7,7 +7,16 @@
 import { and, desc, eq, exists, inArray, lt, lte, ne, or, sql } from 'drizzle-orm'
 import type { BANK_TYPE } from '../../contract/bank.ts'
 import type { Db } from './client.ts'
-import { type CharacterRow, characters, type PictureType, referencePictures, stories } from './schema.ts'
+import { insertOnce, type Once } from './idempotency.ts'
+import {
+  type CharacterRow,
+  characters,
+  type IdempotencyRow,
+  idempotencyKeys,
+  type PictureType,
+  referencePictures,
+  stories,
+} from './schema.ts'
 import type { Cursor } from './stories.ts'
 
 const GRACE_MS = 10 * 60_000
@@ -16,8 +25,16 @@ const LOOK_AGAIN_MS = 3_600_000
 /** Pictures that one sweep removes; the rest is there at the next. */
 const AT_ONCE = 50
 
-export async function insertCharacter(db: Db, character: CharacterRow): Promise<void> {
+/** Keep a character, unless `once.key` has kept one before: see `insertOnce`, whose answer this is. */
+export async function insertCharacter(
+  db: Db,
+  character: CharacterRow,
+  now: number,
+  once?: Once,
+): Promise<IdempotencyRow | undefined> {
+  if (once) return insertOnce(db, characters, character, now, once)
   await db.insert(characters).values(character)
+  return undefined
 }
 
 export async function findCharacters(db: Db, ids: string[], apiKeyId: string): Promise<CharacterRow[]> {
@@ -40,10 +57,12 @@ export async function listCharacters(db: Db, apiKeyId: string, cursor: Cursor | 
     .limit(limit)
 }
 
-/** False when there was none. */
+/** Delete it, and the remembered answer that shows it. False when there was none. */
 export async function deleteCharacter(db: Db, id: string, apiKeyId: string, now: number): Promise<boolean> {
   const own = and(eq(characters.id, id), eq(characters.apiKeyId, apiKeyId))
-  const [, gone] = await db.batch([
+  const theirs = db.select({ id: characters.id }).from(characters).where(own)
+  const [, , gone] = await db.batch([
+    db.delete(idempotencyKeys).where(inArray(idempotencyKeys.resourceId, theirs)),
     db
       .update(referencePictures)
       .set({ checkSince: now })

@@ -1,19 +1,10 @@
-/** Taking a story in: one batch writes its row and what is remembered under its Idempotency-Key, or neither. */
-import { and, eq, getTableColumns, gt, lte, type SQL, sql } from 'drizzle-orm'
+/** Taking a story in: its row, and what is remembered under its Idempotency-Key. */
+import { getTableColumns } from 'drizzle-orm'
 import type { StoryRequest } from '../../contract/story.ts'
 import type { Db } from './client.ts'
+import { insertOnce, type Once } from './idempotency.ts'
 import { queueFields } from './queue-fields.ts'
-import {
-  type IdempotencyRow,
-  idempotencyKeys,
-  type StoredAnswer,
-  type StoredPrediction,
-  type StoryRow,
-  stories,
-} from './schema.ts'
-
-/** How long an Idempotency-Key is remembered. */
-export const REMEMBER_KEY_MS = 24 * 3_600_000
+import { type IdempotencyRow, type StoredPrediction, type StoryRow, stories } from './schema.ts'
 
 export interface NewStory {
   id: string
@@ -50,61 +41,9 @@ export function newStory({ cancelAfterMs, ...story }: NewStory, now: number): St
   return Object.fromEntries(row) as StoryRow
 }
 
-/** What makes a request a repeat of another, and the answer that repeats get. */
-export interface Once {
-  key: string
-  /** Of the request; the same key with another one is a mistake of the client. */
-  fingerprint: string
-  answer: StoredAnswer
-}
-
-/**
- * Queue a story, unless the API key has sent `once.key` within the last day: then answers what is remembered of that.
- * Of requests that come at the same time, one queues and the others get its answer, because the batch is one
- * transaction: there is no moment at which a key is taken and its answer is not there.
- */
+/** Queue a story, unless `once.key` has queued one before: see `insertOnce`, whose answer this is. */
 export async function enqueue(db: Db, story: StoryRow, now: number, once?: Once): Promise<IdempotencyRow | undefined> {
-  if (!once) {
-    await db.insert(stories).values(story)
-    return undefined
-  }
-  const { apiKeyId } = story
-  const row: IdempotencyRow = { apiKeyId, ...once, storyId: story.id, createdAt: now }
-  const own = and(eq(idempotencyKeys.apiKeyId, apiKeyId), eq(idempotencyKeys.key, once.key))
-  const known = and(own, gt(idempotencyKeys.createdAt, now - REMEMBER_KEY_MS))
-  const [, , , [remembered]] = await db.batch([
-    db.delete(idempotencyKeys).where(and(own, lte(idempotencyKeys.createdAt, now - REMEMBER_KEY_MS))),
-    db
-      .insert(stories)
-      .select(
-        sql`SELECT ${valuesOf(stories, story)} WHERE NOT EXISTS (SELECT 1 FROM ${idempotencyKeys} WHERE ${known})`,
-      ),
-    db.insert(idempotencyKeys).values(row).onConflictDoNothing(),
-    db.select().from(idempotencyKeys).where(own),
-  ])
-  return remembered?.storyId === story.id ? undefined : remembered
-}
-
-/** What is remembered under an Idempotency-Key. */
-export async function findAnswer(db: Db, apiKeyId: string, key: string, now: number) {
-  const own = and(eq(idempotencyKeys.apiKeyId, apiKeyId), eq(idempotencyKeys.key, key))
-  return db
-    .select()
-    .from(idempotencyKeys)
-    .where(and(own, gt(idempotencyKeys.createdAt, now - REMEMBER_KEY_MS)))
-    .get()
-}
-
-export async function forgetIdempotencyKeys(db: Db, now: number): Promise<void> {
-  await db.delete(idempotencyKeys).where(lte(idempotencyKeys.createdAt, now - REMEMBER_KEY_MS))
-}
-
-/** The values of a row in the order of the table's columns. */
-function valuesOf(table: typeof stories, row: StoryRow): SQL {
-  const values = new Map<string, unknown>(Object.entries(row))
-  const columns = Object.entries(getTableColumns(table))
-  return sql.join(
-    columns.map(([name, column]) => sql`${sql.param(values.get(name), column)}`),
-    sql`, `,
-  )
+  if (once) return insertOnce(db, stories, story, now, once)
+  await db.insert(stories).values(story)
+  return undefined
 }

@@ -55,7 +55,7 @@ export async function removeContent(db: Db, ids: string[], now: number): Promise
     db.delete(pastFrames).where(inArray(pastFrames.storyId, theirs)),
     db.delete(webhookAttempts).where(inArray(webhookAttempts.deliveryId, messages)),
     db.delete(deliveries).where(inArray(deliveries.storyId, theirs)),
-    db.delete(idempotencyKeys).where(inArray(idempotencyKeys.storyId, theirs)),
+    db.delete(idempotencyKeys).where(inArray(idempotencyKeys.resourceId, theirs)),
   ])
 }
 

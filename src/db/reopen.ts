@@ -2,7 +2,7 @@
 import { and, eq, exists, gt, isNull, lte, notInArray, sql } from 'drizzle-orm'
 import type { StoryRequest } from '../../contract/story.ts'
 import type { Db } from './client.ts'
-import { type Once, REMEMBER_KEY_MS } from './intake.ts'
+import { type Once, REMEMBER_KEY_MS } from './idempotency.ts'
 import { queueFields } from './queue-fields.ts'
 import { requeued } from './resume.ts'
 import {
@@ -56,7 +56,7 @@ export async function reopen(
   const hasEnded = and(notInArray(stories.status, ['queued', 'running']), isNull(stories.dataRemovedAt))
   const asRead = and(eq(stories.id, id), eq(stories.version, version), hasEnded)
   const own = and(eq(idempotencyKeys.apiKeyId, apiKeyId), eq(idempotencyKeys.key, once?.key ?? ''))
-  const fresh = and(own, eq(idempotencyKeys.createdAt, now), eq(idempotencyKeys.storyId, id))
+  const fresh = and(own, eq(idempotencyKeys.createdAt, now), eq(idempotencyKeys.resourceId, id))
   const ours = once && exists(db.select({ key: idempotencyKeys.key }).from(idempotencyKeys).where(fresh))
   const due = and(asRead, ours)
   const isDue = exists(db.select({ id: stories.id }).from(stories).where(due))
@@ -67,7 +67,7 @@ export async function reopen(
       apiKeyId: stories.apiKeyId,
       key: sql<string>`${once?.key ?? ''}`.as('key'),
       fingerprint: sql<string>`${once?.fingerprint ?? ''}`.as('fingerprint'),
-      storyId: stories.id,
+      resourceId: stories.id,
       answer: sql<IdempotencyRow['answer']>`${JSON.stringify(once?.answer ?? null)}`.as('answer'),
       createdAt: sql<number>`${now}`.as('created_at'),
     })
