@@ -46,14 +46,14 @@ const metrics = createRoute({
 export const operationsRoutes = newRoutes()
   .openapi(health, async (c) => {
     const now = c.var.tools.now()
-    const { ready, delayed, running } = await answering(queueDepth(c.var.db, now))
+    const { ready, delayed, running } = await answering(queueDepth(c.var.db))
     const oldest_ready_seconds = secondsSince(ready.oldest, now)
     const queue = { ready: ready.count, delayed, running, oldest_ready_seconds }
     return c.json({ status: 'ok' as const, queue }, 200, { 'cache-control': 'no-store' })
   })
   .openapi(metrics, async (c) => {
     const now = c.var.tools.now()
-    const [depth, sums] = await Promise.all([answering(queueDepth(c.var.db, now)), flush(c.env, now)])
+    const [depth, sums] = await Promise.all([answering(queueDepth(c.var.db)), flush(c.env, now)])
     const gauges = {
       [series('fableframe_queue_depth', { state: 'ready' })]: depth.ready.count,
       [series('fableframe_queue_depth', { state: 'delayed' })]: depth.delayed,

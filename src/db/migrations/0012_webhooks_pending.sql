@@ -1,0 +1,1 @@
+CREATE INDEX `webhook_deliveries_pending` ON `webhook_deliveries` (`created_at`) WHERE next_attempt_at IS NOT NULL;
