@@ -6,6 +6,7 @@ import {
   checkReferencesBetweenParts,
   FrameRequest,
   Frames,
+  EtaSeconds,
   LIMITS,
   Reference,
   STORY_EXAMPLE,
@@ -145,10 +146,9 @@ export const DryRun = z
     model: z.string().describe('The model that would draw it'),
     characters: z.array(z.string()).describe('Their ids inside the story'),
     frames: z.int(),
-    estimated_seconds: z
-      .number()
-      .nullable()
-      .describe('Of drawing, without waiting for a runner: by what the last stories of the key took; null before any'),
+    estimated_seconds: EtaSeconds.nullable().describe(
+      'Of drawing, without waiting for a runner; null while nothing has been measured',
+    ),
     warnings: z.array(z.string()),
   })
   .meta({ id: 'DryRun' })

@@ -271,6 +271,28 @@ export const Attempt = z.object({
   outcome: AttemptOutcome,
 })
 
+/** `p50` is usual; nine of ten stories stay below `p90`. */
+export const EtaSeconds = z
+  .object({ p50: z.number().min(0), p90: z.number().min(0) })
+  .describe('Seconds, by how long the last stories of the model took: `p50` is usual, nine of ten stay below `p90`')
+export type EtaSeconds = z.infer<typeof EtaSeconds>
+
+export const QueueView = z
+  .object({
+    stage: z
+      .enum(['waiting', 'pausing', 'starting', ...Stage.options])
+      .describe('`waiting` for its turn; `pausing` before another attempt; `starting` at a runner; then what it does'),
+    position: z
+      .int()
+      .min(1)
+      .nullable()
+      .describe('While it waits: 1 goes next, if no other key comes in and none is at its cap. Null otherwise'),
+    position_is_exact: z.boolean().describe('False where the queue is too long to count: at least this far back'),
+    eta_seconds: EtaSeconds.nullable().describe('Until all pictures are there; null while nothing has been measured'),
+  })
+  .meta({ id: 'QueueView' })
+export type QueueView = z.infer<typeof QueueView>
+
 /** A story as every route and every webhook shows it. Fields are always there; null until they are known. */
 export const Story = z
   .object({
@@ -292,6 +314,9 @@ export const Story = z
       .nullable()
       .describe('What more frames, here or in another story, take to keep the characters; null until it is there'),
     progress: Progress.nullable().describe('Null before a runner has reported'),
+    queue: QueueView.nullable().describe(
+      'How long it will take yet, where a story is read or followed by itself. Null in lists, webhooks and answers to POST, and once it has ended',
+    ),
     error: StoryError.nullable(),
     attempts: z.array(Attempt).describe('Who took the story up, oldest first; at most the last 20'),
     dead_letter: z.boolean().describe('It failed because machines did, several times; it can be resumed'),

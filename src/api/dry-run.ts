@@ -2,7 +2,7 @@
 import type { Context } from 'hono'
 import type { z } from 'zod'
 import type { DryRun, PostedStory } from '../../contract/character.ts'
-import { estimateSeconds } from '../db/estimate.ts'
+import { estimate } from '../db/outlook.ts'
 import { judge } from './accept.ts'
 import { parseCancelAfter } from './cancel-after.ts'
 import type { AppEnv } from './env.ts'
@@ -20,7 +20,7 @@ export async function dryRun(c: Context<AppEnv>, posted: PostedStory): Promise<z
     model,
     characters: request.characters.map(({ id }) => id),
     frames,
-    estimated_seconds: await estimateSeconds(c.var.db, c.var.apiKey.id, model, frames),
+    estimated_seconds: await estimate(c.var.db, model, frames),
     warnings: await webhookWarnings(c, request.webhook),
   }
 }

@@ -1,7 +1,7 @@
 /** Following a story: its states as they come, without asking D1 more often than it changes. */
 import { isTerminal } from '../../contract/story.ts'
 import type { Db } from '../db/client.ts'
-import { findStory, type StoryWithFrames } from '../db/stories.ts'
+import { findStoryInQueue, type StoryInQueue } from '../db/stories.ts'
 import { followStory } from './announce.ts'
 import type { Bindings } from './env.ts'
 
@@ -29,10 +29,10 @@ export async function* follow(
   env: Pick<Bindings, 'ROOMS'>,
   id: string,
   { db, apiKeyId, after, quietMs = QUIET_MS }: FollowOptions,
-): AsyncGenerator<StoryWithFrames | undefined, void> {
+): AsyncGenerator<StoryInQueue | undefined, void> {
   const room = await followStory(env, id)
   for (let reads = 0; reads < MAX_READS; reads++) {
-    const found = await findStory(db, id, apiKeyId)
+    const found = await findStoryInQueue(db, id, apiKeyId)
     if (!found) return
     if (found.story.version > after) {
       after = found.story.version
@@ -49,10 +49,10 @@ export async function awaitStory(
   id: string,
   { db, apiKeyId, after }: FollowOptions,
   { until, now, signal }: { until: number; now: () => number; signal: AbortSignal },
-): Promise<StoryWithFrames | undefined> {
+): Promise<StoryInQueue | undefined> {
   const room = until > now() ? await followStory(env, id) : undefined
   for (;;) {
-    const found = await findStory(db, id, apiKeyId)
+    const found = await findStoryInQueue(db, id, apiKeyId)
     const isNews = !found || found.story.version > after || isTerminal(found.story.status)
     if (isNews || !room || now() >= until || signal.aborted) return found
     await room.changed(until - now())

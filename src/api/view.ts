@@ -1,10 +1,15 @@
 /** A story as every route and webhook shows it. */
 import type { Story } from '../../contract/story.ts'
 import type { FrameRow, StoryRow } from '../db/schema.ts'
+import { etaOf, type Outlook } from '../db/outlook.ts'
 import type { StoryWithFrames } from '../db/stories.ts'
 import { LINK_MS, type LinkSettings, signUrl } from './signed-url.ts'
 
-export function viewOf({ story, frames }: StoryWithFrames, settings: LinkSettings): Story {
+/** `outlook` for those who read or follow one story. */
+export function viewOf(
+  { story, frames, outlook }: StoryWithFrames & { outlook?: Outlook },
+  settings: LinkSettings,
+): Story {
   const self = `${story.origin}/stories/${story.id}`
   const drawn = new Map(frames.map((frame) => [frame.index, frame]))
   return {
@@ -29,6 +34,7 @@ export function viewOf({ story, frames }: StoryWithFrames, settings: LinkSetting
       characters: story.bank.cast.map(({ id }) => id),
     },
     progress: story.progress,
+    queue: outlook ? queueOf(story, outlook) : null,
     error: story.status === 'failed' ? story.error : null,
     attempts: attemptsOf(story),
     dead_letter: story.deadLetter,
@@ -54,6 +60,19 @@ export function viewOf({ story, frames }: StoryWithFrames, settings: LinkSetting
 /** `2.png`, and when it was drawn again `2-1.png`: what a name stands for never changes. */
 export const fileOf = ({ index, revision }: Pick<FrameRow, 'index' | 'revision'>) =>
   revision === 0 ? `${index}.png` : `${index}-${revision}.png`
+
+function queueOf(story: StoryRow, outlook: Outlook): Story['queue'] {
+  const { status, ready, attemptStartedAt, progress } = story
+  if (status !== 'queued' && status !== 'running') return null
+  const { ahead } = outlook
+  const running = attemptStartedAt === null ? 'starting' : (progress?.stage ?? 'starting')
+  return {
+    stage: status === 'running' ? running : ready ? 'waiting' : 'pausing',
+    position: ahead && ahead.count + 1,
+    position_is_exact: !ahead?.atLeast,
+    eta_seconds: etaOf(story, outlook),
+  }
+}
 
 /** Earlier claims, and the one under way. */
 function attemptsOf({ attempts, attempt, runner, claimedAt, attemptStartedAt }: StoryRow): Story['attempts'] {

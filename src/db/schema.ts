@@ -170,6 +170,10 @@ export const stories = sqliteTable(
     index('stories_due').on(table.claimableAt).where(sql`ready = 0 AND claimable_at IS NOT NULL`),
     index('stories_start_by').on(table.startBy).where(sql`status = 'queued' AND start_by IS NOT NULL`),
     index('stories_lease').on(table.leaseToken).where(sql`lease_token IS NOT NULL`),
+    // Holds all that `outlook.ts` reads.
+    index('stories_history')
+      .on(table.model, table.completedAt, table.startedAt, table.frameCount)
+      .where(sql`status = 'succeeded' AND attempt = 1`),
     index('stories_expire').on(table.expiresAt).where(sql`expires_at IS NOT NULL`),
     index('stories_files_left').on(table.id).where(sql`files_left = 1`),
     index('stories_list').on(table.apiKeyId, table.createdAt, table.id),

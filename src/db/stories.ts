@@ -4,9 +4,11 @@ import type { Db } from './client.ts'
 import { owe } from './deliveries.ts'
 import { framesOf } from './frames.ts'
 import { end } from './leases.ts'
+import { type Outlook, outlookOf, outlookQueries } from './outlook.ts'
 import { type FrameRow, frames, type StoryRow, stories } from './schema.ts'
 
 export type StoryWithFrames = { story: StoryRow; frames: FrameRow[] }
+export type StoryInQueue = StoryWithFrames & { outlook: Outlook }
 
 /** Both queries see one state, because a batch is one transaction. */
 export async function findStory(db: Db, id: string, apiKeyId?: string): Promise<StoryWithFrames | undefined> {
@@ -15,6 +17,16 @@ export async function findStory(db: Db, id: string, apiKeyId?: string): Promise<
     db.select().from(frames).where(eq(frames.storyId, id)).orderBy(frames.index),
   ])
   return story && { story, frames: drawn }
+}
+
+/** The same with what its place in the queue and its times are told from, for those who read or follow one story. */
+export async function findStoryInQueue(db: Db, id: string, apiKeyId?: string): Promise<StoryInQueue | undefined> {
+  const [[story], drawn, own, shares, history] = await db.batch([
+    db.select().from(stories).where(ownedBy(id, apiKeyId)),
+    db.select().from(frames).where(eq(frames.storyId, id)).orderBy(frames.index),
+    ...outlookQueries(db, id),
+  ])
+  return story && { story, frames: drawn, outlook: outlookOf(own, shares, history) }
 }
 
 /** Grows with every change; undefined when there is no such story. Cheaper than the story, for those who wait. */
