@@ -4,7 +4,7 @@
  */
 import { and, desc, eq, type SQL, sql } from 'drizzle-orm'
 import type { Db } from './client.ts'
-import { apiKeys, queueClocks, queueShares, type StoryRow, stories } from './schema.ts'
+import { apiKeys, queueShares, type StoryRow, stories } from './schema.ts'
 
 /** Places are exact up to this many stories of the same key ahead, and beyond that 'at least'. */
 export const EXACT_AHEAD = 1000
@@ -49,14 +49,11 @@ export interface Eta {
 export function outlookQueries(db: Db, id: string) {
   const own = db
     .select({
-      before: sql<number>`(SELECT count(*) FROM (SELECT 1 FROM ${stories} AS earlier
-        WHERE earlier.status = 'queued' AND earlier.ready = 1
-          AND earlier.model = ${stories.model} AND earlier.api_key_id = ${stories.apiKeyId}
-          AND (earlier.priority, earlier.claimable_at, earlier.rowid)
-            < (${stories.priority}, ${stories.claimableAt}, ${stories}.rowid)
-        LIMIT ${sql.raw(String(EXACT_AHEAD + 1))}))`,
+      // Spelt out: drizzle leaves the table's name away where a query reads one table only.
+      before: sql<number>`${earlier('earlier.priority < stories.priority')}
+        + ${earlier('earlier.priority = stories.priority AND earlier.claimable_at < stories.claimable_at')}`,
       apiKeyId: stories.apiKeyId,
-      clock: sql<number>`coalesce((SELECT ${queueClocks.pass} FROM ${queueClocks} WHERE ${queueClocks.model} = ${stories.model}), 0)`,
+      clock: sql<number>`coalesce((SELECT pass FROM queue_clocks WHERE queue_clocks.model = stories.model), 0)`,
     })
     .from(stories)
     .where(and(eq(stories.id, id), sql`${stories.status} = 'queued' AND ${stories.ready} = 1`))
@@ -77,6 +74,14 @@ export function outlookQueries(db: Db, id: string) {
   return [own, shares, historyQuery(db, modelOf(db, id, sql`${stories.status} IN ('queued', 'running')`))] as const
 }
 
+/** How many stories of the same key and model go before the one that is read, as far as they are counted. */
+function earlier(condition: string): SQL {
+  return sql.raw(`(SELECT count(*) FROM (SELECT 1 FROM stories AS earlier
+    WHERE earlier.status = 'queued' AND earlier.ready = 1
+      AND earlier.model = stories.model AND earlier.api_key_id = stories.api_key_id AND ${condition}
+    LIMIT ${EXACT_AHEAD + 1}))`)
+}
+
 type Read<T> = T extends { _: { result: infer Row } } ? Row : never
 type Queries = ReturnType<typeof outlookQueries>
 
@@ -87,7 +92,7 @@ export function outlookOf(own: Read<Queries[0]>, shares: Read<Queries[1]>, histo
   const from = (pass: number) => Math.max(pass, clock)
   const mine = shares.find((share) => share.apiKeyId === apiKeyId)
   const turn = mine ? from(mine.pass) + before / mine.weight : Number.POSITIVE_INFINITY
-  let count = before
+  let count = Math.min(before, EXACT_AHEAD + 1)
   for (const { apiKeyId: key, ready, pass, weight } of shares) {
     const strides = (turn - from(pass)) * weight
     if (key !== apiKeyId && strides > 0) count += Math.min(ready, Math.ceil(strides - 1e-9))
