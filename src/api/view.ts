@@ -1,7 +1,7 @@
 /** A story as every route and webhook shows it. */
 import type { Story } from '../../contract/story.ts'
-import type { FrameRow, StoryRow } from '../db/schema.ts'
 import { etaOf, type Outlook } from '../db/outlook.ts'
+import type { FrameRow, StoryRow } from '../db/schema.ts'
 import type { StoryWithFrames } from '../db/stories.ts'
 import { LINK_MS, type LinkSettings, signUrl } from './signed-url.ts'
 
@@ -34,7 +34,7 @@ export function viewOf(
       characters: story.bank.cast.map(({ id }) => id),
     },
     progress: story.progress,
-    queue: outlook ? queueOf(story, outlook) : null,
+    queue: outlook ? queueOf(story, story.frameCount - frames.length, outlook) : null,
     error: story.status === 'failed' ? story.error : null,
     attempts: attemptsOf(story),
     dead_letter: story.deadLetter,
@@ -61,7 +61,8 @@ export function viewOf(
 export const fileOf = ({ index, revision }: Pick<FrameRow, 'index' | 'revision'>) =>
   revision === 0 ? `${index}.png` : `${index}-${revision}.png`
 
-function queueOf(story: StoryRow, outlook: Outlook): Story['queue'] {
+/** @param left frames that have yet to be drawn. */
+function queueOf(story: StoryRow, left: number, outlook: Outlook): Story['queue'] {
   const { status, ready, attemptStartedAt, progress } = story
   if (status !== 'queued' && status !== 'running') return null
   const { ahead } = outlook
@@ -70,7 +71,7 @@ function queueOf(story: StoryRow, outlook: Outlook): Story['queue'] {
     stage: status === 'running' ? running : ready ? 'waiting' : 'pausing',
     position: ahead && ahead.count + 1,
     position_is_exact: !ahead?.atLeast,
-    eta_seconds: etaOf(story, outlook),
+    eta_seconds: etaOf({ ...story, frameCount: story.status === 'queued' ? left : story.frameCount }, outlook),
   }
 }
 
