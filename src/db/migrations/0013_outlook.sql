@@ -1,0 +1,1 @@
+CREATE INDEX `stories_history` ON `stories` (`model`,`completed_at`,`started_at`,`frame_count`) WHERE status = 'succeeded' AND attempt = 1;
