@@ -19,6 +19,23 @@ export const KeyId = z
 
 const cap = (most: number) => z.int().min(1, `1 to ${most}`).max(most, `1 to ${most}`)
 
+/** What bounds a key; can be changed later. */
+const limits = {
+  creates_per_minute: z
+    .int()
+    .min(1, 'at least 1')
+    .max(1_000_000, 'at most 1000000')
+    .nullable()
+    .describe('Its rate limit for requests that change something; null for the one of the server'),
+  weight: z
+    .number()
+    .min(0.01, '0.01 to 1000')
+    .max(1000, '0.01 to 1000')
+    .describe('Its share of the runners while others wait too: a key of weight 2 is served twice as often as one of 1'),
+  max_running: cap(10_000).describe('How many of its stories runners may have at a time'),
+  max_queued: cap(1_000_000).describe('How many of its stories may wait; more are refused'),
+}
+
 export const CreateKey = z.strictObject({
   name: z.string().trim().min(1, 'must not be blank').max(100, 'at most 100 characters'),
   scopes: z
@@ -31,23 +48,19 @@ export const CreateKey = z.strictObject({
     .nullable()
     .default(DEFAULT_RETENTION_DAYS)
     .describe('How long pictures and texts of a story are kept after its end; null for ever'),
-  creates_per_minute: z
-    .int()
-    .min(1, 'at least 1')
-    .max(1_000_000, 'at most 1000000')
-    .nullable()
-    .default(null)
-    .describe('Its rate limit for requests that change something; null for the one of the server'),
-  weight: z
-    .number()
-    .min(0.01, '0.01 to 1000')
-    .max(1000, '0.01 to 1000')
-    .default(1)
-    .describe('Its share of the runners while others wait too: a key of weight 2 is served twice as often as one of 1'),
-  max_running: cap(10_000).default(100).describe('How many of its stories runners may have at a time'),
-  max_queued: cap(1_000_000).default(10_000).describe('How many of its stories may wait; more are refused'),
+  creates_per_minute: limits.creates_per_minute.default(null),
+  weight: limits.weight.default(1),
+  max_running: limits.max_running.default(100),
+  max_queued: limits.max_queued.default(10_000),
 })
 export type CreateKey = z.infer<typeof CreateKey>
+
+/** What is left out stays as it is. */
+export const UpdateKey = z
+  .strictObject(limits)
+  .partial()
+  .refine((changes) => Object.keys(changes).length > 0, 'must change something')
+export type UpdateKey = z.infer<typeof UpdateKey>
 
 export const Key = z.object({
   id: KeyId,

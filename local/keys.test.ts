@@ -18,10 +18,14 @@ function keys(args: string[], apiKey = edge.key) {
 const keyIn = (text: string) => /ff_live_[a-z2-7]{39}/.exec(text)?.[0] ?? ''
 const reads = async (key: string) => (await edge.app('GET', '/stories', undefined, key)).status
 
-test('keys are made, listed, rotated and revoked from the command line', async () => {
+test('keys are made, listed, changed, rotated and revoked from the command line', async () => {
   const made = await keys(['create', '--name', 'shop', '--scopes', 'stories:read', '--retention', 'ever'])
   const id = /key_[a-z2-7]+/.exec(made.stdout)![0]
   assert.equal(await reads(keyIn(made.stdout)), 200)
+  const updated = await keys(['update', id, '--weight', '2.5', '--max-running', '3', '--creates-per-minute', '9'])
+  assert.match(updated.stdout, /\nweight 2\.5, max-running 3, max-queued 10000, creates-per-minute 9\n$/)
+  const back = await keys(['update', id, '--max-queued', '7', '--creates-per-minute', 'default'])
+  assert.match(back.stdout, /\nweight 2\.5, max-running 3, max-queued 7, creates-per-minute default\n$/)
   const rotated = await keys(['rotate', id, '--overlap', '0'])
   assert.deepEqual([await reads(keyIn(made.stdout)), await reads(keyIn(rotated.stdout))], [401, 200])
   assert.match((await keys(['list'])).stdout, new RegExp(`${id}  ff_live_....…  shop  stories:read  in force`))
@@ -43,6 +47,10 @@ test('what is wrong is said, with exit code 1', async () => {
     [['create', '--name', 'x', '--scopes', 'all'], /scopes\/0/],
     [['create', '--name', 'x', '--expires', 'never'], /not a date/],
     [['revoke', 'key_none'], /404 Not found/],
+    [['update', `key_${'a'.repeat(16)}`, '--weight', '2'], /404 Not found/],
+    [['update', 'key_x', '--weight', '0'], /weight: 0\.01 to 1000/],
+    [['update', 'key_x'], /must change something/],
+    [['update', 'key_x', '--name', 'y', '--weight', '2'], /name/],
   ] as const) {
     const { code, stderr } = await keys([...args])
     assert.equal(code, 1)

@@ -1,11 +1,12 @@
 /**
- * `npm run keys -- create|list|rotate|revoke`: API keys of a running edge, by its `/keys`. The edge is named by
+ * `npm run keys -- create|list|update|rotate|revoke`: API keys of a running edge, by its `/keys`. The edge is named by
  * FABLEFRAME_EDGE_URL, and FABLEFRAME_API_KEY is a key with the scope `admin`. The first of these, for an edge that has
  * none, comes from `create --sql`: SQL on the standard output, the key on the standard error.
  */
 import { randomBytes } from 'node:crypto'
 import { parseArgs } from 'node:util'
-import { CreateKey, Key, KeyList, NewKey } from '../contract/key.ts'
+import type { z } from 'zod'
+import { CreateKey, Key, KeyList, NewKey, UpdateKey } from '../contract/key.ts'
 import { issuesOf, Problem } from '../contract/problem.ts'
 import { apiKeyRow, newKeyText } from '../src/api/keys.ts'
 
@@ -13,6 +14,7 @@ const usage = `npm run keys -- create --name <name> [--scopes stories:read,stori
                        [--retention <days>|ever] [--creates-per-minute <n>]
                        [--weight <n>] [--max-running <n>] [--max-queued <n>] [--sql]
 npm run keys -- list
+npm run keys -- update <id> [--creates-per-minute <n>|default] [--weight <n>] [--max-running <n>] [--max-queued <n>]
 npm run keys -- rotate <id> [--overlap <hours>]
 npm run keys -- revoke <id>`
 
@@ -43,22 +45,26 @@ async function main(): Promise<void> {
   })
   const [command, id] = positionals
   if (command === 'create') {
-    const { name, scopes, expires, retention, 'creates-per-minute': creates, weight } = values
-    const { 'max-running': running, 'max-queued': queued } = values
-    const wanted = parseKey({
+    const { name, scopes, expires, retention } = values
+    const wanted = parse(CreateKey, {
       name,
       ...(scopes !== undefined && { scopes: scopes.split(',') }),
       ...(expires !== undefined && { expires_at: dateOf(expires) }),
       ...(retention !== undefined && { retention_days: retention === 'ever' ? null : Number(retention) }),
-      ...(creates !== undefined && { creates_per_minute: Number(creates) }),
-      ...(weight !== undefined && { weight: Number(weight) }),
-      ...(running !== undefined && { max_running: Number(running) }),
-      ...(queued !== undefined && { max_queued: Number(queued) }),
+      ...limitsOf(values),
     })
     return values.sql ? printSql(wanted) : printNew(await call('POST', '/keys', wanted))
   }
   if (command === 'list') {
     for (const key of KeyList.parse(await call('GET', '/keys')).results) console.log(lineOf(key))
+    return
+  }
+  if (command === 'update' && id) {
+    const { name, scopes, expires, retention } = values
+    const fixed = Object.fromEntries(Object.entries({ name, scopes, expires, retention }).filter(([, one]) => one))
+    const changes = parse(UpdateKey, { ...fixed, ...limitsOf(values) })
+    const key = Key.parse(await call('PATCH', `/keys/${encodeURIComponent(id)}`, changes))
+    console.log(`${lineOf(key)}\n${limitsLineOf(key)}`)
     return
   }
   if (command === 'rotate' && id) {
@@ -72,8 +78,29 @@ async function main(): Promise<void> {
   throw new Error(usage)
 }
 
-function parseKey(wanted: object): CreateKey {
-  const parsed = CreateKey.safeParse(wanted)
+interface LimitOptions {
+  'creates-per-minute'?: string | undefined
+  weight?: string | undefined
+  'max-running'?: string | undefined
+  'max-queued'?: string | undefined
+}
+
+function limitsOf({
+  'creates-per-minute': creates,
+  weight,
+  'max-running': running,
+  'max-queued': queued,
+}: LimitOptions) {
+  return {
+    ...(creates !== undefined && { creates_per_minute: creates === 'default' ? null : Number(creates) }),
+    ...(weight !== undefined && { weight: Number(weight) }),
+    ...(running !== undefined && { max_running: Number(running) }),
+    ...(queued !== undefined && { max_queued: Number(queued) }),
+  }
+}
+
+function parse<Schema extends z.ZodType>(schema: Schema, wanted: object): z.output<Schema> {
+  const parsed = schema.safeParse(wanted)
   if (parsed.success) return parsed.data
   const faults = issuesOf(parsed.error).map(({ pointer, message }) => `${pointer.slice(1)}: ${message}`)
   throw new Error([...faults, usage].join('\n'))
@@ -131,6 +158,10 @@ async function printSql(wanted: CreateKey): Promise<void> {
   )
   console.log(`INSERT INTO api_keys (${Object.keys(values).join(', ')}) VALUES (${literals.join(', ')});`)
   console.error(`The key, shown this once: ${key}`)
+}
+
+function limitsLineOf({ weight, max_running, max_queued, creates_per_minute: creates }: Key): string {
+  return `weight ${weight}, max-running ${max_running}, max-queued ${max_queued}, creates-per-minute ${creates ?? 'default'}`
 }
 
 function lineOf(key: Key): string {

@@ -102,6 +102,42 @@ test('a key is served by the weight and within the caps that it was made with', 
   assert.match(full.type, /queue-full$/)
 })
 
+test('caps, weight and rate of a key are changed later, and count at once', async () => {
+  const { key, ...made } = await make({ max_queued: 1, weight: 2 })
+  const change = (changes: object) => app<Key>('PATCH', `/keys/${made.id}`, changes, local)
+  assert.equal(await statusOf(key, 'POST', '/stories', story), 202)
+  assert.equal(await statusOf(key, 'POST', '/stories', story), 429)
+  const changed = await change({ max_queued: 3 })
+  assert.deepEqual([changed.status, changed.body], [200, { ...made, max_queued: 3 }])
+  const many = await Promise.all(Array.from({ length: 6 }, () => statusOf(key, 'POST', '/stories', story)))
+  assert.deepEqual(many.toSorted(), [202, 202, 429, 429, 429, 429])
+  assert.equal((await change({ max_queued: 1 })).status, 200)
+  assert.equal(await statusOf(key, 'POST', '/stories', story), 429)
+  const limits = { creates_per_minute: 7, weight: 0.5, max_running: 2, max_queued: 9 }
+  assert.deepEqual((await change(limits)).body, { ...made, ...limits })
+  assert.deepEqual((await change({ creates_per_minute: null })).body, { ...made, ...limits, creates_per_minute: null })
+  const listed = await app<{ results: Key[] }>('GET', '/keys', undefined, local)
+  assert.equal(listed.body.results.find(({ id }) => id === made.id)?.weight, 0.5)
+
+  const faults: [object, string][] = [
+    [{}, ''],
+    [{ weight: 0 }, '/weight'],
+    [{ weight: null }, '/weight'],
+    [{ max_running: 0 }, '/max_running'],
+    [{ max_queued: 1.5 }, '/max_queued'],
+    [{ creates_per_minute: 0 }, '/creates_per_minute'],
+    [{ weight: 3, scopes: ['admin'] }, '/scopes'],
+  ]
+  for (const [wish, pointer] of faults) {
+    const problem = await wrong('PATCH', `/keys/${made.id}`, wish, local)
+    assert.deepEqual([problem.status, problem.errors?.[0]?.pointer], [422, pointer], JSON.stringify(wish))
+  }
+  for (const id of [`key_${'a'.repeat(16)}`, 'nonsense'])
+    assert.equal((await wrong('PATCH', `/keys/${id}`, { weight: 3 }, local)).status, 404)
+  assert.equal((await wrong('PATCH', `/keys/${made.id}`, { weight: 3 }, key)).status, 403)
+  assert.equal((await wrong('PATCH', `/keys/${made.id}`, '{', local)).type, '/problems/malformed-json')
+})
+
 test('both schemes are taken', async () => {
   for (const scheme of ['Bearer', 'bearer', 'Token', 'token'])
     assert.equal((await call('GET', '/stories', { headers: { authorization: `${scheme} ${local}` } })).status, 200)

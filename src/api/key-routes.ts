@@ -1,8 +1,16 @@
-/** `/keys`: make, list, rotate and revoke API keys; `/usage`: what a key has used. */
+/** `/keys`: make, list, change, rotate and revoke API keys; `/usage`: what a key has used. */
 import { createRoute } from '@hono/zod-openapi'
 import { z } from 'zod'
-import { CreateKey, Key, KeyId, KeyList, NewKey, RotateKey, Usage } from '../../contract/key.ts'
-import { type ApiKeyRow, insertApiKey, listApiKeys, revokeApiKey, rotateApiKey, usageOf } from '../db/api-keys.ts'
+import { CreateKey, Key, KeyId, KeyList, NewKey, RotateKey, UpdateKey, Usage } from '../../contract/key.ts'
+import {
+  type ApiKeyRow,
+  insertApiKey,
+  listApiKeys,
+  revokeApiKey,
+  rotateApiKey,
+  updateApiKey,
+  usageOf,
+} from '../db/api-keys.ts'
 import { requireApiKey } from './auth.ts'
 import { hashedKey, newApiKey, newKeyText } from './keys.ts'
 import { invalid, ProblemError } from './problems.ts'
@@ -39,6 +47,20 @@ const list = createRoute({
   security,
   middleware: [requireApiKey] as const,
   responses: { 200: json(KeyList, 'All of them, revoked ones too'), ...admission },
+})
+
+const update = createRoute({
+  method: 'patch',
+  path: '/keys/{id}',
+  summary: 'Change the limits of an API key',
+  description:
+    'What is left out stays. Caps and weight count at once, for stories that wait already too: above a lower `max_queued` ' +
+    'they stay, above a lower `max_running` they run on. `creates_per_minute` counts within two minutes.',
+  tags,
+  security,
+  middleware: [requireApiKey, limitBody(MAX_JSON_BYTES)] as const,
+  request: { params, ...body(UpdateKey) },
+  responses: { 200: json(Key, 'The key'), ...admission, ...bodyProblems, ...problems('not-found') },
 })
 
 const rotate = createRoute({
@@ -107,6 +129,18 @@ export const keyRoutes = newRoutes()
     return c.json({ ...viewOfKey(kept), key }, 201)
   })
   .openapi(list, async (c) => c.json({ results: (await listApiKeys(c.var.db)).map(viewOfKey) }, 200))
+  .openapi(update, async (c) => {
+    const { id } = c.req.valid('param')
+    const { creates_per_minute: createsPerMinute, weight, max_running, max_queued } = c.req.valid('json')
+    const row = await updateApiKey(c.var.db, id, {
+      ...(createsPerMinute !== undefined && { createsPerMinute }),
+      ...(weight !== undefined && { weight }),
+      ...(max_running !== undefined && { maxRunning: max_running }),
+      ...(max_queued !== undefined && { maxQueued: max_queued }),
+    })
+    if (!row) throw new ProblemError('not-found', `no key ${id}`)
+    return c.json(viewOfKey(row), 200)
+  })
   .openapi(rotate, async (c) => {
     const { db, tools } = c.var
     const { id } = c.req.valid('param')

@@ -1,7 +1,7 @@
 /** Rows of `api_keys`: who may post stories. Only the hash of a key is kept. */
 import { and, desc, eq, gt, gte, isNull, or, sql } from 'drizzle-orm'
 import type { Db } from './client.ts'
-import { apiKeys, frames, stories } from './schema.ts'
+import { apiKeys, frames, queueClocks, queueShares, stories } from './schema.ts'
 
 export type ApiKeyRow = typeof apiKeys.$inferSelect
 
@@ -53,6 +53,28 @@ export async function rotateApiKey(
     .where(and(eq(apiKeys.id, id), isNull(apiKeys.revokedAt)))
     .returning()
     .get()
+}
+
+export type KeyLimits = Pick<ApiKeyRow, 'createsPerMinute' | 'weight' | 'maxRunning' | 'maxQueued'>
+
+/**
+ * Change what bounds a key. Caps and weight are read whenever a story is taken in or lent, so they count at once. What
+ * a key has left to wait for its turn was measured in its old weight, and is measured anew in the new one (CLIENT_MODIFY
+ * of Waldspurger and Weihl, 1995): else a key of small weight that is given a large one would sit out its old stride.
+ * Answers the row; undefined when there is none.
+ */
+export async function updateApiKey(db: Db, id: string, changes: Partial<KeyLimits>): Promise<ApiKeyRow | undefined> {
+  const clock = sql`(SELECT ${queueClocks.pass} FROM ${queueClocks} WHERE ${queueClocks.model} = ${queueShares.model})`
+  const old = sql`(SELECT ${apiKeys.weight} FROM ${apiKeys} WHERE ${apiKeys.id} = ${id})`
+  const { weight = null } = changes
+  const [, [row]] = await db.batch([
+    db
+      .update(queueShares)
+      .set({ pass: sql`${clock} + (${queueShares.pass} - ${clock}) * ${old} / ${weight}` })
+      .where(and(eq(queueShares.apiKeyId, id), sql`${queueShares.pass} > ${clock}`, sql`${weight} IS NOT NULL`)),
+    db.update(apiKeys).set(changes).where(eq(apiKeys.id, id)).returning(),
+  ])
+  return row
 }
 
 /** What a key used on each day (UTC) from `since` on, newest first. A story counts on the day it was accepted. */
