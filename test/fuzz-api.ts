@@ -10,6 +10,7 @@ import { Problem } from '../contract/problem.ts'
 import { startEdge } from '../local/edge.ts'
 import { newApiKey } from '../src/api/keys.ts'
 import { randomBytes } from './d1.ts'
+import { steadyFetch } from './fuzz-fetch.ts'
 import {
   type Document,
   type FuzzRequest,
@@ -54,7 +55,7 @@ export async function fuzz({ requests, seed, from = 0 }: { requests: number; see
   try {
     const world = await makeWorld(edge.url, apiKey)
     const before = await world.othersThings()
-    const operations = operationsOf((await (await fetch(`${edge.url}/openapi.json`)).json()) as Document)
+    const operations = operationsOf((await (await steadyFetch(`${edge.url}/openapi.json`)).json()) as Document)
     for (let index = from; index < from + requests; index += RENEW_EVERY) {
       if (index > from) await world.renew()
       const end = Math.min(index + RENEW_EVERY, from + requests)
@@ -103,7 +104,7 @@ async function send(url: string, { method, path, headers, body }: FuzzRequest) {
   try {
     const signal = AbortSignal.timeout(TIMEOUT_MS)
     const init = { method, headers, signal, redirect: 'manual' as const, ...(body !== undefined && { body }) }
-    const response = await fetch(url + path, init)
+    const response = await steadyFetch(url + path, init)
     const type = response.headers.get('content-type') ?? ''
     const text = type.startsWith('text/event-stream') ? await firstChunk(response) : await response.text()
     return { status: response.status, what: judge(response.status, type, text, method) }

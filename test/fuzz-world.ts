@@ -6,6 +6,7 @@ import { Claims, LEASE_HEADER, SEED_HEADER } from '../contract/runner.ts'
 import { Story } from '../contract/story.ts'
 import { pngOf } from '../local/chaos/png.ts'
 import { smallBank } from './bank.ts'
+import { steadyFetch } from './fuzz-fetch.ts'
 import type { Known } from './fuzz-requests.ts'
 import { RUNNER_TOKEN } from './worker.ts'
 
@@ -38,7 +39,7 @@ export async function makeWorld(url: string, admin: string): Promise<World> {
   const own = await keyOf('own')
   const limited = await keyOf('admin', { scopes: ['admin'] })
   const other = await keyOf('other')
-  const answer = await fetch(`${url}/v1/models`, { headers: { authorization: own.authorization } })
+  const answer = await steadyFetch(`${url}/v1/models`, { headers: { authorization: own.authorization } })
   const model = Models.parse(await answer.json()).results[0]!
   const theirs = await furnish(other.authorization, MARK)
   // Over, so that no runner is told of it, which it may be.
@@ -75,7 +76,7 @@ export async function makeWorld(url: string, admin: string): Promise<World> {
     const lists = ['/stories', '/characters', '/v1/files', '/webhooks/secret']
     const headers = { authorization: other.authorization }
     const texts = await Promise.all(
-      [...paths, ...lists].map(async (path) => (await fetch(url + path, { headers })).text()),
+      [...paths, ...lists].map(async (path) => (await steadyFetch(url + path, { headers })).text()),
     )
     // Links are signed anew.
     return texts.join('\n').replace(/\bexp=[^"]*/g, '')
@@ -105,16 +106,16 @@ export async function makeWorld(url: string, admin: string): Promise<World> {
     const character = await id('/characters', { name: text, description: text })
     const form = new FormData()
     form.set('content', new File([text], text))
-    const stored = await fetch(`${url}/v1/files`, { method: 'POST', headers: { authorization }, body: form })
+    const stored = await steadyFetch(`${url}/v1/files`, { method: 'POST', headers: { authorization }, body: form })
     const { id: file } = Id.parse(await stored.json())
     const story = await id('/stories', storyOf(text))
     const lease = await claim(story)
-    await fetch(`${url}/runner/stories/${story}/frames/0`, {
+    await steadyFetch(`${url}/runner/stories/${story}/frames/0`, {
       method: 'PUT',
       headers: { ...runner, 'content-type': 'image/png', [LEASE_HEADER]: lease, [SEED_HEADER]: '1' },
       body: pngOf(0, text),
     })
-    await fetch(`${url}/runner/stories/${story}/bank`, {
+    await steadyFetch(`${url}/runner/stories/${story}/bank`, {
       method: 'PUT',
       headers: { ...runner, 'content-type': BANK_TYPE, [LEASE_HEADER]: lease },
       body: smallBank([{ id: 'fox', name: text, description: text }]),
@@ -126,7 +127,7 @@ export async function makeWorld(url: string, admin: string): Promise<World> {
   async function claim(story: string): Promise<string> {
     for (;;) {
       const body = JSON.stringify({ runner: 'fuzz', model: 'story-mini', max: 50, wait: 1 })
-      const answer = await fetch(`${url}/runner/claim`, { method: 'POST', headers: runner, body })
+      const answer = await steadyFetch(`${url}/runner/claim`, { method: 'POST', headers: runner, body })
       if (answer.status !== 200) continue
       const lent = Claims.parse(await answer.json()).claims.find(({ id }) => id === story)
       if (lent) return lent.lease_token
@@ -135,13 +136,13 @@ export async function makeWorld(url: string, admin: string): Promise<World> {
 
   async function release({ story, lease }: { story: string; lease: string }): Promise<void> {
     const headers = { ...runner, [LEASE_HEADER]: lease }
-    await fetch(`${url}/runner/stories/${story}/release`, { method: 'POST', headers })
+    await steadyFetch(`${url}/runner/stories/${story}/release`, { method: 'POST', headers })
   }
 
   async function post(path: string, authorization: string, body?: object): Promise<unknown> {
     const headers = { authorization, 'content-type': 'application/json', prefer: 'respond-async' }
     const init = { method: 'POST', headers, ...(body && { body: JSON.stringify(body) }) }
-    const answer = await fetch(url + path, init)
+    const answer = await steadyFetch(url + path, init)
     if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`)
     return answer.json()
   }
