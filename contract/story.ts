@@ -224,7 +224,10 @@ export const FrameView = z
     index: z.int().min(0),
     status: z.enum(['pending', 'succeeded']),
     prompt: z.string(),
-    url: z.url().nullable(),
+    url: z
+      .url()
+      .nullable()
+      .describe('Signed, so that it can be embedded: it needs no API key as long as the picture is kept'),
     width: z.int().nullable(),
     height: z.int().nullable(),
     seed: z

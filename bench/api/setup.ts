@@ -116,7 +116,8 @@ export async function fillQueue(
   if (!drawn) return
   await db
     .prepare(
-      `INSERT INTO frames SELECT s.id, f.value, 'none', 'none', 512, 512, 1, 1, ? FROM stories s, json_each('[0,1,2,3]') f
+      `INSERT INTO frames (story_id, "index", key, sha256, width, height, seed, attempt, created_at)
+       SELECT s.id, f.value, 'none', 'none', 512, 512, 1, 1, ? FROM stories s, json_each('[0,1,2,3]') f
        WHERE s.status = 'queued' AND s.model = ? AND NOT EXISTS (SELECT 1 FROM frames WHERE story_id = s.id)`,
     )
     .bind(now, model)

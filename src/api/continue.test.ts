@@ -142,7 +142,7 @@ test('a frame drawn again gets a new name, and its old picture keeps its own', a
   // With a new prompt the frame keeps its seed; `held` reports 11.
   assert.deepEqual([lease.finished_frames, lease.story.frames[1]], [[0], { prompt: 'Fern snores', seed: 11 }])
   const second = await read(first.id)
-  assert.match(second.frames[1]!.url!, /\/frames\/1-1\.png$/)
+  assert.match(second.frames[1]!.url!, /\/frames\/1-1\.png\?/)
   assert.equal(second.frames[1]!.revision, 1)
   assert.ok(!old.equals(await pictureOf(second.frames[1]!.url!)))
   assert.ok(old.equals(await pictureOf(first.frames[1]!.url!)))
@@ -152,7 +152,7 @@ test('a frame drawn again gets a new name, and its old picture keeps its own', a
   assert.notEqual((await draw()).story.frames[1]!.seed, 11)
   await app('POST', path, { seed: 7 })
   assert.deepEqual((await draw()).story.frames[1], { prompt: 'Fern snores', seed: 7 })
-  assert.match((await read(first.id)).frames[1]!.url!, /\/frames\/1-3\.png$/)
+  assert.match((await read(first.id)).frames[1]!.url!, /\/frames\/1-3\.png\?/)
   await app('DELETE', `/stories/${first.id}`)
   assert.deepEqual((await bindings.IMAGES.list({ prefix: `stories/${first.id}/` })).objects, [])
   const left = await bindings.DB.prepare('SELECT count(*) AS n FROM past_frames WHERE story_id = ?')

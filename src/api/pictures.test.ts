@@ -5,7 +5,7 @@ import { RUNNER_WEBHOOK_SECRET, testEdge } from '../../test/worker.ts'
 import { signUrl } from './signed-url.ts'
 
 const settings = { URL_SECRET: 'what signs the links in these tests', RUNNER_WEBHOOK_SECRET }
-const { url, key, app, wrong, post, claim, held } = await testEdge(settings)
+const { url, key, app, wrong, post, read, claim, held } = await testEdge(settings)
 const authorization = `Bearer ${key}`
 const frames = [{ prompt: 'one' }]
 
@@ -31,6 +31,9 @@ test('pictures come byte for byte, frames may be kept for good, and nothing is s
     for (const spoilt of [`${link}A`, link.replace(id, 'a'.repeat(26)), signUrl(link, 0, settings)])
       assert.equal((await fetch(spoilt)).status, 401, spoilt)
   }
+  const { frames: drawn, urls } = await read(id)
+  for (const link of [drawn[0]?.url, urls.storyboard])
+    assert.deepEqual(Buffer.from(await (await fetch(link!)).arrayBuffer()), png, 'the links of a view need no key')
   for (const file of ['1.png', '0.jpg', '0', '..%2F0.png', '99999.png'])
     assert.equal((await wrong('GET', `/stories/${id}/frames/${file}`)).status, 404, file)
   await held(lease, 'POST', 'release')

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
 import { test } from 'node:test'
-import { isSigned, refuseSignedUrl, signUrl } from './signed-url.ts'
+import { isSigned, linksEnd, refuseSignedUrl, signUrl } from './signed-url.ts'
 
 const settings = { URL_SECRET: 'a secret of at least 32 characters', RUNNER_WEBHOOK_SECRET: `whsec_${'A'.repeat(32)}` }
 const url = 'https://edge.example/stories/abc/events'
@@ -36,4 +36,10 @@ test('any other path, time, signature or secret is refused', () => {
   )
   const derived = signUrl(url, 2_000_000, { ...settings, URL_SECRET: undefined })
   assert.match(refuseSignedUrl(derived, 0, settings) ?? '', /signature/)
+})
+
+test('links outlive what they lead to, and do not change while it is there', () => {
+  const day = 24 * 3600_000
+  assert.equal(linksEnd({ createdAt: 1000, retentionMs: 30 * day }), 1000 + 37 * day)
+  assert.ok(linksEnd({ createdAt: 0, retentionMs: null }) > 3650 * day)
 })

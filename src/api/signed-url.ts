@@ -12,8 +12,17 @@ import type { Settings } from './env.ts'
 /** What signs links. */
 export type LinkSettings = Pick<Settings, 'URL_SECRET' | 'RUNNER_WEBHOOK_SECRET'>
 
-/** How long the links of a story's views are good, from its creation on. The authorized routes have no such end. */
-export const LINK_MS = 7 * 24 * 3600_000
+const DAY_MS = 24 * 3600_000
+/** Links to what is kept for ever are good for ten years. */
+const LONGEST_MS = 3650 * DAY_MS
+
+/**
+ * When the links in a story's views end: not before its content does, for a story that is over within a week. The same
+ * in every view, so that caches know a picture by its link. The authorized routes have no such end.
+ */
+export function linksEnd({ createdAt, retentionMs }: { createdAt: number; retentionMs: number | null }): number {
+  return createdAt + 7 * DAY_MS + (retentionMs ?? LONGEST_MS)
+}
 
 const encode = (text: string) => new TextEncoder().encode(text)
 

@@ -3,7 +3,7 @@ import type { Story } from '../../contract/story.ts'
 import { etaOf, type Outlook } from '../db/outlook.ts'
 import type { FrameRow, StoryRow } from '../db/schema.ts'
 import type { StoryWithFrames } from '../db/stories.ts'
-import { LINK_MS, type LinkSettings, signUrl } from './signed-url.ts'
+import { type LinkSettings, linksEnd, signUrl } from './signed-url.ts'
 
 /** `outlook` for those who read or follow one story. */
 export function viewOf(
@@ -11,6 +11,7 @@ export function viewOf(
   settings: LinkSettings,
 ): Story {
   const self = `${story.origin}/stories/${story.id}`
+  const signed = (path: string) => signUrl(`${self}/${path}`, linksEnd(story), settings)
   const drawn = new Map(frames.map((frame) => [frame.index, frame]))
   return {
     id: story.id,
@@ -23,7 +24,7 @@ export function viewOf(
       const frame = drawn.get(index)
       const { width = null, height = null, seed = null, revision = null } = frame ?? {}
       const status = frame ? 'succeeded' : 'pending'
-      const url = frame ? `${self}/frames/${fileOf(frame)}` : null
+      const url = frame ? signed(`frames/${fileOf(frame)}`) : null
       return { index, status, prompt, url, width, height, seed, revision }
     }),
     bank: story.bank && {
@@ -51,8 +52,8 @@ export function viewOf(
       cancel: `${self}/cancel`,
       resume: `${self}/resume`,
       frames: `${self}/frames`,
-      events: signUrl(`${self}/events`, story.createdAt + LINK_MS, settings),
-      storyboard: story.storyboard ? `${self}/storyboard.png` : null,
+      events: signed('events'),
+      storyboard: story.storyboard ? signed('storyboard.png') : null,
     },
   }
 }

@@ -12,7 +12,7 @@ import type { AppEnv, Bindings } from '../env.ts'
 import { newStoryId, sha256 } from '../keys.ts'
 import { invalid, ProblemError } from '../problems.ts'
 import { binary, json, limitBody, newRoutes, openToLinks, problems } from '../routes.ts'
-import { LINK_MS, signUrl } from '../signed-url.ts'
+import { signUrl } from '../signed-url.ts'
 import { parseCursor } from '../stories.ts'
 
 const PAGE = 50
@@ -107,6 +107,9 @@ const download = createRoute({
   },
 })
 
+/** How long uploads are kept. */
+const KEPT_MS = 7 * 24 * 3600_000
+
 export const fileRoutes = newRoutes()
   .openapi(upload, async (c) => {
     const { db, tools, apiKey } = c.var
@@ -115,7 +118,7 @@ export const fileRoutes = newRoutes()
     const now = tools.now()
     const hash = await sha256(bytes)
     const row = { id, apiKeyId: apiKey.id, key: `files/${id}`, size: bytes.length, sha256: hash, ...form }
-    const file = { ...row, createdAt: now, expiresAt: now + LINK_MS }
+    const file = { ...row, createdAt: now, expiresAt: now + KEPT_MS }
     await c.env.IMAGES.put(file.key, bytes, { sha256: hash, httpMetadata: { contentType: file.contentType } })
     await insertFile(db, file)
     return c.json(shown(c, file), 201, { location: `${originOf(c)}/v1/files/${id}` })

@@ -3,7 +3,7 @@ import type { Prediction, PredictionStatus } from '../../../contract/prediction.
 import type { StoryRequest } from '../../../contract/story.ts'
 import type { FrameRow, StoryRow } from '../../db/schema.ts'
 import type { StoryWithFrames } from '../../db/stories.ts'
-import { LINK_MS, type LinkSettings, signUrl } from '../signed-url.ts'
+import { type LinkSettings, linksEnd, signUrl } from '../signed-url.ts'
 import { fileOf } from '../view.ts'
 import { refOf } from './refs.ts'
 
@@ -34,7 +34,7 @@ export function predictionOf(found: StoryWithFrames, settings: LinkSettings, abo
     urls: {
       get: base,
       cancel: `${base}/cancel`,
-      stream: signUrl(`${story.origin}/v1/files/${story.id}/stream`, story.createdAt + LINK_MS, settings),
+      stream: signUrl(`${story.origin}/v1/files/${story.id}/stream`, linksEnd(story), settings),
       web: `${story.origin}/stories/${story.id}`,
     },
   }
@@ -57,8 +57,8 @@ export function outputOf({ story, frames }: StoryWithFrames, settings: LinkSetti
   return story.dataRemovedAt === null ? frames.map((frame) => frameUrl(story, frame, settings)) : []
 }
 
-export function frameUrl({ origin, id, createdAt }: StoryRow, frame: FrameRow, settings: LinkSettings): string {
-  return signUrl(`${origin}/stories/${id}/frames/${fileOf(frame)}`, createdAt + LINK_MS, settings)
+export function frameUrl(story: StoryRow, frame: FrameRow, settings: LinkSettings): string {
+  return signUrl(`${story.origin}/stories/${story.id}/frames/${fileOf(frame)}`, linksEnd(story), settings)
 }
 
 /** A log, made from what is known: a line for each finished frame, and the progress. */
