@@ -40,8 +40,7 @@ const parts = {
 const results: Record<string, unknown> = {}
 for (const [name, measure] of Object.entries(parts))
   if (values.only?.includes(name) ?? true) results[name] = await measure()
-const [cpu] = cpus()
-console.log(JSON.stringify({ machine: `${cpus().length} × ${cpu?.model}`, node: process.version, ...results }, null, 2))
+console.log(JSON.stringify({ cores: cpus().length, node: process.version, ...results }, null, 2))
 
 /** A fresh edge with so many API keys, for one part. */
 async function on<T>(keys: number, measure: (bench: Bench) => Promise<T>): Promise<T> {
