@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { CompletionReceipts } from '../../contract/runner.ts'
+import { CompletionReceipts, MAX_CLAIMS } from '../../contract/runner.ts'
 import { plainPng } from '../../test/png.ts'
 import { RUNNER_TOKEN, testEdge } from '../../test/worker.ts'
 
@@ -64,7 +64,13 @@ test('the same completions at the same time take effect once', async () => {
 
 test('what is no list of leases is refused, and so is who is no runner', async () => {
   const one = { story_id: 'a'.repeat(26), lease_token: 'b'.repeat(32) }
-  for (const stories of [[], 'none', [{ ...one, story_id: 7 }], [{ ...one, extra: 1 }], Array(51).fill(one)])
+  for (const stories of [
+    [],
+    'none',
+    [{ ...one, story_id: 7 }],
+    [{ ...one, extra: 1 }],
+    Array(MAX_CLAIMS + 1).fill(one),
+  ])
     assert.equal((await complete(stories)).status, 422)
   assert.equal((await complete([one], { authorization: 'Bearer not-the-token' })).status, 401)
 })
