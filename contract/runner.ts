@@ -14,7 +14,7 @@ export const LEASE_HEADER = 'x-lease-token'
 export const SEED_HEADER = 'x-frame-seed'
 export const MAX_CLAIM_WAIT_SECONDS = 25
 /** Stories in one answer to a claim. */
-export const MAX_CLAIMS = 100
+export const MAX_CLAIMS = 50
 /** Bytes of one PNG. */
 export const MAX_IMAGE_BYTES = 8 * 1024 * 1024
 
