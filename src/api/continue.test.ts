@@ -123,6 +123,23 @@ test('more frames: the story goes on under its id, with its bank, and its webhoo
   )
 })
 
+test('a webhook that comes after the story went on still shows the end that it is about', async () => {
+  const receiver = await testReceiver(() => ({ status: 200 }))
+  const { id } = await post({ ...story, webhook: receiver.url, webhook_events_filter: ['completed'] })
+  const hold = `UPDATE webhook_deliveries SET next_attempt_at = 9e15 WHERE story_id = '${id}'`
+  await bindings.DB.prepare(`CREATE TRIGGER hold AFTER INSERT ON webhook_deliveries BEGIN ${hold}; END`).run()
+  await draw()
+  const { body } = await app('POST', `/stories/${id}/frames`, { frames: [{ prompt: 'Fern sings' }] })
+  assert.equal(body.status, 'queued')
+  await bindings.DB.prepare('DROP TRIGGER hold').run()
+  await bindings.DB.prepare('UPDATE webhook_deliveries SET next_attempt_at = 1 WHERE story_id = ?').bind(id).run()
+  await runCron()
+  const [first] = await receiver.requests('/', 1)
+  const { type, data } = JSON.parse(first!.body) as StoryWebhook
+  assert.deepEqual([type, data.status, data.frames.length], ['story.completed', 'succeeded', 2])
+  await draw()
+})
+
 test('a frame drawn again gets a new name, and its old picture keeps its own', async () => {
   const first = await told()
   const path = `/stories/${first.id}/frames/1/redraw`

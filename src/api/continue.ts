@@ -12,6 +12,7 @@ import type { Answer } from './accept.ts'
 import { announce } from './announce.ts'
 import { requireApiKey } from './auth.ts'
 import { parseCancelAfter } from './cancel-after.ts'
+import { freezeMessages } from './delivery.ts'
 import type { AppEnv } from './env.ts'
 import { fingerprintOf, REPLAYED, requireSameRequest } from './idempotency.ts'
 import { invalid, ProblemError } from './problems.ts'
@@ -137,6 +138,8 @@ async function goOn(c: Context<AppEnv>, id: string, { idempotencyKey, body, redr
       return { answer, headers: {} }
     }
     if (outcome !== 'changed') return replayed(outcome)
+    // What is owed about its end has to show the story as it is now.
+    await freezeMessages(db, id, settings)
   }
   throw new ProblemError('not-ended', `story ${id} was changed by others at the same moment`)
 }

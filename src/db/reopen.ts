@@ -4,7 +4,7 @@ import type { StoryRequest } from '../../contract/story.ts'
 import type { Db } from './client.ts'
 import { type Once, REMEMBER_KEY_MS } from './idempotency.ts'
 import { queueFields } from './queue-fields.ts'
-import { requeued } from './resume.ts'
+import { isFrozen, requeued } from './resume.ts'
 import {
   DEFAULT_ATTEMPTS,
   frames,
@@ -44,7 +44,7 @@ export interface Reopening {
 }
 
 /**
- * `changed` when the story is not as it was read, and nothing was done. What is remembered under the Idempotency-Key,
+ * `changed` when the story is not as it was read, or a webhook about it has no body yet, and nothing was done. What is remembered under the Idempotency-Key,
  * when that was used before. One batch: story, frame and key change together or not at all.
  */
 export async function reopen(
@@ -53,7 +53,7 @@ export async function reopen(
   now: number,
 ): Promise<'reopened' | 'changed' | IdempotencyRow> {
   const { id, version, apiKeyId } = story
-  const hasEnded = and(notInArray(stories.status, ['queued', 'running']), isNull(stories.dataRemovedAt))
+  const hasEnded = and(notInArray(stories.status, ['queued', 'running']), isNull(stories.dataRemovedAt), isFrozen(id))
   const asRead = and(eq(stories.id, id), eq(stories.version, version), hasEnded)
   const own = and(eq(idempotencyKeys.apiKeyId, apiKeyId), eq(idempotencyKeys.key, once?.key ?? ''))
   const fresh = and(own, eq(idempotencyKeys.createdAt, now), eq(idempotencyKeys.resourceId, id))

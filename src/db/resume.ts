@@ -19,6 +19,10 @@ export const requeued = (now: number) => ({
   completedAt: null,
 })
 
+/** What is owed about the story shows it as it was: no message about it has yet to get its body (`freezeMessages`). */
+export const isFrozen = (id: string) =>
+  sql`NOT EXISTS (SELECT 1 FROM webhook_deliveries WHERE story_id = ${id} AND body IS NULL)`
+
 /**
  * Queue a story again that has failed, was canceled or has expired, with all its attempts and its deadline for starting
  * anew; a moment at which it had to be over no longer counts. False when it is in another state, its content was
@@ -48,7 +52,7 @@ export async function resume(
         its,
         inArray(stories.status, ['failed', 'canceled', 'expired']),
         isNull(stories.dataRemovedAt),
-        sql`NOT EXISTS (SELECT 1 FROM webhook_deliveries WHERE story_id = ${id} AND body IS NULL)`,
+        isFrozen(id),
       ),
     )
     .returning({ id: stories.id })

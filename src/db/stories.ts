@@ -12,22 +12,24 @@ export type StoryInQueue = StoryWithFrames & { outlook: Outlook }
 
 /** Both queries see one state, because a batch is one transaction. */
 export async function findStory(db: Db, id: string, apiKeyId?: string): Promise<StoryWithFrames | undefined> {
-  const [[story], drawn] = await db.batch([
-    db.select().from(stories).where(ownedBy(id, apiKeyId)),
-    db.select().from(frames).where(eq(frames.storyId, id)).orderBy(frames.index),
-  ])
+  const [[story], drawn] = await db.batch(storyQueries(db, id, apiKeyId))
   return story && { story, frames: drawn }
 }
 
 /** The same with what its place in the queue and its times are told from, for those who read or follow one story. */
 export async function findStoryInQueue(db: Db, id: string, apiKeyId?: string): Promise<StoryInQueue | undefined> {
   const [[story], drawn, own, shares, history] = await db.batch([
-    db.select().from(stories).where(ownedBy(id, apiKeyId)),
-    db.select().from(frames).where(eq(frames.storyId, id)).orderBy(frames.index),
+    ...storyQueries(db, id, apiKeyId),
     ...outlookQueries(db, id),
   ])
   return story && { story, frames: drawn, outlook: outlookOf(own, shares, history) }
 }
+
+const storyQueries = (db: Db, id: string, apiKeyId: string | undefined) =>
+  [
+    db.select().from(stories).where(ownedBy(id, apiKeyId)),
+    db.select().from(frames).where(eq(frames.storyId, id)).orderBy(frames.index),
+  ] as const
 
 /** Grows with every change; undefined when there is no such story. Cheaper than the story, for those who wait. */
 export async function versionOf(db: Db, id: string, apiKeyId?: string): Promise<number | undefined> {

@@ -1,6 +1,6 @@
 /** What the judges get right of renders they never saw: what their word is worth, and the ceiling of all scores. */
 import { z } from 'zod'
-import { dice } from '../measures/metrics.ts'
+import { dice, mean } from '../measures/metrics.ts'
 import { areaMask } from '../measures/pictures.ts'
 import { areaUnderCurve, cosine, equalErrorRate } from '../measures/verification.ts'
 import { randomFrames } from '../storydb/frames.ts'
@@ -63,14 +63,10 @@ export async function measureJudges(judges: Judges, sets: number): Promise<Judge
   const enough = same!.length > 0 && different!.length > 0
   return {
     frames: 2 * sets,
-    attributes: Object.fromEntries([...right].map(([name, values]) => [name, mean(values)])),
-    found: mean(found!),
-    dice: mean(overlap!),
+    attributes: Object.fromEntries([...right].map(([name, values]) => [name, mean(values) ?? 0])),
+    found: mean(found!) ?? 0,
+    dice: mean(overlap!) ?? 0,
     auc: enough ? areaUnderCurve(same!, different!) : 0.5,
     eer: enough ? equalErrorRate(same!, different!) : 0.5,
   }
-}
-
-function mean(values: readonly number[]): number {
-  return values.length === 0 ? 0 : values.reduce((a, b) => a + b, 0) / values.length
 }
