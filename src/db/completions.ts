@@ -4,7 +4,7 @@ import type { CompletionOutcome } from '../../contract/runner.ts'
 import type { StoryStatus } from '../../contract/story.ts'
 import type { Db } from './client.ts'
 import { isRunning } from './leases.ts'
-import { complete } from './reports.ts'
+import { completing } from './reports.ts'
 import { runnerMessages, stories } from './schema.ts'
 
 export interface HeldStory {
@@ -20,12 +20,12 @@ export interface CompletedStory extends HeldStory {
 
 const messageIdOf = ({ storyId, leaseToken }: HeldStory) => `done_${storyId}_${leaseToken}`
 
-/** `complete`, and how the stories stand after it. Two trips, however many they are. */
+/** `complete`, and how the stories stand after it. One trip, however many they are. */
 export async function completeAll(db: Db, held: HeldStory[], now: number): Promise<CompletedStory[]> {
   const events = held.map((lease) => ({ ...lease, messageId: messageIdOf(lease) }))
-  const changed = await complete(db, events, now)
   const listed = (values: string[]): SQL => sql`(SELECT value FROM json_each(${JSON.stringify(values)}))`
-  const [seen, found] = await db.batch([
+  const [done, canceled, , , , , , seen, found] = await db.batch([
+    ...completing(db, events, now),
     db
       .select({ id: runnerMessages.id })
       .from(runnerMessages)
@@ -39,6 +39,7 @@ export async function completeAll(db: Db, held: HeldStory[], now: number): Promi
       .from(stories)
       .where(inArray(stories.id, listed(held.map(({ storyId }) => storyId)))),
   ])
+  const changed = new Set([...done, ...canceled].map(({ id }) => id))
   const remembered = new Set(seen.map(({ id }) => id))
   const byId = new Map(found.map((story) => [story.id, story]))
   return events.map(({ messageId, storyId, leaseToken }) => {

@@ -60,6 +60,12 @@ export type Completion = Pick<EventOrigin, 'messageId' | 'storyId' | 'leaseToken
  * message ids of the events that took effect.
  */
 export async function complete(db: Db, events: Completion[], now: number): Promise<Set<string>> {
+  const [done, canceled] = await db.batch(completing(db, events, now))
+  return new Set([...done, ...canceled].map(({ id }) => id))
+}
+
+/** What `complete` does, for a batch; its first two statements answer the message ids that took effect. */
+export function completing(db: Db, events: Completion[], now: number) {
   // By what is looked up, since a search through all of them for each story would cost the square of their number.
   const messageIds = JSON.stringify(
     Object.fromEntries(events.map((event) => [`${event.storyId}_${event.leaseToken}`, event.messageId])),
@@ -72,7 +78,7 @@ export async function complete(db: Db, events: Completion[], now: number): Promi
   const stored = sql`(SELECT count(*) FROM ${frames} WHERE ${frames.storyId} = ${stories.id})`
   const done = and(held, notCanceled, sql`${stored} = ${stories.frameCount}`)
   const canceled = and(held, cancelRequested)
-  const [seenDone, seenCanceled] = await db.batch([
+  return [
     rememberAs(db, messageId, now, done),
     rememberAs(db, messageId, now, canceled),
     begin(db, held, now),
@@ -86,8 +92,7 @@ export async function complete(db: Db, events: Completion[], now: number): Promi
       .update(stories)
       .set(end('canceled', now, 'canceled'))
       .where(canceled),
-  ])
-  return new Set([...seenDone, ...seenCanceled].map(({ id }) => id))
+  ] as const
 }
 
 /**
