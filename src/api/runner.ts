@@ -17,10 +17,10 @@ import {
 } from '../../contract/runner.ts'
 import { StoryId } from '../../contract/story.ts'
 import { findPicture } from '../db/characters.ts'
-import { lend } from '../db/claims.ts'
+import { type LentStory, lend } from '../db/claims.ts'
 import { framesOf, insertFrame } from '../db/frames.ts'
 import { heartbeat, keepStoryboard, leaseStateOf, release } from '../db/leases.ts'
-import type { StoredPicture, StoryRow } from '../db/schema.ts'
+import type { StoredPicture } from '../db/schema.ts'
 import { announce } from './announce.ts'
 import { requireRunner } from './auth.ts'
 import type { AppEnv } from './env.ts'
@@ -149,9 +149,7 @@ export const runnerRoutes = newRoutes()
       if (lent.length > 0) {
         count('claims', { model }, lent.length)
         count('retries', { model }, lent.filter((story) => story.attempt > 0).length)
-        const ids = lent.map((story) => story.id)
-        const finished = Map.groupBy(await framesOf(db, ids), (frame) => frame.storyId)
-        return c.json({ claims: lent.map((story) => claimOf(story, now, finished.get(story.id) ?? [])) }, 200)
+        return c.json({ claims: lent.map((story) => claimOf(story, now)) }, 200)
       }
       const left = until - tools.now()
       if (left <= 0 || c.req.raw.signal.aborted) return c.body(null, 204)
@@ -209,7 +207,7 @@ export const runnerRoutes = newRoutes()
     return c.json(stored, 200)
   })
 
-function claimOf(story: StoryRow, now: number, finished: { index: number }[]): Claim {
+function claimOf(story: LentStory, now: number): Claim {
   if (!story.leaseToken || !story.claimableAt) throw new Error(`story ${story.id} was claimed without a lease`)
   return {
     id: story.id,
@@ -220,7 +218,7 @@ function claimOf(story: StoryRow, now: number, finished: { index: number }[]): C
     attempt: story.attempt + 1,
     lease_token: story.leaseToken,
     ...leaseEnd(story.claimableAt, now),
-    finished_frames: finished.map((frame) => frame.index),
+    finished_frames: story.finished,
     ...(story.traceparent !== null && { traceparent: story.traceparent }),
   }
 }

@@ -3,10 +3,10 @@
  * have stories ready and room to run them, the one with the lowest pass goes first, and being served moves it on by
  * 1 / weight. Triggers of `stories` count what is ready and running, and move the passes (`0008_fair_queue.sql`).
  */
-import { and, getTableColumns, lte, type SQL, sql } from 'drizzle-orm'
+import { and, lte, type SQL, sql } from 'drizzle-orm'
 import { integer, sqliteTable, text, union } from 'drizzle-orm/sqlite-core'
 import type { Db } from './client.ts'
-import { type StoryRow, stories } from './schema.ts'
+import { frames, stories } from './schema.ts'
 import { sweep } from './sweep.ts'
 
 /** Stories whose time has come that one sweep takes on. */
@@ -21,6 +21,24 @@ const claims = sqliteTable('claims', {
   leaseMs: integer('lease_ms').notNull(),
 })
 
+/** What a runner gets to know of a story, and no more, since many are read at once. */
+const lentColumns = {
+  id: stories.id,
+  apiKeyId: stories.apiKeyId,
+  request: stories.request,
+  seed: stories.seed,
+  model: stories.model,
+  attempt: stories.attempt,
+  leaseToken: stories.leaseToken,
+  claimableAt: stories.claimableAt,
+  traceparent: stories.traceparent,
+  /** Indices of the frames that earlier attempts have finished. */
+  finished: sql`(SELECT json_group_array(${frames.index} ORDER BY ${frames.index}) FROM ${frames}
+    WHERE ${frames.storyId} = ${stories.id})`.mapWith((list: string): number[] => JSON.parse(list)),
+}
+
+export type LentStory = Awaited<ReturnType<typeof claim>>['lent'][number]
+
 export interface ClaimOptions {
   model: string
   runner: string
@@ -30,7 +48,11 @@ export interface ClaimOptions {
 }
 
 /** `claim`, after what stands in its way has been swept. Answers the ids of all stories that changed beside those lent. */
-export async function lend(db: Db, options: ClaimOptions, now: number): Promise<{ lent: StoryRow[]; swept: string[] }> {
+export async function lend(
+  db: Db,
+  options: ClaimOptions,
+  now: number,
+): Promise<{ lent: LentStory[]; swept: string[] }> {
   const swept: string[] = []
   for (;;) {
     const { lent, due } = await claim(db, options, now)
@@ -48,16 +70,12 @@ export async function lend(db: Db, options: ClaimOptions, now: number): Promise<
  * the passes and the caps; together they are one statement. A pick is a few index searches, however long the queue is.
  * The search for a key passes over keys at their cap, of which there are at most as many as stories that run.
  */
-export async function claim(
-  db: Db,
-  { model, runner, leaseTokens, leaseMs }: ClaimOptions,
-  now: number,
-): Promise<{ lent: StoryRow[]; due: string[] }> {
+export async function claim(db: Db, { model, runner, leaseTokens, leaseMs }: ClaimOptions, now: number) {
   const tokens = sql`json_each(${JSON.stringify(leaseTokens)}) AS token`
   const [due, , lent] = await db.batch([
     dueQuery(db, now),
     db.insert(claims).select(sql`SELECT value, ${model}, ${runner}, ${now}, ${leaseMs} FROM ${tokens}`),
-    db.select(getTableColumns(stories)).from(tokens).innerJoin(stories, sql`${stories.leaseToken} = token.value`),
+    db.select(lentColumns).from(tokens).innerJoin(stories, sql`${stories.leaseToken} = token.value`),
   ])
   const byToken = new Map(lent.map((story) => [story.leaseToken, story]))
   return { lent: leaseTokens.flatMap((token) => byToken.get(token) ?? []), due: due.map(({ id }) => id) }
