@@ -3,12 +3,14 @@
  * and again. A room knows nothing about its stories: it hands out tickets, and a ticket is old once its story has changed.
  * One that an earlier life of the room gave out is old too, so a change is never slept through.
  *
- * Stories share rooms, by the first character of their id: most stories are followed by nobody, and a room for each
- * would be an object made for nothing with every claim.
+ * Stories share rooms, by their ids: most stories are followed by nobody, and a room for each would be an object made for
+ * nothing with every claim. Few are enough, since all their changes come out of one database; a batch of claims wakes
+ * each room once.
  */
 import { z } from 'zod'
 import { base32 } from './keys.ts'
 
+const ROOMS = 8
 export const LONGEST_WAIT_MS = 30_000
 /** Stories that a room remembers; of the longest forgotten, a follower takes the next ticket for a change. */
 const MAX_STORIES = 10_000
@@ -21,7 +23,7 @@ interface Followed {
   waiting: Set<() => void>
 }
 
-export const roomNameOf = (storyId: string) => storyId.slice(0, 1)
+export const roomNameOf = (storyId: string) => String(storyId.charCodeAt(0) % ROOMS)
 
 export class StoryRoom {
   readonly #life = base32(crypto.getRandomValues(new Uint8Array(10)))
