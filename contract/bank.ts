@@ -30,6 +30,8 @@ export const BankSettings = z.strictObject({
   negative_prompt: z.string().max(LIMITS.prompt).nullable(),
   style: z.string().max(LIMITS.style).nullable(),
   synchronizer: Share,
+  /** Banks of before there was one do not say. */
+  leak_guard: z.boolean().default(false),
   injector: Share,
   regions: z.boolean(),
 })

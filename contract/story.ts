@@ -97,6 +97,12 @@ const Strength = within(z.number(), 0, 1)
 
 export const Consistency = z.strictObject({
   synchronizer: Strength.optional().describe('How much the frames attend to each other; 0 turns it off'),
+  leak_guard: z
+    .boolean()
+    .optional()
+    .describe(
+      'Whether, where characters share a frame, each looks only at itself in other frames and never at the others there',
+    ),
   injector: Strength.optional().describe('How much reference pictures weigh; 0 turns it off'),
   regions: z.boolean().optional().describe('Whether face, upper and lower body are taken from references separately'),
 })

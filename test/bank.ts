@@ -4,7 +4,15 @@ import { encodeBank } from '../gpu-runner/src/story/bank.ts'
 
 const settings = {
   ...{ width: 64, height: 64, steps: 2, scheduler: null, guidance_scale: 3, guidance_rescale: 0 },
-  ...{ clip_skip: 0, negative_prompt: null, style: null, synchronizer: 1, injector: 1, regions: true },
+  ...{
+    clip_skip: 0,
+    negative_prompt: null,
+    style: null,
+    synchronizer: 1,
+    leak_guard: true,
+    injector: 1,
+    regions: true,
+  },
 }
 
 /** Of one frame of each of `cast`, made by `model`. */

@@ -1,52 +1,62 @@
 /** Attention whose keys and values are gathered from the whole batch: the kernel under shared attention. */
 import { scale } from './arithmetic.ts'
 import { reshape } from './shape.ts'
-import { constant, type Dim, dims3, int64, known, node, product, scalar, type Value } from './value.ts'
+import { type Dim, dims3, int64, known, node, product, type Value } from './value.ts'
 
 /**
- * Channels that every head of the keys gets beside its own, the first of them to tell padding apart; a multiple of 8, as
- * the fast kernels want it.
+ * Classes of queries that a key can be hidden from: channels that every head of queries and keys gets beside its own. A
+ * multiple of 8, as the fast kernels want it.
  */
-const extra = 8
+export const queryClasses = 8
 
-/** The score of padding before it is divided by the root of the head's width; float16 still holds it. */
+/** The score of a hidden key before it is divided by the root of the head's width; float16 still holds it. */
 const hidden = -3e4
 
+/** For [B,L] keys and [B,S] queries. */
+export interface GatheredKeys {
+  /** [B,L] int64: pixels of the batch, counted over all rows. */
+  readonly index: Value
+  /** [B,S,C], 1 for each of the classes that a query is of, else 0. */
+  readonly asks: Value
+  /** [B,L,C], 1 for each class of queries that the key is hidden from, else 0. */
+  readonly hides: Value
+}
+
 /**
- * As `attention`, but row b attends to the pixels `index[b]` of the batch, counted over all rows; an index of B·S, one
- * past the last pixel, is padding that nobody sees. q, k, v[B,S,D]; index[B,L] int64.
+ * As `attention`, but row b attends to the pixels `index[b]` of the batch, less those that are hidden from the classes of
+ * a query: of these it gets nothing at all. q, k, v[B,S,D].
  *
- * Padding is a key of its own whose extra channel meets a 1 in every query. A mask or lengths would say the same, and
- * take the kernel that holds all S×L scores of all heads in memory. For sampling only, it has no gradient.
+ * A class is one more channel, in which query and key meet with a score that no other can outweigh. A bias or lengths
+ * would say the same, and take the kernel that holds all S×L scores of all heads in memory. For sampling only, it has no
+ * gradient.
  */
-export function gatheredAttention(q: Value, k: Value, v: Value, heads: number, index: Value): Value {
+export function gatheredAttention(q: Value, k: Value, v: Value, heads: number, keys: GatheredKeys): Value {
   const [b, s, d] = dims3(q)
+  const { index, asks, hides } = keys
   const [, l] = index.shape as [Dim, Dim]
-  const width = known(d, 'gatheredAttention: width')
-  const own = width / heads
-  const wide = heads * (own + extra)
-  const gathered = (x: Value, padding: Float32Array) => {
-    const size = padding.length
-    const flat = reshape(x, [product([b, s]), size])
-    const table = node('Concat', [flat, constant(padding, [1, size])], { shape: ['pixels', size], attrs: { axis: 0 } })
-    return node('Gather', [table, index], { shape: [b, l, size], attrs: { axis: 0 } })
-  }
-  const padding = Float32Array.from({ length: wide }, (_, i) => (i % (own + extra) === own ? hidden : 0))
+  const own = known(d, 'gatheredAttention: width') / heads
+  const gathered = (x: Value) =>
+    node('Gather', [reshape(x, [product([b, s]), d]), index], { shape: [b, l, d], attrs: { axis: 0 } })
   // The kernel divides by the root of what it takes for the width of a head.
-  const queries = widened(scale(q, Math.sqrt((own + extra) / own)), heads, 1)
-  const keys = gathered(widened(k, heads, 0), padding)
-  return node('MultiHeadAttention', [queries, keys, gathered(v, new Float32Array(width))], {
+  const queries = widened(scale(q, Math.sqrt((own + queryClasses) / own)), heads, asks)
+  return node('MultiHeadAttention', [queries, widened(gathered(k), heads, scale(hides, hidden)), gathered(v)], {
     domain: 'com.microsoft',
     shape: q.shape,
     attrs: { num_heads: heads },
   })
 }
 
-/** x[B,S,D] with `extra` channels of `value` after those of each head. */
-function widened(x: Value, heads: number, value: number): Value {
+/** x[B,S,D] with `more`[B,S,C] after the channels of each head. */
+function widened(x: Value, heads: number, more: Value): Value {
   const [b, s, d] = dims3(x)
   const own = known(d, 'gatheredAttention: width') / heads
-  const split = reshape(x, [b, s, heads, own])
-  const padded = node('Pad', [split, int64(0, extra), scalar(value), int64(3)], { shape: [b, s, heads, own + extra] })
-  return reshape(padded, [b, s, heads * (own + extra)])
+  const wide = own + queryClasses
+  const ofEach = node('Expand', [reshape(more, [...more.shape.slice(0, 2), 1, queryClasses]), int64(1, 1, heads, 1)], {
+    shape: [b, s, heads, queryClasses],
+  })
+  const joined = node('Concat', [reshape(x, [b, s, heads, own]), ofEach], {
+    shape: [b, s, heads, wide],
+    attrs: { axis: 3 },
+  })
+  return reshape(joined, [b, s, heads * wide])
 }

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { scale } from '../graph/arithmetic.ts'
 import { attention, attentionProbabilities, headMean, mergeHeads, splitHeads } from '../graph/attention.ts'
-import { gatheredAttention } from '../graph/gathered-attention.ts'
+import { type GatheredKeys, gatheredAttention, queryClasses } from '../graph/gathered-attention.ts'
 import { matmul } from '../graph/matmul.ts'
 import { total } from '../graph/reduce.ts'
 import { input, type Value } from '../graph/value.ts'
@@ -20,7 +20,7 @@ import { adapterInputs, embedsName, type PictureAdapter } from './adapters.ts'
 import { type AttentionPlan, type Grid, levelGrid, levelOf, planAttention } from './attention-plan.ts'
 import type { ConditioningRow } from './conditioning.ts'
 import { ModelError, partCheckpoint, partConfig } from './folder.ts'
-import { gatherIndices } from './gather.ts'
+import { gatherFeeds } from './gather.ts'
 import type { IdentityEncoder } from './identity.ts'
 import { Part } from './part.ts'
 import { type Identities, slotFeeds, slotMaskName } from './slots.ts'
@@ -45,6 +45,8 @@ export interface DenoiserCall {
    * over all rows of the call at that level.
    */
   readonly foreign?: readonly (readonly (readonly number[])[])[]
+  /** Also for each shared level, for each row: whose each pixel is, as `gatherFeeds` takes it. */
+  readonly labels?: readonly (readonly Uint8Array[])[] | undefined
   /** References and where they go; needs a model with an identity encoder. */
   readonly identities?: Identities | undefined
   /** Of the sampling from 1, for errors. */
@@ -136,7 +138,7 @@ export function buildDenoiser(folder: string, settings: DenoiserOptions): Denois
     plan,
     part,
     injected,
-    async run({ rows, grid, timestep, characters = 1, foreign, identities, step }) {
+    async run({ rows, grid, timestep, characters = 1, foreign, labels, identities, step }) {
       const n = rows.length
       const selectors = rows.map(({ selector }) => selector ?? new Float32Array(text.length * characters))
       const feeds: Record<string, HostTensor> = {
@@ -169,7 +171,8 @@ export function buildDenoiser(folder: string, settings: DenoiserOptions): Denois
         )
       for (const [i, level] of plan.shared.entries()) {
         const { width, height } = levelGrid(grid, level)
-        feeds[indexName(level)] = gatherIndices(foreign?.[i] ?? rows.map(() => []), width * height)
+        const { index, asks, hides } = gatherFeeds(foreign?.[i] ?? rows.map(() => []), width * height, labels?.[i])
+        Object.assign(feeds, { [`index${level}`]: index, [`asks${level}`]: asks, [`hides${level}`]: hides })
       }
       const located = identities !== undefined && identities.slots.length > 0
       if (located) {
@@ -183,12 +186,17 @@ export function buildDenoiser(folder: string, settings: DenoiserOptions): Denois
   }
 }
 
-const indexName = (level: number) => `index${level}`
-
 /** Hooks of the plan; `maps`, [N,S,K] each, fill as the graph is built. */
 function attentionHooks(config: UNetConfig, plan: AttentionPlan, tokens: number) {
-  const indices = new Map(
-    plan.shared.map((level) => [level, input(indexName(level), ['batch', `keys${level}`], 'int64')]),
+  const keys = new Map(
+    plan.shared.map((level): [number, GatheredKeys] => [
+      level,
+      {
+        index: input(`index${level}`, ['batch', `keys${level}`], 'int64'),
+        asks: input(`asks${level}`, ['batch', `pixels${level}`, queryClasses]),
+        hides: input(`hides${level}`, ['batch', `keys${level}`, queryClasses]),
+      },
+    ]),
   )
   const selector = input('selector', ['batch', tokens, 'characters'])
   const maps: Value[] = []
@@ -196,8 +204,8 @@ function attentionHooks(config: UNetConfig, plan: AttentionPlan, tokens: number)
     const { q, k, v, heads } = call
     const { level, way } = levelOf(layerName(call), config)
     // The way down and the middle stay each frame's own: they decide on layout, which is to differ.
-    const index = way === 'up' ? indices.get(level) : undefined
-    return index ? gatheredAttention(q, k, v, heads, index) : attention(q, k, v, heads)
+    const gathered = way === 'up' ? keys.get(level) : undefined
+    return gathered ? gatheredAttention(q, k, v, heads, gathered) : attention(q, k, v, heads)
   }
   const cross = (call: AttentionCall): Value => {
     const { q, k, v, heads } = call

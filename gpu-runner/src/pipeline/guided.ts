@@ -24,6 +24,11 @@ export interface Sharing {
   readonly characters: number
   /** For each shared level, for each frame, foreign pixels as `frame · pixels + pixel`. */
   foreign(step: number): readonly (readonly (readonly number[])[])[]
+  /**
+   * For each shared level, for each frame, whose each pixel is: a character from 1, or 0 for nobody. A pixel of one
+   * character then sees no foreign pixel of another. Undefined where they are not guarded from each other.
+   */
+  labels?(): readonly (readonly Uint8Array[])[] | undefined
   /** Attention of one frame to each character [S,K], on the grid of the plan's maps. */
   observe(step: number, frame: number, map: Float32Array): void
 }
@@ -66,6 +71,7 @@ export function guidedDenoise(options: GuidedOptions): Denoise {
     const size = x.length / frames.length
     const both = new Float32Array(2 * x.length)
     const foreign = sharing?.foreign(step)
+    const labels = sharing?.labels?.()
     const placed = injection?.slots(frames, timestep)
     const latentOf = (frame: number) => {
       const shown = given?.(frame, step)
@@ -95,6 +101,7 @@ export function guidedDenoise(options: GuidedOptions): Denoise {
               return inBatch(foreign[i]!, batch, width * height, together.length)
             }),
           }),
+          labels: labels?.map((level) => together.flatMap(() => batch.frames.map((frame) => level[frame]!))),
           ...(placed && {
             identities: { tokens: injection!.tokens, slots: slotsIn(placed, batch, together, conditional) },
           }),

@@ -127,7 +127,19 @@ async function* told(
   const more = references && byRegion ? regions.map((cast) => cast.flat()) : undefined
   const recorded = strength > 0 || characters.length > 0
   const sharing = recorded
-    ? new Synchronizer({ rows, tokens, more, text, plan, grid, strength, seed, steps, mode })
+    ? new Synchronizer({
+        rows,
+        tokens,
+        more,
+        text,
+        plan,
+        grid,
+        strength,
+        guard: settings.leak_guard,
+        seed,
+        steps,
+        mode,
+      })
     : undefined
   const injection =
     references && sharing

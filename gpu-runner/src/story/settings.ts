@@ -21,7 +21,7 @@ export function settingsOf(request: StoryRequest, bank: BankHeader | null, pipel
   const isFlow = '_class_name' in scheduler && String(scheduler._class_name).startsWith('FlowMatch')
   const usual = defaults[isFlow ? 'flow' : kind]
   const its = bank?.settings
-  const { synchronizer, injector, regions } = request.consistency
+  const { synchronizer, leak_guard, injector, regions } = request.consistency
   const settings: BankSettings = {
     width: request.width ?? its?.width ?? size,
     height: request.height ?? its?.height ?? size,
@@ -34,6 +34,7 @@ export function settingsOf(request: StoryRequest, bank: BankHeader | null, pipel
     negative_prompt: request.negative_prompt ?? its?.negative_prompt ?? null,
     style: request.style ?? its?.style ?? null,
     synchronizer: synchronizer ?? its?.synchronizer ?? 1,
+    leak_guard: leak_guard ?? its?.leak_guard ?? true,
     injector: injector ?? its?.injector ?? 1,
     regions: regions ?? its?.regions ?? true,
   }
