@@ -1,5 +1,6 @@
 /** What crosses the wire between an app and the edge: the story an app posts, and the story it reads back. */
 import { z } from 'zod'
+import { ConsistencyReport, REDRAWS } from './consistency.ts'
 
 export const LIMITS = {
   /** Of one request. */
@@ -105,6 +106,12 @@ export const Consistency = z.strictObject({
     ),
   injector: Strength.optional().describe('How much reference pictures weigh; 0 turns it off'),
   regions: z.boolean().optional().describe('Whether face, upper and lower body are taken from references separately'),
+  min_score: Strength.optional().describe(
+    'Frames whose score in the consistency report is below are drawn again, with another seed, and the better picture is kept; no frame is shown before all are checked',
+  ),
+  max_redraws: within(z.int(), 0, REDRAWS.most)
+    .optional()
+    .describe(`How often frames may be drawn again for \`min_score\`, all together; ${REDRAWS.usual} when left out`),
 })
 
 /** Names that a webhook subscription can ask for; `completed` is every terminal state, whatever its outcome. */
@@ -322,6 +329,11 @@ export const Story = z
       })
       .nullable()
       .describe('What more frames, here or in another story, take to keep the characters; null until it is there'),
+    consistency: ConsistencyReport.extend({
+      overlay_url: z.url().nullable().describe('A page of all frames with everyone outlined, and scores; signed'),
+    })
+      .nullable()
+      .describe('How consistent the story is, measured by its runner; null before it is known'),
     progress: Progress.nullable().describe('Null before a runner has reported'),
     queue: QueueView.nullable().describe(
       'How long it will take yet, where a story is read or followed by itself. Null in lists, webhooks and answers to POST, and once it has ended',

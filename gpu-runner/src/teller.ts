@@ -24,7 +24,8 @@ async function* tell(
   const bank = request.bank === null ? undefined : pictures[request.bank]
   try {
     for await (const event of sampler.tell(request, { ...options, pictures, bank })) {
-      if (event.type !== 'frame') yield event
+      if (event.type === 'report') yield { ...event, sheet: await withinBytes(event.sheet) }
+      else if (event.type !== 'frame') yield event
       else {
         const { index, seed } = event.frame
         const png = new Uint8Array(await encodePng(event.frame))
@@ -36,11 +37,15 @@ async function* tell(
   }
 }
 
-/** The page of a whole story; `pngs` are its frames, in order. Drawn smaller where the edge would refuse its bytes. */
+/** The page of a whole story; `pngs` are its frames, in order. */
 export async function pageOf(story: StoryRequest, pngs: Uint8Array[]): Promise<Uint8Array<ArrayBuffer>> {
   const pictures = await Promise.all(pngs.map((png) => readImage(png)))
   const frames = pictures.map((picture, i) => ({ ...picture, caption: story.frames[i]?.prompt ?? '' }))
-  let page = await storyboard(frames, { title: story.title ?? '', cast: story.characters })
+  return withinBytes(await storyboard(frames, { title: story.title ?? '', cast: story.characters }))
+}
+
+/** A page smaller where the edge would refuse its bytes. */
+async function withinBytes(page: Uint8Array): Promise<Uint8Array<ArrayBuffer>> {
   while (page.length > MAX_IMAGE_BYTES) {
     const { width } = await sharp(page).metadata()
     page = await sharp(page)

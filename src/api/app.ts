@@ -11,6 +11,7 @@ import { originOf } from './accept.ts'
 import { announceAll, wakeSenders } from './announce.ts'
 import { bankRoutes } from './banks.ts'
 import { characterRoutes } from './characters.ts'
+import { consistencyRoutes } from './consistency.ts'
 import { continueRoutes } from './continue.ts'
 import { docsRoutes } from './docs.ts'
 import { type Bindings, readSettings, type Settings, systemTools, type Tools } from './env.ts'
@@ -76,6 +77,7 @@ export function createApp(tools: Tools = systemTools) {
     .route('/', continueRoutes)
     .route('/', bankRoutes)
     .route('/', pictureRoutes)
+    .route('/', consistencyRoutes)
     .route('/', eventRoutes)
     .route('/', webhookRoutes)
     .route('/', keyRoutes)

@@ -19,7 +19,7 @@ import { StoryId } from '../../contract/story.ts'
 import { findPicture } from '../db/characters.ts'
 import { type LentStory, lend } from '../db/claims.ts'
 import { framesOf, insertFrame } from '../db/frames.ts'
-import { heartbeat, keepStoryboard, leaseStateOf, release } from '../db/leases.ts'
+import { heartbeat, keepPage, leaseStateOf, release } from '../db/leases.ts'
 import type { StoredPicture } from '../db/schema.ts'
 import { announce } from './announce.ts'
 import { requireRunner } from './auth.ts'
@@ -41,9 +41,9 @@ const tags = ['Runner']
 const security = [{ runnerToken: [] }]
 const headers = z.object({ [LEASE_HEADER]: LeaseToken })
 const FrameParams = z.object({ id: StoryId, index: z.coerce.number().int().min(0) })
-const pngBody = { required: true, content: { 'image/png': { schema: binary() } } }
+export const pngBody = { required: true, content: { 'image/png': { schema: binary() } } }
 const fenced = problems('unauthorized', 'not-found', 'stale-lease')
-const limitPicture = limitBody(MAX_IMAGE_BYTES)
+export const limitPicture = limitBody(MAX_IMAGE_BYTES)
 
 const claimRoute = createRoute({
   method: 'post',
@@ -202,7 +202,7 @@ export const runnerRoutes = newRoutes()
   .openapi(storyboardRoute, async (c) => {
     const { id, leaseToken, db } = leaseOf(c, c.req.valid('param').id)
     await requireLease(c, id)
-    const stored = await storePicture(c, id, (picture) => keepStoryboard(db, id, leaseToken, picture))
+    const stored = await storePicture(c, id, (picture) => keepPage(db, id, leaseToken, 'storyboard', picture))
     announce(c, id)
     return c.json(stored, 200)
   })
@@ -233,7 +233,7 @@ const leaseEnd = (until: number, now: number) => ({
  * Put the body into R2, then `keep` it as a row under the fence. The name holds the hash of the content and something
  * random, so that deleting what was not kept can never take away what another upload has stored.
  */
-async function storePicture(
+export async function storePicture(
   c: Context<AppEnv>,
   storyId: string,
   keep: (picture: StoredPicture) => Promise<StoredPicture | undefined>,

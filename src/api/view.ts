@@ -34,6 +34,10 @@ export function viewOf(
       bytes: story.bank.bytes,
       characters: story.bank.cast.map(({ id }) => id),
     },
+    consistency: story.consistency && {
+      ...story.consistency,
+      overlay_url: story.consistencySheet ? signed('consistency.png') : null,
+    },
     progress: story.progress,
     queue: outlook ? queueOf(story, story.frameCount - frames.length, outlook) : null,
     error: story.status === 'failed' ? story.error : null,

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { eq } from 'drizzle-orm'
 import { testD1 } from '../../test/d1.ts'
 import { insertFrame } from './frames.ts'
-import { heartbeat, keepStoryboard, release } from './leases.ts'
+import { heartbeat, keepPage, release } from './leases.ts'
 import { complete, confirmStop, type EventOrigin, fail, isSeen, markProgress, markStarted } from './reports.ts'
 import { deliveries } from './schema.ts'
 import { cancel, findStory } from './stories.ts'
@@ -68,7 +68,7 @@ test('after the lease has passed to another, nothing of the first holder counts'
   assert.equal(await markStarted(db, event(id, 'first', 1, 101)), false)
   assert.equal(await markProgress(db, event(id, 'first', 2, 101), progress(1)), false)
   assert.equal(await insertFrame(db, id, 'first', frame(0), 101), undefined)
-  assert.equal(await keepStoryboard(db, id, 'first', picture('board')), undefined)
+  assert.equal(await keepPage(db, id, 'first', 'storyboard', picture('board')), undefined)
   assert.equal(await done(event(id, 'first', 3, 101)), false)
   assert.equal(await confirmStop(db, event(id, 'first', 4, 101)), false)
   assert.equal(await fail(db, event(id, 'first', 5, 101), { code: 'x', message: 'x' }, false, 0), false)
@@ -137,8 +137,8 @@ test('the first upload of a frame stays, also when uploads race', async () => {
   )
   assert.equal(new Set(uploads.map((row) => row?.key)).size, 1)
   assert.deepEqual(await owed(id), ['story.frame.completed'])
-  assert.equal((await keepStoryboard(db, id, 'a', picture('one')))?.key, 'one')
-  assert.equal((await keepStoryboard(db, id, 'a', picture('two')))?.key, 'one')
+  assert.equal((await keepPage(db, id, 'a', 'storyboard', picture('one')))?.key, 'one')
+  assert.equal((await keepPage(db, id, 'a', 'storyboard', picture('two')))?.key, 'one')
 })
 
 test('progress never runs backwards, and a start that comes late is still told', async () => {

@@ -4,6 +4,7 @@
  */
 import { and, eq, isNull, type SQL, sql } from 'drizzle-orm'
 import type { AttemptOutcome, StoryStatus } from '../../contract/story.ts'
+import type { ConsistencyReport } from '../../contract/consistency.ts'
 import type { Db } from './client.ts'
 import { owe } from './deliveries.ts'
 import { type StoredBank, type StoredPicture, stories } from './schema.ts'
@@ -76,17 +77,36 @@ export function begin(db: Db, held: SQL | undefined, now: number) {
     .where(and(held, isIdle))
 }
 
-/** Keep the page of all frames; one that is there stays. Undefined when the lease is stale. */
-export async function keepStoryboard(db: Db, id: string, leaseToken: string, storyboard: StoredPicture) {
+/** Keep a page that shows all frames; one that is there stays. Undefined when the lease is stale. */
+export async function keepPage(
+  db: Db,
+  id: string,
+  leaseToken: string,
+  page: 'storyboard' | 'consistencySheet',
+  picture: StoredPicture,
+) {
   const held = heldBy(id, leaseToken)
   const [, after] = await db.batch([
     db
       .update(stories)
-      .set({ storyboard, version: nextVersion })
-      .where(and(held, isNull(stories.storyboard))),
-    db.select({ storyboard: stories.storyboard }).from(stories).where(held),
+      .set({ [page]: picture, version: nextVersion })
+      .where(and(held, isNull(stories[page]))),
+    db.select({ kept: stories[page] }).from(stories).where(held),
   ])
-  return after[0]?.storyboard ?? undefined
+  return after[0]?.kept ?? undefined
+}
+
+/** Keep what the runner says of the story; an earlier word stays. False when the lease is stale. */
+export async function keepReport(db: Db, id: string, leaseToken: string, report: ConsistencyReport): Promise<boolean> {
+  const held = heldBy(id, leaseToken)
+  const [, after] = await db.batch([
+    db
+      .update(stories)
+      .set({ consistency: report, version: nextVersion })
+      .where(and(held, isNull(stories.consistency))),
+    db.select({ id: stories.id }).from(stories).where(held),
+  ])
+  return after.length > 0
 }
 
 /** Keep the character bank, in place of an earlier one. False when the lease is stale. */

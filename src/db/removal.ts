@@ -44,6 +44,8 @@ export async function removeContent(db: Db, ids: string[], now: number): Promise
         progress: null,
         error: null,
         storyboard: null,
+        consistency: null,
+        consistencySheet: null,
         bank: null,
         expiresAt: null,
         dataRemovedAt: now,

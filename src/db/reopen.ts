@@ -28,7 +28,7 @@ export function reopenedStory(
     ...{ request, frameCount: request.frames.length, startBy, finishBy },
     maxAttempts: story.attempt + DEFAULT_ATTEMPTS,
     resumes: story.resumes + 1,
-    storyboard: null,
+    ...{ storyboard: null, consistency: null, consistencySheet: null },
     expiresAt: null,
     version: story.version + 1,
   }
@@ -61,7 +61,7 @@ export async function reopen(
   const due = and(asRead, ours)
   const isDue = exists(db.select({ id: stories.id }).from(stories).where(due))
   const drawn = (table: typeof frames) => and(eq(table.storyId, id), eq(table.index, redraw ?? -1), isDue)
-  const { request, frameCount, startBy, finishBy, maxAttempts, resumes, storyboard } = next
+  const { request, frameCount, startBy, finishBy, maxAttempts, resumes, storyboard, consistency, consistencySheet } = next
   const remembered = db
     .select({
       apiKeyId: stories.apiKeyId,
@@ -83,6 +83,7 @@ export async function reopen(
       .set({
         ...requeued(now),
         ...{ request, frameCount, startBy, finishBy, maxAttempts, resumes, storyboard },
+        ...{ consistency, consistencySheet },
         version: next.version,
       })
       .where(due)

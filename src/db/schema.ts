@@ -2,6 +2,7 @@
 import { sql } from 'drizzle-orm'
 import { index, integer, primaryKey, real, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
 import type { BANK_TYPE, BankCharacter } from '../../contract/bank.ts'
+import type { ConsistencyReport } from '../../contract/consistency.ts'
 import { DEFAULT_RETENTION_DAYS, DEFAULT_SCOPES, type Scope } from '../../contract/key.ts'
 import type { PredictionEvent, PredictionRequest } from '../../contract/prediction.ts'
 import type {
@@ -150,6 +151,9 @@ export const stories = sqliteTable(
     /** Of the last failed attempt, also while another one is under way. */
     error: text('error', { mode: 'json' }).$type<StoryError>(),
     storyboard: text('storyboard', { mode: 'json' }).$type<StoredPicture>(),
+    /** What the runner that drew the last frame made of the story's consistency, and a picture of that. */
+    consistency: text('consistency', { mode: 'json' }).$type<ConsistencyReport>(),
+    consistencySheet: text('consistency_sheet', { mode: 'json' }).$type<StoredPicture>(),
     /** What more frames take to keep the characters; null before they were sampled. */
     bank: text('bank', { mode: 'json' }).$type<StoredBank>(),
     createdAt: integer('created_at').notNull(),

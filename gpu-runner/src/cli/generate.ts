@@ -9,6 +9,7 @@ import { dirname, join, resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
+import type { ConsistencyReport } from '../../../contract/consistency.ts'
 import { issuesOf } from '../../../contract/problem.ts'
 import { StoryRequest } from '../../../contract/story.ts'
 import { encodePng } from '../io/png.ts'
@@ -61,10 +62,16 @@ async function generate(model: StoryModel, { number, request }: Line): Promise<v
   const frames: { index: number; prompt: string; file: string; width: number; height: number; seed: number }[] = []
   const pngs: Uint8Array[] = []
   const started = performance.now()
+  let checked: ConsistencyReport | undefined
   const bank = flags.bank !== undefined && existsSync(flags.bank) ? await readFile(flags.bank) : undefined
   for await (const event of model.tell(request, { seed, signal: new AbortController().signal, bank })) {
     if (event.type === 'bank' && flags.bank !== undefined) await replaceFile(flags.bank, event.bytes)
     if (event.type === 'step') bar(Math.round((90 * event.step) / event.steps), `% · step ${event.step}/${event.steps}`)
+    if (event.type === 'report') {
+      checked = event.report
+      await writeFile(join(folder, 'consistency.png'), event.sheet)
+      await writeFile(join(folder, 'consistency.json'), `${JSON.stringify(event.report, null, 2)}\n`)
+    }
     if (event.type !== 'frame') continue
     const { index, width, height } = event.frame
     const file = `frame-${index}.png`
@@ -79,7 +86,9 @@ async function generate(model: StoryModel, { number, request }: Line): Promise<v
   const seconds = Math.round(performance.now() - started) / 1000
   const result = { line: number, model: model.name, seed, frames, storyboard: 'storyboard.png', seconds, request }
   await writeFile(join(folder, 'result.json'), `${JSON.stringify(result, null, 2)}\n`)
-  bar(100, `% · ${frames.length} frames in ${seconds} s`)
+  const score = checked?.score == null ? '' : ` · consistency ${checked.score}`
+  bar(100, `% · ${frames.length} frames in ${seconds} s${score}`)
+  for (const warning of checked?.warnings ?? []) console.error(`line ${number}: ${warning}`)
 }
 
 /** Whoever reads it finds the old file or the new one. */

@@ -12,6 +12,7 @@ import { type AdapterConfig, adapterConfig, imageTokens } from '../models/ip-ada
 import type { Weights } from '../nn/weights.ts'
 import { changedWeights, storedWeights } from '../runtime/model-weights.ts'
 import type { SessionOptions } from '../runtime/session.ts'
+import { type Calibration, calibrationFile, readCalibration } from './calibration.ts'
 import { ModelError, type ModelFolder, partCheckpoint, partConfig } from './folder.ts'
 import { Part } from './part.ts'
 
@@ -27,6 +28,8 @@ export interface IdentityEncoder {
   readonly located: boolean
   /** Planes [3,side,side] in −1 … 1 → tokens [T,X]. */
   encode(pictures: readonly Float32Array[]): Promise<Float32Array[]>
+  /** What its likeness is worth; null where nobody has measured it. */
+  readonly calibration: Calibration | null
   readonly part: Part
 }
 
@@ -57,6 +60,9 @@ export function buildIdentityEncoder(
   return {
     ...{ file, side, located, part },
     ...{ tokens: adapter.tokens, width: adapter.width },
+    // What was measured of the model's own adapter says nothing of another.
+    calibration:
+      given === undefined ? readCalibration(folder.part(calibrationFile), [adapter.tokens, adapter.width]) : null,
     async encode(pictures) {
       const data = new Float32Array(pictures.length * size)
       for (const [i, picture] of pictures.entries()) data.set(picture, i * size)

@@ -3,6 +3,7 @@
  * report how it ended. Frames handed over stay with the edge, so an attempt that is cut short leaves less to the next.
  */
 import { setTimeout } from 'node:timers/promises'
+import type { ConsistencyReport } from '../../../contract/consistency.ts'
 import type { Claim } from '../../../contract/runner.ts'
 import type { Progress, StoryRequest, StoryStatus } from '../../../contract/story.ts'
 import { after } from './deadline.ts'
@@ -16,6 +17,8 @@ export interface Teller {
       seed: number
       signal: AbortSignal
       skip: ReadonlySet<number>
+      /** Pictures of those frames, as PNG. */
+      finished: Readonly<Record<number, Uint8Array>>
       /** The reference picture, or the bank, that the edge keeps under a hash. */
       readStored: (sha256: string) => Promise<Uint8Array>
     },
@@ -28,6 +31,8 @@ export type Told =
   | { type: 'stage'; stage: Progress['stage'] }
   | { type: 'step'; step: number; steps: number }
   | { type: 'bank'; bytes: Uint8Array<ArrayBuffer> }
+  /** What the model makes of the story's consistency, and a PNG that shows it; before the last frame. */
+  | { type: 'report'; report: ConsistencyReport; sheet: Uint8Array<ArrayBuffer> }
   | { type: 'frame'; index: number; png: Uint8Array<ArrayBuffer>; seed: number }
 
 /** The story cannot be told, however often it is tried. */
@@ -115,19 +120,24 @@ export async function attempt(
     const pngs = new Map<number, Uint8Array>()
     const readStored = (sha256: string) => lease.readReference(sha256, work.signal)
     await post({ type: 'story.started' }, work.signal)
-    if (skip.size < story.frames.length)
-      for await (const told of teller.tell(story, { seed, signal: work.signal, skip, readStored })) {
+    for (const index of skip) pngs.set(index, await lease.readFrame(index, work.signal))
+    if (skip.size < story.frames.length) {
+      const finished = Object.fromEntries(pngs)
+      for await (const told of teller.tell(story, { seed, signal: work.signal, skip, finished, readStored })) {
         if (told.type === 'frame') {
           await lease.putFrame(told.index, told.png, told.seed, work.signal)
           pngs.set(told.index, told.png)
         }
         if (told.type === 'bank') await lease.putBank(told.bytes, work.signal)
-        else advance(told, skip.size + pngs.size)
+        else if (told.type === 'report') {
+          await lease.putReport(told.report, work.signal)
+          await lease.putSheet(told.sheet, work.signal)
+        } else advance(told, pngs.size)
         if (told.type === 'frame')
           await post({ type: 'story.frame.completed', index: told.index, progress }, work.signal)
       }
+    }
     work.signal.throwIfAborted()
-    for (const index of skip) pngs.set(index, await lease.readFrame(index, work.signal))
     const ordered = story.frames.flatMap((_, index) => pngs.get(index) ?? [])
     if (ordered.length < story.frames.length)
       throw new Error(`the model ended after ${ordered.length} of ${story.frames.length} frames`)
@@ -136,7 +146,7 @@ export async function attempt(
     return status === 'canceled' ? 'canceled' : 'succeeded' // the completion may have crossed a cancellation
   }
 
-  function advance(told: Exclude<Told, { type: 'bank' }>, finished: number): void {
+  function advance(told: Exclude<Told, { type: 'bank' | 'report' }>, finished: number): void {
     const { stage, step, steps } = progress
     const done = told.type === 'step' ? told.step / told.steps : steps > 0 ? step / steps : 0
     progress = {

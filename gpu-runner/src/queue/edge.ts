@@ -9,6 +9,7 @@ import { setTimeout } from 'node:timers/promises'
 import { Webhook } from 'standardwebhooks'
 import type { z } from 'zod'
 import { BANK_TYPE } from '../../../contract/bank.ts'
+import type { ConsistencyReport } from '../../../contract/consistency.ts'
 import { Problem } from '../../../contract/problem.ts'
 import {
   type Claim,
@@ -105,7 +106,10 @@ export function connectEdge({
     const trace = traceparent === undefined ? undefined : { traceparent }
     const headers = { authorization, [LEASE_HEADER]: lease_token, ...trace }
     let sequence = 0
-    return { heartbeat, readFrame, readReference, putFrame, putStoryboard, putBank, release, post }
+    return {
+      ...{ heartbeat, readFrame, readReference, putFrame, putStoryboard, putBank, putReport, putSheet },
+      ...{ release, post },
+    }
 
     async function heartbeat(signal: AbortSignal): Promise<Heartbeat> {
       const timeout = Math.max(1000, Math.ceil((lease_seconds * 1000) / 3)) // one that hangs leaves time for another
@@ -138,6 +142,17 @@ export function connectEdge({
     async function putBank(bytes: Uint8Array<ArrayBuffer>, signal: AbortSignal) {
       const about = { ...headers, 'content-type': BANK_TYPE }
       await send(`${at}/bank`, { method: 'PUT', headers: about, body: bytes }, signal)
+    }
+
+    async function putReport(report: ConsistencyReport, signal: AbortSignal) {
+      const about = { ...headers, 'content-type': 'application/json' }
+      await send(`${at}/consistency`, { method: 'PUT', headers: about, body: JSON.stringify(report) }, signal)
+    }
+
+    /** The picture that goes with the report. */
+    async function putSheet(png: Uint8Array<ArrayBuffer>, signal: AbortSignal) {
+      const about = { ...headers, 'content-type': 'image/png' }
+      await send(`${at}/consistency.png`, { method: 'PUT', headers: about, body: png }, signal)
     }
 
     /** Give the story back, to be taken up by someone else at once. */

@@ -3,6 +3,7 @@ import { BankError, joinCast } from '../../../contract/bank.ts'
 import { LIMITS, type StoryRequest } from '../../../contract/story.ts'
 import { gaussian } from '../diffusion/noise.ts'
 import { sample } from '../diffusion/sample.ts'
+import { type Picture, readImage } from '../io/png.ts'
 import { type Grid, levelGrid } from '../pipeline/attention-plan.ts'
 import { toRgb } from '../pipeline/autoencoder.ts'
 import { encodeConditioning } from '../pipeline/conditioning.ts'
@@ -14,14 +15,24 @@ import { type Bank, encodeBank, readBank } from './bank.ts'
 import { planCalls } from './calls.ts'
 import { Injector } from './injector.ts'
 import type { FrameMasks } from './masks.ts'
+import { locate } from './locate.ts'
 import { castPrompts, framePrompt } from './prompts.ts'
+import { type RedrawOptions, redraw } from './redraw.ts'
 import { type PreparedReferences, prepareReferences, type ReferenceOptions } from './references.ts'
 import { bankOf, joinReferences, storyRows } from './rows.ts'
 import { scheduleFor } from './schedule.ts'
+import { SelfCheck } from './self-check.ts'
 import { gridOf, matchOf, settingsOf } from './settings.ts'
 import type { SharingMode } from './sharing-modes.ts'
 import { Synchronizer } from './synchronizer.ts'
-import { type OpenStoryOptions, type StoryEvent, type StoryModel, StoryRejected, type TellOptions } from './types.ts'
+import {
+  type OpenStoryOptions,
+  type StoryEvent,
+  type StoryFrameResult,
+  type StoryModel,
+  StoryRejected,
+  type TellOptions,
+} from './types.ts'
 
 /** Beside the weights. More rows in a call make it no faster on a CPU. */
 const usualCallBytes = 4 * 2 ** 30
@@ -37,8 +48,10 @@ export interface StoryModelOptions {
   readonly mode?: SharingMode
   /** References as whole pictures at every pixel, as an IP-Adapter without masks takes them; to be compared with. */
   readonly wholePictures?: boolean
+  /** Whether to look at what was drawn: no report without. */
+  readonly check?: boolean
   /** Told at the end of sampling where the characters of each frame are, on the finest grid that is shared. */
-  readonly onMasks?: (masks: readonly FrameMasks[], grid: Grid) => void
+  readonly onMasks?: ((masks: readonly FrameMasks[], grid: Grid) => void) | undefined
 }
 
 export function storyModel(pipeline: Pipeline, options: StoryModelOptions = {}): StoryModel {
@@ -73,14 +86,73 @@ async function* tell(
   }
 }
 
+/** Frames are handed over as they are decoded, unless they have to be checked first; the report goes before the last. */
 async function* told(
+  pipeline: Pipeline,
+  model: StoryModelOptions,
+  request: StoryRequest,
+  options: TellOptions,
+): AsyncGenerator<StoryEvent> {
+  const { skip = new Set(), finished = {}, signal } = options
+  const all = request.frames.map((_, frame) => frame)
+  const wanted = all.filter((frame) => !skip.has(frame))
+  if (wanted.length === 0) return
+  const minScore = request.consistency.min_score
+  // Which pictures are kept depends on all of them: without the others, a story that was cut short would go on otherwise.
+  const drawn = minScore === undefined || options.bank ? wanted : all
+  const sampled = yield* sampledStory(pipeline, model, request, options, drawn)
+  if (sampled.bank) yield { type: 'bank', bytes: encodeBank(sampled.bank) }
+
+  yield { type: 'stage', stage: 'decoding' }
+  const check = model.check === false ? null : new SelfCheck(pipeline, sampled)
+  for (const { picture, masks } of check ? await sampled.beside() : []) await check?.beside(picture, masks)
+  for (const index of check ? all.filter((frame) => !drawn.includes(frame)) : []) {
+    const seen = finished[index] && (await sampled.finished(index, finished[index]))
+    if (seen) await check?.see(index, seen.picture, seen.masks)
+  }
+  const held = new Map<number, StoryFrameResult>()
+  for (const index of drawn) {
+    signal.throwIfAborted()
+    const frame = await sampled.frame(index)
+    await check?.see(index, frame, sampled.masks(index))
+    if (check && (minScore !== undefined || index === drawn.at(-1))) held.set(index, frame)
+    else yield { type: 'frame', frame }
+  }
+  if (!check) return
+  if (minScore !== undefined) {
+    const sample = (...[again, own, frames]: Parameters<RedrawOptions['sample']>) =>
+      sampledStory(pipeline, { ...model, onMasks: undefined }, again, own, frames)
+    yield* redraw(held, { request, options, sampled, check, minScore, sample })
+  }
+  signal.throwIfAborted()
+  yield { type: 'report', ...(await check.report(minScore)) }
+  for (const [index, frame] of held) if (wanted.includes(index)) yield { type: 'frame', frame }
+}
+
+/** Frames whose latents are there. */
+export interface Sampled {
+  readonly cast: StoryRequest['characters']
+  /** Of the latents, and of masks. */
+  readonly grid: Grid
+  readonly references: PreparedReferences | null
+  /** What is left of the story; null where it shows no character, or not all anchors were sampled. */
+  readonly bank: Bank | null
+  frame(index: number): Promise<StoryFrameResult>
+  masks(index: number): FrameMasks
+  /** Pictures that frames looked at and that are none of them. */
+  beside(): Promise<{ picture: Picture; masks: FrameMasks }[]>
+  /** A frame that was drawn before; null for what is no picture of the story's size. */
+  finished(index: number, png: Uint8Array): Promise<{ picture: Picture; masks: FrameMasks } | null>
+}
+
+/** `wanted` frames, and those that they look at, as latents. */
+async function* sampledStory(
   pipeline: Pipeline,
   { callBytes = usualCallBytes, mode, wholePictures, onMasks }: StoryModelOptions,
   request: StoryRequest,
-  { seed, signal, skip = new Set(), pictures, bank: file }: TellOptions,
-): AsyncGenerator<StoryEvent> {
-  const wanted = request.frames.map((_, frame) => frame).filter((frame) => !skip.has(frame))
-  if (wanted.length === 0) return
+  { seed, signal, pictures, bank: file }: TellOptions,
+  wanted: readonly number[],
+): AsyncGenerator<StoryEvent, Sampled> {
   const { autoencoder, denoiser, text } = pipeline
   const bank = file ? openBank(file) : null
   const settings = settingsOf(request, bank?.header ?? null, pipeline)
@@ -180,20 +252,35 @@ async function* told(
     const finest = levelGrid(grid, plan.shared[0] ?? plan.maps)
     onMasks(sharing.masks(finest).slice(0, story.frames.length), finest)
   }
-  if (sharing) {
-    const masks = sharing.masks(grid)
-    const made = { story, settings, bank, repeat: match?.repeat ?? true, anchors, rows, references }
-    const kept = bankOf(pipeline, { ...made, latentOf, masksOf: (row) => masks[row]! })
-    if (kept) yield { type: 'bank', bytes: encodeBank(kept) }
+  const masks = sharing?.masks(grid) ?? []
+  const made = { story, settings, bank, repeat: match?.repeat ?? true, anchors, rows, references }
+  const decoded = async (data: Float32Array): Promise<Picture> => {
+    const latent = { data, shape: [1, ...latentShape] }
+    return { rgb: toRgb(await autoencoder.decode(latent, { mostBytes: callBytes, signal })), width, height }
   }
-
-  yield { type: 'stage', stage: 'decoding' }
-  for (const index of wanted) {
-    signal.throwIfAborted()
-    const row = rowOf[index]!
-    const latent = { data: latentOf(row)!, shape: [1, ...latentShape] }
-    const rgb = toRgb(await autoencoder.decode(latent, { mostBytes: callBytes, signal }))
-    yield { type: 'frame', frame: { index, rgb, width, height, seed: rows[row]!.seed } }
+  const count = story.frames.length
+  return {
+    ...{ cast: characters, grid, references },
+    bank: sharing ? bankOf(pipeline, { ...made, latentOf, masksOf: (row) => masks[row]! }) : null,
+    async frame(index) {
+      const row = rowOf[index]!
+      return { index, ...(await decoded(latentOf(row)!)), seed: rows[row]!.seed }
+    },
+    masks: (index) => masks[rowOf[index]!] ?? [],
+    async beside() {
+      const seen: { picture: Picture; masks: FrameMasks }[] = []
+      for (const [a, { kept }] of anchors.entries())
+        if (!rowOf.includes(count + a)) seen.push({ picture: await decoded(kept.latent), masks: kept.masks })
+      return seen
+    },
+    async finished(index, png) {
+      const picture = await readImage(png)
+      if (picture.width !== width || picture.height !== height) return null
+      const row = rowOf[index]!
+      if (!sharing || rows[row]!.masks || calls.frames.includes(row)) return { picture, masks: masks[row] ?? [] }
+      const words = { row: conditioning.conditional[row]!, selector: sharing.selectors[row]!, columns: sharing.characters }
+      return { picture, masks: await locate(pipeline, picture, { ...words, present: present[row]!, grid }) }
+    },
   }
 }
 

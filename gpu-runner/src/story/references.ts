@@ -206,7 +206,7 @@ export function planesOf({ rgb, width, height }: Picture) {
   return { data, shape: [1, 3, height, width] }
 }
 
-function nearest(timesteps: ArrayLike<number>, wanted: number): number {
+export function nearest(timesteps: ArrayLike<number>, wanted: number): number {
   let best = 0
   for (let i = 1; i < timesteps.length; i++)
     if (Math.abs(timesteps[i]! - wanted) < Math.abs(timesteps[best]! - wanted)) best = i

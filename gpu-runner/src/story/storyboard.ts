@@ -14,9 +14,9 @@ export interface StoryboardText {
   readonly cast?: readonly { readonly name: string; readonly description: string }[]
 }
 
-const ink = '#3d3229'
-const faded = '#85776a'
-const accents = ['#e07a5f', '#3d8b85', '#d99a2b', '#7d6aa6']
+export const ink = '#3d3229'
+export const faded = '#85776a'
+export const accents = ['#e07a5f', '#3d8b85', '#d99a2b', '#7d6aa6']
 
 /** All in pixels. */
 const margin = 64
@@ -65,15 +65,15 @@ export async function storyboard(frames: readonly StoryboardFrame[], text: Story
   return canvas.encode('png')
 }
 
-function columnsFor(count: number): number {
+export function columnsFor(count: number): number {
   if (count <= 3) return count
   if (count === 4) return 2
   return count <= 6 || count === 9 ? 3 : 4
 }
 
-function inRows(prints: readonly Print[], columns: number): Print[][] {
-  const rows = Math.ceil(prints.length / columns)
-  return Array.from({ length: rows }, (_, r) => prints.slice(r * columns, (r + 1) * columns))
+export function inRows<T>(items: readonly T[], columns: number): T[][] {
+  const rows = Math.ceil(items.length / columns)
+  return Array.from({ length: rows }, (_, r) => items.slice(r * columns, (r + 1) * columns))
 }
 
 async function print(pen: SKRSContext2D, frame: StoryboardFrame, width: number): Promise<Print> {
@@ -132,7 +132,7 @@ function castLine(pen: SKRSContext2D, name: string, description: string, width: 
 }
 
 /** A wavy line as if drawn by hand. */
-function stroke(context: SKRSContext2D, middle: number, y: number): void {
+export function stroke(context: SKRSContext2D, middle: number, y: number): void {
   context.strokeStyle = accents[0]!
   context.lineWidth = 5
   context.lineCap = 'round'
@@ -142,7 +142,7 @@ function stroke(context: SKRSContext2D, middle: number, y: number): void {
 }
 
 /** Warm paper, lighter in the middle, with a fine even grain. */
-function paper(context: SKRSContext2D, width: number, height: number): void {
+export function paper(context: SKRSContext2D, width: number, height: number): void {
   const glow = context.createRadialGradient(
     width / 2,
     height * 0.4,
@@ -204,7 +204,7 @@ function drawPrint(
   }
 }
 
-function rounded(context: SKRSContext2D, x: number, y: number, width: number, height: number, radius: number): void {
+export function rounded(context: SKRSContext2D, x: number, y: number, width: number, height: number, radius: number): void {
   context.beginPath()
   context.roundRect(x, y, width, height, radius)
 }

@@ -1,4 +1,5 @@
 /** What a story model is to everything above it: a request in, stages, steps and finished frames out. */
+import type { ConsistencyReport } from '../../../contract/consistency.ts'
 import type { StoryRequest } from '../../../contract/story.ts'
 import type { Device } from '../runtime/providers.ts'
 
@@ -18,6 +19,8 @@ export type StoryEvent =
   | { type: 'step'; step: number; steps: number }
   /** What later frames need to keep the characters; before the first frame, unless an earlier attempt has had it. */
   | { type: 'bank'; bytes: Uint8Array<ArrayBuffer> }
+  /** How consistent the story is, and a PNG that shows it; before its last frame, so that no finished story lacks it. */
+  | { type: 'report'; report: ConsistencyReport; sheet: Uint8Array<ArrayBuffer> }
   | { type: 'frame'; frame: StoryFrameResult }
 
 export interface TellOptions {
@@ -26,6 +29,8 @@ export interface TellOptions {
   signal: AbortSignal
   /** Frames that are already finished: sampled only as far as the others need them, and not yielded. */
   skip?: ReadonlySet<number>
+  /** Pictures of those frames, as PNG: the report is about them too. */
+  finished?: Readonly<Record<number, Uint8Array>>
   /** Bytes of the pictures that the request names by URL or hash. */
   pictures?: Readonly<Record<string, Uint8Array>>
   /** The character bank that the request names, or that goes before it. */

@@ -15,6 +15,7 @@ export type SamplerCommand =
       request: StoryRequest
       seed: number
       skip: number[]
+      finished: Readonly<Record<number, Uint8Array>>
       pictures: Readonly<Record<string, Uint8Array>>
       bank: Uint8Array | undefined
     }

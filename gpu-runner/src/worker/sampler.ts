@@ -25,11 +25,11 @@ port.on('message', (command: SamplerCommand) => {
 report({ type: 'ready', model: { name: model.name, defaultSize: model.defaultSize } })
 
 async function tell(
-  { run, request, seed, skip, pictures, bank }: SamplerCommand & { type: 'tell' },
+  { run, request, seed, skip, finished, pictures, bank }: SamplerCommand & { type: 'tell' },
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    for await (const event of model.tell(request, { seed, signal, skip: new Set(skip), pictures, bank })) {
+    for await (const event of model.tell(request, { seed, signal, skip: new Set(skip), finished, pictures, bank })) {
       if (event.type === 'frame') {
         const rgb = new Uint8Array(event.frame.rgb) // a copy of just these bytes: the original may view a shared pool
         report({ type: 'event', run, event: { type: 'frame', frame: { ...event.frame, rgb } } }, [rgb.buffer])

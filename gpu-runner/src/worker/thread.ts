@@ -51,7 +51,7 @@ export class Sampler {
   /** As `StoryModel.tell`. Throws `StoryRejected` when the story is at fault and `SamplerFailed` when anything else is. */
   async *tell(
     request: StoryRequest,
-    { seed, signal, skip, pictures = {}, bank }: TellOptions,
+    { seed, signal, skip, finished = {}, pictures = {}, bank }: TellOptions,
   ): AsyncGenerator<StoryEvent> {
     signal.throwIfAborted()
     await this.open()
@@ -64,7 +64,7 @@ export class Sampler {
       terminate ??= setTimeout(() => void worker.terminate(), this.#grace)
     }
     signal.addEventListener('abort', stop)
-    send(worker, { type: 'tell', run, request, seed, skip: [...(skip ?? [])], pictures, bank })
+    send(worker, { type: 'tell', run, request, seed, skip: [...(skip ?? [])], finished, pictures, bank })
     let ended = false
     try {
       for (;;) {

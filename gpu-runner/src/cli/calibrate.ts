@@ -1,0 +1,54 @@
+/** `npm run calibrate`: makes `consistency.safetensors` of a model, by which stories are checked; see `eval/calibrate.ts`. */
+import { join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { calibrate } from '../eval/calibrate.ts'
+import { calibrationFile, writeCalibration } from '../pipeline/calibration.ts'
+import { openPipeline } from '../pipeline/open.ts'
+import { withHugePages } from '../runtime/huge-pages.ts'
+
+const usage = 'usage: npm run calibrate -- [--model <folder>] [--sets 200] [--seed 1]'
+
+withHugePages()
+const { model, sets, seed } = readFlags()
+try {
+  const pipeline = await openPipeline(model, { device: 'cpu' })
+  const { identity } = pipeline
+  if (!identity) fail(`${model} has no ip_adapter.safetensors and image_encoder/, and cannot tell characters apart`, 1)
+  const { calibration, checked } = await calibrate(pipeline, identity, { sets, seed })
+  await pipeline.release()
+  const file = join(model, calibrationFile)
+  writeCalibration(file, calibration, [identity.tokens, identity.width])
+  const { pairs, auc, eer, accuracy, same, different } = checked
+  console.log(`Held-out characters, ${pairs[0]} pairs of the same and ${pairs[1]} of different ones:
+area under the ROC curve ${auc.toFixed(3)}, equal error rate ${eer.toFixed(3)}, told right ${(100 * accuracy).toFixed(1)} %
+mean P(same): ${same.toFixed(3)} of the same, ${different.toFixed(3)} of different ones
+P(same) = sigmoid(${calibration.slope.toFixed(2)} · cosine ${calibration.offset < 0 ? '-' : '+'} ${Math.abs(calibration.offset).toFixed(2)}), written to ${file}`)
+} catch (error) {
+  fail(error instanceof Error ? error.message : String(error), 1)
+}
+
+function readFlags() {
+  const text = { type: 'string' } as const
+  try {
+    const { values } = parseArgs({ options: { model: text, sets: text, seed: text } })
+    return {
+      model: resolve(values.model ?? fileURLToPath(new URL('../../models/story-mini', import.meta.url))),
+      sets: whole('sets', values.sets ?? '200', 10, 2000),
+      seed: whole('seed', values.seed ?? '1', 0, 2 ** 31 - 1),
+    }
+  } catch (error) {
+    return fail(error instanceof Error ? error.message : String(error), 2)
+  }
+}
+
+function whole(name: string, value: string, least: number, most: number): number {
+  const number = Number(value)
+  if (/^\d+$/.test(value) && number >= least && number <= most) return number
+  throw new Error(`--${name} must be a whole number from ${least} to ${most}, not '${value}'`)
+}
+
+function fail(message: string, code: 1 | 2): never {
+  process.stderr.write(`calibrate: ${message}\n${code === 2 ? `${usage}\n` : ''}`)
+  process.exit(code)
+}

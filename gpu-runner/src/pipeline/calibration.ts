@@ -1,0 +1,41 @@
+/**
+ * What an image encoder's likeness of two cut-outs says about whether they show the same character:
+ * P(same) = sigmoid(slope · cosine + offset), of tokens from which the usual picture's are taken away. Made by
+ * `npm run calibrate`, and kept as `consistency.safetensors` in the model folder: `mean` F32 [T,X], `logistic` F32 [2].
+ */
+import { existsSync } from 'node:fs'
+import { openSafetensors, writeSafetensors } from '../io/safetensors.ts'
+import { ModelError } from './folder.ts'
+
+export interface Calibration {
+  /** Tokens of the usual cut-out, [T·X]. */
+  readonly mean: Float32Array
+  readonly slope: number
+  readonly offset: number
+}
+
+export const calibrationFile = 'consistency.safetensors'
+
+/** Null where there is no such file. Throws `ModelError` for one of another encoder. */
+export function readCalibration(path: string, [tokens, width]: readonly [number, number]): Calibration | null {
+  if (!existsSync(path)) return null
+  const { tensors, read } = openSafetensors(path)
+  for (const [name, shape] of Object.entries({ mean: [tokens, width], logistic: [2] }))
+    if (String(tensors.get(name)?.shape) !== String(shape))
+      throw new ModelError(
+        `${path}: '${name}' is [${tensors.get(name)?.shape ?? ''}], not [${shape}]; npm run calibrate makes it anew`,
+      )
+  const [slope, offset] = read('logistic') as unknown as [number, number]
+  return { mean: read('mean'), slope, offset }
+}
+
+export function writeCalibration(
+  path: string,
+  { mean, slope, offset }: Calibration,
+  [tokens, width]: readonly [number, number],
+): void {
+  writeSafetensors(path, {
+    mean: { dtype: 'F32', shape: [tokens, width], data: mean },
+    logistic: { dtype: 'F32', shape: [2], data: Float32Array.of(slope, offset) },
+  })
+}
