@@ -9,6 +9,8 @@ import { withHugePages } from '../runtime/huge-pages.ts'
 
 const usage = 'usage: npm run calibrate -- [--model <folder>] [--sets 200] [--seed 1]'
 
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
+
 withHugePages()
 const { model, sets, seed } = readFlags()
 try {
@@ -33,7 +35,7 @@ function readFlags() {
   try {
     const { values } = parseArgs({ options: { model: text, sets: text, seed: text } })
     return {
-      model: resolve(values.model ?? fileURLToPath(new URL('../../models/story-mini', import.meta.url))),
+      model: resolve(values.model ?? here('../../models/story-mini')),
       sets: whole('sets', values.sets ?? '200', 10, 2000),
       seed: whole('seed', values.seed ?? '1', 0, 2 ** 31 - 1),
     }
