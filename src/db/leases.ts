@@ -3,8 +3,8 @@
  * D1 has no interactive transactions; every write of a runner is fenced by the token of its lease.
  */
 import { and, eq, isNull, type SQL, sql } from 'drizzle-orm'
-import type { AttemptOutcome, StoryStatus } from '../../contract/story.ts'
 import type { ConsistencyReport } from '../../contract/consistency.ts'
+import type { AttemptOutcome, StoryStatus } from '../../contract/story.ts'
 import type { Db } from './client.ts'
 import { owe } from './deliveries.ts'
 import { type StoredBank, type StoredPicture, stories } from './schema.ts'

@@ -61,7 +61,8 @@ export async function reopen(
   const due = and(asRead, ours)
   const isDue = exists(db.select({ id: stories.id }).from(stories).where(due))
   const drawn = (table: typeof frames) => and(eq(table.storyId, id), eq(table.index, redraw ?? -1), isDue)
-  const { request, frameCount, startBy, finishBy, maxAttempts, resumes, storyboard, consistency, consistencySheet } = next
+  const { request, frameCount, startBy, finishBy, maxAttempts, resumes, storyboard, consistency, consistencySheet } =
+    next
   const remembered = db
     .select({
       apiKeyId: stories.apiKeyId,

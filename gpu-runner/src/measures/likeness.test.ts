@@ -8,14 +8,20 @@ const normal = () => Math.sqrt(-2 * Math.log(1 - r.next())) * Math.cos(2 * Math.
 
 test('centred takes the usual away and leaves length 1; nothing stays nothing', () => {
   const out = centred(Float32Array.of(3, 1, 5), Float32Array.of(0, 1, 1))
-  assert.deepEqual([...out].map((value) => value.toFixed(4)), ['0.6000', '0.0000', '0.8000'])
+  assert.deepEqual(
+    [...out].map((value) => value.toFixed(4)),
+    ['0.6000', '0.0000', '0.8000'],
+  )
   assert.deepEqual([...centred(Float32Array.of(2, 1), Float32Array.of(2, 1))], [0, 0])
   assert.throws(() => centred(Float32Array.of(1), Float32Array.of(1, 2)), /1 values and 2 usual/)
 })
 
 test('fitLogistic finds the curve that made the labels, and no neighbour of it is likelier', () => {
   // Two normal distributions of the same width have a logistic posterior: slope (m1 − m2) / s², a half midway.
-  const [same, different] = [Array.from({ length: 4000 }, () => 0.7 + 0.2 * normal()), Array.from({ length: 9000 }, () => 0.1 + 0.2 * normal())]
+  const [same, different] = [
+    Array.from({ length: 4000 }, () => 0.7 + 0.2 * normal()),
+    Array.from({ length: 9000 }, () => 0.1 + 0.2 * normal()),
+  ]
   const curve = fitLogistic(same, different)
   assert.ok(Math.abs(curve.slope - 15) < 1.5, `slope ${curve.slope}`)
   assert.ok(Math.abs(-curve.offset / curve.slope - 0.4) < 0.02, `a half at ${-curve.offset / curve.slope}`)
@@ -26,7 +32,12 @@ test('fitLogistic finds the curve that made the labels, and no neighbour of it i
     return own + other
   }
   const best = likelihood(curve.slope, curve.offset)
-  for (const [ds, offset] of [[0.3, 0], [-0.3, 0], [0, 0.1], [0, -0.1]] as const)
+  for (const [ds, offset] of [
+    [0.3, 0],
+    [-0.3, 0],
+    [0, 0.1],
+    [0, -0.1],
+  ] as const)
     assert.ok(likelihood(curve.slope + ds, curve.offset + offset) < best)
 })
 

@@ -153,7 +153,13 @@ function drawScores(
 }
 
 /** Whatever is no character is paled, and each character is drawn around. */
-function outline(context: SKRSContext2D, characters: Sightings, { width, height }: Picture, x: number, y: number): void {
+function outline(
+  context: SKRSContext2D,
+  characters: Sightings,
+  { width, height }: Picture,
+  x: number,
+  y: number,
+): void {
   const paths = characters.map((sighting) => sighting && contour(sighting.mask, Math.max(width, height)))
   if (paths.every((segments) => segments === null)) return
   for (const [wide, style] of strokes)
@@ -176,7 +182,8 @@ export function contour({ data, side }: Mask, size: number): [Point, Point][] {
   // Between the cells of the mask there are three more samples, and beyond its edges it is empty.
   const fine = 4 * side
   const field = smooth(data, side)
-  const at = (u: number, v: number) => (u < 0 || v < 0 || u >= fine || v >= fine ? 0 : sampled(field, side, (u + 0.5) / 4, (v + 0.5) / 4))
+  const at = (u: number, v: number) =>
+    u < 0 || v < 0 || u >= fine || v >= fine ? 0 : sampled(field, side, (u + 0.5) / 4, (v + 0.5) / 4)
   const values = Array.from({ length: fine + 2 }, (_, v) =>
     Float32Array.from({ length: fine + 2 }, (_, u) => at(u - 1, v - 1)),
   )

@@ -18,7 +18,19 @@ for (const [name, folder] of Object.entries({ sd15, sdxl })) {
     assert.deepEqual(
       events.map((event) => (event.type === 'stage' ? event.stage : event.type === 'step' ? event.step : event.type)),
       // PNDM calls the model once more than there are steps.
-      ['encoding_text', 'sampling', 1, 2, 3, ...(name === 'sd15' ? [4] : []), 'bank', 'decoding', 'frame', 'report', 'frame'],
+      [
+        'encoding_text',
+        'sampling',
+        1,
+        2,
+        3,
+        ...(name === 'sd15' ? [4] : []),
+        'bank',
+        'decoding',
+        'frame',
+        'report',
+        'frame',
+      ],
     )
     const all = pictures(events)
     assert.deepEqual(pictures(await tell(model, two)), all)

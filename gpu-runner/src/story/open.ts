@@ -14,8 +14,8 @@ import { bankAnchors, pictureAnchors } from './anchors.ts'
 import { type Bank, encodeBank, readBank } from './bank.ts'
 import { planCalls } from './calls.ts'
 import { Injector } from './injector.ts'
-import type { FrameMasks } from './masks.ts'
 import { locate } from './locate.ts'
+import type { FrameMasks } from './masks.ts'
 import { castPrompts, framePrompt } from './prompts.ts'
 import { type RedrawOptions, redraw } from './redraw.ts'
 import { type PreparedReferences, prepareReferences, type ReferenceOptions } from './references.ts'
@@ -278,7 +278,11 @@ async function* sampledStory(
       if (picture.width !== width || picture.height !== height) return null
       const row = rowOf[index]!
       if (!sharing || rows[row]!.masks || calls.frames.includes(row)) return { picture, masks: masks[row] ?? [] }
-      const words = { row: conditioning.conditional[row]!, selector: sharing.selectors[row]!, columns: sharing.characters }
+      const words = {
+        row: conditioning.conditional[row]!,
+        selector: sharing.selectors[row]!,
+        columns: sharing.characters,
+      }
       return { picture, masks: await locate(pipeline, picture, { ...words, present: present[row]!, grid }) }
     },
   }

@@ -39,7 +39,9 @@ export class SelfCheck {
     this.#known = {
       cast: cast.map(({ id }) => id),
       references: cast.map((_, c) =>
-        calibration ? (references?.cast[c]?.whole ?? []).map((i) => centred(references!.tokens[i]!, calibration.mean)) : [],
+        calibration
+          ? (references?.cast[c]?.whole ?? []).map((i) => centred(references!.tokens[i]!, calibration.mean))
+          : [],
       ),
       beside: [],
       curve: calibration,
@@ -86,7 +88,9 @@ export class SelfCheck {
   #warnings(frames: readonly SeenFrame[], minScore: number | undefined): string[] {
     if (minScore === undefined) return []
     if (!this.canScore)
-      return [`${this.#pipeline.name} cannot tell characters apart (no consistency.safetensors): min_score had no effect`]
+      return [
+        `${this.#pipeline.name} cannot tell characters apart (no consistency.safetensors): min_score had no effect`,
+      ]
     const scores = frames.map((frame) => [frame.index, this.#scoreOf(frame)] as const)
     if (scores.every(([, score]) => score === null))
       return ['no character is seen in two frames, and none has references: min_score had no effect']

@@ -204,7 +204,14 @@ function drawPrint(
   }
 }
 
-export function rounded(context: SKRSContext2D, x: number, y: number, width: number, height: number, radius: number): void {
+export function rounded(
+  context: SKRSContext2D,
+  x: number,
+  y: number,
+  width: number,
+  height: number,
+  radius: number,
+): void {
   context.beginPath()
   context.roundRect(x, y, width, height, radius)
 }
