@@ -13,7 +13,7 @@ import type { Level } from '../storydb/types.ts'
 import { progressBar } from './progress.ts'
 
 const usage = `usage: npm run eval -- --out <folder> [--model <folder>] [--judges <folder>] [--stories 20] [--frames 4]
-         [--seed 1] [--level 1|2|3] [--steps <n>] [--arms ${textArms.join(',')}]
+         [--seed 1] [--level 1|2|3|4] [--steps <n>] [--arms ${textArms.join(',')}]
 Arms: ${armNames.join(', ')}; those with id or regions want a model that reads reference pictures.`
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
@@ -56,7 +56,7 @@ function readFlags() {
     stories: whole('stories', values.stories ?? '20', 1, 10_000),
     frames: whole('frames', values.frames ?? '4', 2, 12),
     seed: whole('seed', values.seed ?? '1', 0, 2 ** 31 - 1),
-    level: whole('level', values.level ?? '3', 1, 3) as Level,
+    level: whole('level', values.level ?? '4', 1, 4) as Level,
     steps: values.steps === undefined ? undefined : whole('steps', values.steps, 1, 100),
   }
 }

@@ -2,11 +2,12 @@
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import type { StoryDbOptions } from '../storydb/options.ts'
+import { LEVELS } from '../storydb/types.ts'
 import { writeStoryDb } from '../storydb/write.ts'
 import { progressBar } from './progress.ts'
 
 const USAGE = `usage: npm run storydb -- --out <folder> --images <n> --seed <s>
-         [--frames <a set>] [--sets <n>, instead of --images] [--level 1|2|3|all] [--split train|held-out]
+         [--frames <a set>] [--sets <n>, instead of --images] [--level 1|2|3|4|all] [--split train|held-out]
          [--size <pixels>] [--format folders|shards] [--shard-images <n>] [--threads <n>] [--card]`
 
 /** From so many images on, a folder a set is more than file systems and tools like. */
@@ -28,9 +29,8 @@ function readOptions(): { options: StoryDbOptions; threads: number; card: boolea
   const flags = readFlags()
   const { out, level = 'all', split = 'train', card = false } = flags
   if (!out) fail('--out <folder> is missing')
-  if (level !== 'all' && level !== '1' && level !== '2' && level !== '3') {
-    fail(`--level must be 1, 2, 3 or all, not '${level}'`)
-  }
+  const one = LEVELS.find((number) => level === `${number}`)
+  if (level !== 'all' && !one) fail(`--level must be ${LEVELS.join(', ')} or all, not '${level}'`)
   if (split !== 'train' && split !== 'held-out') fail(`--split must be train or held-out, not '${split}'`)
   if (flags.sets !== undefined && flags.images !== undefined) fail('--sets and --images say the same; give one of them')
   if (flags.sets === undefined && flags.images === undefined) fail('--images <number> or --sets <number> is missing')
@@ -46,7 +46,7 @@ function readOptions(): { options: StoryDbOptions; threads: number; card: boolea
     sets,
     frames,
     seed: whole('seed', flags.seed, 0, 2 ** 31 - 1),
-    level: level === 'all' ? level : level === '1' ? 1 : level === '2' ? 2 : 3,
+    level: one ?? 'all',
     split,
     size: whole('size', flags.size ?? '128', 16, 2048),
     format,

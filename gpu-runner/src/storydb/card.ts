@@ -1,13 +1,15 @@
 /** The data card: what a collection is and how it is spread, as Markdown beside its contact sheet. */
 import type { StoryDbOptions } from './options.ts'
 import type { Histogram, Statistics } from './statistics.ts'
+import type { Level } from './types.ts'
 import type { Attribute } from './vocabulary.ts'
 
-const LEVELS = new Map([
-  [1, 'one large character, small vocabulary'],
-  [2, 'one character, whole vocabulary'],
-  [3, 'one to three characters, whole vocabulary'],
-])
+const levelWords: Readonly<Record<number, string>> = {
+  1: 'one large character, small vocabulary',
+  2: 'one character, whole vocabulary',
+  3: 'one to three characters, whole vocabulary',
+  4: 'one to three characters, small vocabulary',
+} satisfies Record<Level, string>
 
 const TABLES: readonly [title: string, attribute: Attribute, of: 'images' | 'characters'][] = [
   ['Places', 'place', 'images'],
@@ -56,7 +58,7 @@ export function describeCollection(options: StoryDbOptions, statistics: Statisti
     '',
     '| level | images | share |',
     '|---|--:|--:|',
-    ...rows(statistics.levels, (level) => `${level}: ${LEVELS.get(level)}`, images),
+    ...rows(statistics.levels, (level) => `${level}: ${levelWords[level]}`, images),
     '',
     '| characters in a frame | images | share |',
     '|---|--:|--:|',

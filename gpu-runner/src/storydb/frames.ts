@@ -24,7 +24,7 @@ export function randomFrames(
 
 /** Who is in a set: different species, all of them held-out combinations or none. */
 function randomCast(r: Random, level: Level, split: Split): Identity[] {
-  const size = level === 3 ? r.pick([1, 2, 2, 3]) : 1
+  const size = level >= 3 ? r.pick([1, 2, 2, 3]) : 1
   const cast: Identity[] = []
   while (cast.length < size) {
     const identity = randomIdentity(r, level)
@@ -84,7 +84,9 @@ function randomActor(r: Random, identity: Identity, level: Level, slot: number, 
 function randomHeight(r: Random, level: Level, count: number): number {
   if (level === 1) return r.between(0.8, 0.88)
   if (level === 2) return r.between(0.55, 0.88)
-  return count === 1 ? r.between(0.55, 0.7) : count === 2 ? r.between(0.5, 0.65) : r.between(0.45, 0.52)
+  if (level === 3)
+    return count === 1 ? r.between(0.55, 0.7) : count === 2 ? r.between(0.5, 0.65) : r.between(0.45, 0.52)
+  return count === 1 ? r.between(0.65, 0.85) : count === 2 ? r.between(0.58, 0.68) : r.between(0.48, 0.54)
 }
 
 function shuffled<T>(r: Random, values: readonly T[]): T[] {

@@ -1,6 +1,6 @@
 /**
  * Every attribute a StoryDB frame can have. The order is a contract: class indices of trained classifiers are positions
- * in these lists, so values are only ever appended. Level 1 uses the first values of each list.
+ * in these lists, so values are only ever appended. Levels 1 and 4 use the first values of each list.
  */
 import type { Level } from './types.ts'
 
@@ -90,8 +90,11 @@ export type Attribute = keyof Vocabulary
 export type Value<A extends Attribute> = Vocabulary[A][number]
 export const ATTRIBUTES = Object.keys(VOCABULARY) as Attribute[]
 
-/** How many leading values of a list level 1 uses; what is not named here is used in full. */
-const levelOneCounts: Partial<Record<Attribute, number>> = {
+/** Whether a level keeps to few words. */
+const isPlain = (level: Level): boolean => level === 1 || level === 4
+
+/** How many leading values of a list plain levels use; what is not named here is used in full. */
+const plainCounts: Partial<Record<Attribute, number>> = {
   species: 8,
   hairStyle: 3,
   hairColour: 4,
@@ -107,37 +110,37 @@ const levelOneCounts: Partial<Record<Attribute, number>> = {
 /** The values of one attribute that frames of `level` may have. */
 export function valuesAt<A extends Attribute>(attribute: A, level: Level): readonly Value<A>[] {
   const all: readonly Value<A>[] = VOCABULARY[attribute]
-  return level === 1 ? all.slice(0, levelOneCounts[attribute] ?? all.length) : all
+  return isPlain(level) ? all.slice(0, plainCounts[attribute] ?? all.length) : all
 }
 
-/** Natural colours first; level 1 keeps to the leading `levelOne` of them. A repeated colour is drawn more often. */
-const furs: Record<Value<'species'>, { levelOne: number; colours: readonly Value<'fur'>[] }> = {
-  fox: { levelOne: 4, colours: ['orange', 'orange', 'orange', 'gray', 'white', 'blue'] },
-  bear: { levelOne: 2, colours: ['brown', 'white', 'black', 'purple'] },
-  rabbit: { levelOne: 3, colours: ['white', 'gray', 'pink', 'brown', 'blue'] },
-  cat: { levelOne: 3, colours: ['gray', 'black', 'yellow', 'white', 'orange', 'purple'] },
-  pig: { levelOne: 1, colours: ['pink', 'pink', 'brown', 'purple'] },
-  frog: { levelOne: 1, colours: ['green', 'green', 'blue', 'yellow'] },
-  robot: { levelOne: 2, colours: ['gray', 'blue', 'yellow', 'white', 'pink'] },
-  girl: { levelOne: 3, colours: ['fair', 'tan', 'dark'] },
-  boy: { levelOne: 3, colours: ['fair', 'tan', 'dark'] },
-  mouse: { levelOne: 2, colours: ['gray', 'white', 'brown', 'yellow'] },
-  dog: { levelOne: 2, colours: ['yellow', 'brown', 'white', 'gray', 'black'] },
-  panda: { levelOne: 1, colours: ['white', 'white', 'pink', 'blue'] },
-  penguin: { levelOne: 1, colours: ['black', 'black', 'blue', 'purple'] },
-  elephant: { levelOne: 2, colours: ['gray', 'blue', 'pink', 'purple'] },
+/** Natural colours first; plain levels keep to the leading `plain` of them. A repeated colour is drawn more often. */
+const furs: Record<Value<'species'>, { plain: number; colours: readonly Value<'fur'>[] }> = {
+  fox: { plain: 4, colours: ['orange', 'orange', 'orange', 'gray', 'white', 'blue'] },
+  bear: { plain: 2, colours: ['brown', 'white', 'black', 'purple'] },
+  rabbit: { plain: 3, colours: ['white', 'gray', 'pink', 'brown', 'blue'] },
+  cat: { plain: 3, colours: ['gray', 'black', 'yellow', 'white', 'orange', 'purple'] },
+  pig: { plain: 1, colours: ['pink', 'pink', 'brown', 'purple'] },
+  frog: { plain: 1, colours: ['green', 'green', 'blue', 'yellow'] },
+  robot: { plain: 2, colours: ['gray', 'blue', 'yellow', 'white', 'pink'] },
+  girl: { plain: 3, colours: ['fair', 'tan', 'dark'] },
+  boy: { plain: 3, colours: ['fair', 'tan', 'dark'] },
+  mouse: { plain: 2, colours: ['gray', 'white', 'brown', 'yellow'] },
+  dog: { plain: 2, colours: ['yellow', 'brown', 'white', 'gray', 'black'] },
+  panda: { plain: 1, colours: ['white', 'white', 'pink', 'blue'] },
+  penguin: { plain: 1, colours: ['black', 'black', 'blue', 'purple'] },
+  elephant: { plain: 2, colours: ['gray', 'blue', 'pink', 'purple'] },
 }
 
 /** Colours to draw a species' fur from, with repetition as weight. */
 export function fursOf(species: Value<'species'>, level: Level): readonly Value<'fur'>[] {
-  const { levelOne, colours } = furs[species]
-  return level === 1 ? colours.slice(0, levelOne) : colours
+  const { plain, colours } = furs[species]
+  return isPlain(level) ? colours.slice(0, plain) : colours
 }
 
 export const isHuman = (species: Value<'species'>): boolean => species === 'girl' || species === 'boy'
 
 /** Hair cuts a human type may have at a level; animals and robots have none. */
 export function hairStylesOf(species: Value<'species'>, level: Level): readonly Value<'hairStyle'>[] {
-  if (species === 'girl') return level === 1 ? ['long', 'pigtails'] : ['long', 'pigtails', 'curly', 'bun', 'short']
+  if (species === 'girl') return isPlain(level) ? ['long', 'pigtails'] : ['long', 'pigtails', 'curly', 'bun', 'short']
   return species === 'boy' ? ['short', 'spiky', 'curly'] : []
 }
