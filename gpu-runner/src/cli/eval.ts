@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { type ArmName, armNames, arms, isArm, textArms } from '../eval/arms.ts'
 import { evaluate } from '../eval/run.ts'
+import { type Descriptions, descriptions } from '../eval/stories.ts'
 import { JudgesAccuracy } from '../judges/accuracy.ts'
 import { Judges } from '../judges/judges.ts'
 import { openPipeline } from '../pipeline/open.ts'
@@ -13,7 +14,7 @@ import type { Level } from '../storydb/types.ts'
 import { progressBar } from './progress.ts'
 
 const usage = `usage: npm run eval -- --out <folder> [--model <folder>] [--judges <folder>] [--stories 20] [--frames 4]
-         [--seed 1] [--level 1|2|3|4] [--steps <n>] [--arms ${textArms.join(',')}]
+         [--seed 1] [--level 1|2|3|4] [--descriptions full|species] [--steps <n>] [--arms ${textArms.join(',')}]
 Arms: ${armNames.join(', ')}; those with id or regions want a model that reads reference pictures.`
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
@@ -40,7 +41,7 @@ function readFlags() {
   const text = { type: 'string' } as const
   const options = {
     ...{ out: text, model: text, judges: text, stories: text, frames: text },
-    ...{ seed: text, level: text, steps: text, arms: text },
+    ...{ seed: text, level: text, descriptions: text, steps: text, arms: text },
   }
   const values = parse(options)
   const { out, model = here('../../models/story-mini'), judges = here('../../models/judges') } = values
@@ -57,6 +58,7 @@ function readFlags() {
     frames: whole('frames', values.frames ?? '4', 2, 12),
     seed: whole('seed', values.seed ?? '1', 0, 2 ** 31 - 1),
     level: whole('level', values.level ?? '4', 1, 4) as Level,
+    descriptions: told(values.descriptions ?? 'full'),
     steps: values.steps === undefined ? undefined : whole('steps', values.steps, 1, 100),
   }
 }
@@ -67,6 +69,11 @@ function parse<T extends Record<string, { type: 'string' }>>(options: T) {
   } catch (error) {
     return fail(error instanceof Error ? error.message : String(error))
   }
+}
+
+function told(wanted: string): Descriptions {
+  const known = descriptions.find((name) => name === wanted)
+  return known ?? fail(`--descriptions must be ${descriptions.join(' or ')}, not '${wanted}'`)
 }
 
 function arm(name: string): ArmName {

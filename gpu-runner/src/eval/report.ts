@@ -5,6 +5,7 @@ import { mean } from '../measures/metrics.ts'
 import { armNames } from './arms.ts'
 import { bootstrap } from './bootstrap.ts'
 import { type MetricName, metricNames, type StoryScore } from './score.ts'
+import { descriptions } from './stories.ts'
 
 const Figure = z.number().nullable()
 
@@ -23,6 +24,7 @@ export const EvaluationReport = z.strictObject({
   stories: z.int(),
   frames: z.int(),
   level: z.int(),
+  descriptions: z.enum(descriptions).describe('What of a character its description says'),
   steps: z.int().nullable().describe("Null for the model's usual number"),
   judges: JudgesAccuracy,
   arms: z.partialRecord(z.enum(armNames), z.record(z.enum(metricNames), Metric)),
@@ -52,7 +54,7 @@ export function reportTable({ judges, arms, ...run }: EvaluationReport): string 
   const read = Object.values(judges.attributes)
   return `# Evaluation of ${run.model}
 
-${run.stories} stories of ${run.frames} frames about held-out characters (StoryDB level ${run.level}, seed ${run.seed}), ${run.steps ?? 'the usual number of'} steps; the same
+${run.stories} stories of ${run.frames} frames about held-out characters (StoryDB level ${run.level}, seed ${run.seed}), ${run.descriptions === 'full' ? 'fully described' : 'described by their species alone'}, ${run.steps ?? 'the usual number of'} steps; the same
 weights and seeds for every arm. Below each mean its 95 % interval, by bootstrap over stories. The ceiling is the renderer's
 own pictures through the same judges. What each figure means: docs/evaluation.md.
 

@@ -41,7 +41,7 @@ test('judges learn from nothing, go on where they stopped, and score every arm o
     const pipeline = await openPipeline(sd15, { device: 'cpu', ipAdapter: join(sd15, '../ip_plus.safetensors') })
     const out = join(folder, 'out')
     const signal = new AbortController().signal
-    const size = { stories: 2, frames: 2, steps: 2, seed: 3, level: 3 } as const
+    const size = { stories: 2, frames: 2, steps: 2, seed: 3, level: 3, descriptions: 'full' } as const
     const options = { ...size, pipeline, judges, accuracy, arms: armNames, out, signal }
     const done = await Array.fromAsync(evaluate(options))
     assert.deepEqual(

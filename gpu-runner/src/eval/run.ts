@@ -15,7 +15,7 @@ import type { Level } from '../storydb/types.ts'
 import { type ArmName, arms, requestOf } from './arms.ts'
 import { EvaluationReport, reportTable, summarise } from './report.ts'
 import { type StoryScore, scoreStory } from './score.ts'
-import { type EvaluationStory, evaluationStory, portraitFrame, referencePicture } from './stories.ts'
+import { type Descriptions, type EvaluationStory, evaluationStory, portraitFrame, referencePicture } from './stories.ts'
 
 export interface EvaluationOptions {
   pipeline: Pipeline
@@ -26,6 +26,7 @@ export interface EvaluationOptions {
   frames: number
   seed: number
   level: Level
+  descriptions: Descriptions
   /** Undefined for the model's usual number. */
   steps?: number | undefined
   /** `report.json`, `report.md` and `sheets/` are written here. */
@@ -87,6 +88,7 @@ export async function* evaluate(options: EvaluationOptions): AsyncGenerator<numb
     stories,
     frames: options.frames,
     level: options.level,
+    descriptions: options.descriptions,
     steps: options.steps ?? null,
     judges: options.accuracy,
     arms: Object.fromEntries([...scores].map(([name, own]) => [name, summarise(own, ceilings)])),

@@ -148,10 +148,12 @@ test('who was not found has nothing right, agrees with nothing, and is neither l
 })
 
 test('stories are about held-out casts, say all that is scored, and are the same again', () => {
-  const options = { seed: 4, level: 3, frames: 3 } as const
+  const options = { seed: 4, level: 3, descriptions: 'full', frames: 3 } as const
   const story = evaluationStory(2, options)
   assert.deepEqual(evaluationStory(2, options), story)
   assert.equal(story.request.frames.length, 3)
+  const [first] = evaluationStory(2, { ...options, descriptions: 'species' }).request.characters
+  assert.equal(first!.description, `a ${story.cast[0]!.species}`)
   assert.equal(promptOf(frame, [fox, girl]), 'Mo is happy and waves and Pip sleeps in the forest at night')
   const asked = requestOf(
     story.request,
@@ -169,7 +171,7 @@ test('the report has every metric of every arm, and figures are null where nothi
     ...{ frames: 2, found: 1, dice: 0.9, auc: 0.9, eer: 0.1 },
     attributes: Object.fromEntries(ATTRIBUTES.map((name) => [name, 1])),
   }
-  const run = { model: 'm', seed: 1, stories: 1, frames: 1, level: 3, steps: null, judges }
+  const run = { model: 'm', seed: 1, stories: 1, frames: 1, level: 3, descriptions: 'full', steps: null, judges }
   const report = EvaluationReport.parse({ ...run, arms: { amsa: summarise(scores, scores) } })
   assert.deepEqual(Object.keys(report.arms.amsa!), [...metricNames])
   assert.deepEqual(report.arms.amsa!.agreement, { value: null, low: null, high: null, ceiling: null })

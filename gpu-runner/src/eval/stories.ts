@@ -20,22 +20,28 @@ export interface EvaluationStory {
 
 const names = ['Pip', 'Mo', 'Zuzu'] as const
 
+/** How an app describes its characters: all that there is to say, or their species alone, so that the rest is left to the model. */
+export const descriptions = ['full', 'species'] as const
+export type Descriptions = (typeof descriptions)[number]
+
 export interface StoryOptions {
   seed: number
+  descriptions: Descriptions
   level: Level
   frames: number
   steps?: number | undefined
 }
 
 /** Story `index` of the endless row that `seed` names. */
-export function evaluationStory(index: number, { seed, level, frames: count, steps }: StoryOptions): EvaluationStory {
-  const [reference, ...frames] = randomFrames(seed, index, count + 1, { level, split: 'held-out' })
+export function evaluationStory(index: number, options: StoryOptions): EvaluationStory {
+  const { seed, level, steps } = options
+  const [reference, ...frames] = randomFrames(seed, index, options.frames + 1, { level, split: 'held-out' })
   const cast = reference!.actors.map(({ identity }) => identity)
   const input: StoryInput = {
     characters: cast.map((identity, i) => ({
       id: `character-${i}`,
       name: names[i]!,
-      description: captionText(describeIdentity(identity)),
+      description: options.descriptions === 'full' ? captionText(describeIdentity(identity)) : `a ${identity.species}`,
     })),
     frames: frames.map((frame) => ({ prompt: promptOf(frame, cast) })),
     ...(steps ? { steps } : {}),
