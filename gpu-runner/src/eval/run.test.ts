@@ -64,7 +64,16 @@ test('judges learn from nothing, go on where they stopped, and score every arm o
 
     const stopped = { ...options, out: join(folder, 'stopped'), signal: AbortSignal.abort(new Error('enough')) }
     await assert.rejects(Array.fromAsync(evaluate(stopped)), /enough/)
-    assert.ok(!existsSync(join(folder, 'stopped', 'report.json')), 'half an evaluation leaves no report')
+    assert.ok(!existsSync(join(folder, 'stopped', 'report.json')), 'no story, no report')
+    const stop = new AbortController()
+    const part = { ...options, arms: ['amsa', 'none'] as const, out: join(folder, 'stopped'), signal: stop.signal }
+    // In the middle of the second story.
+    for await (const done of evaluate(part)) if (done === 3) stop.abort(new Error('enough'))
+    const { stories, arms } = EvaluationReport.parse(
+      JSON.parse(readFileSync(join(folder, 'stopped', 'report.json'), 'utf8')),
+    )
+    assert.deepEqual([stories, Object.keys(arms)], [1, ['amsa', 'none']])
+    assert.ok(arms.amsa!.scene_accuracy.ceiling !== null)
     await pipeline.release()
     await judges.close()
   })

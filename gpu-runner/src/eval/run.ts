@@ -46,46 +46,37 @@ const size = 128
 /** Stories whose pictures are kept for people to look at. */
 const shown = 24
 
-/** Yields how many stories have been told, of all arms together; the files are there when it ends. */
+/**
+ * Yields how many stories have been told, of all arms together; the files are there when it ends. Stopped by its signal
+ * it reports on the stories that all arms have told, and throws when there is none.
+ */
 export async function* evaluate(options: EvaluationOptions): AsyncGenerator<number, EvaluationReport> {
-  const { judges, stories, out } = options
+  const { stories, out, signal } = options
   await mkdir(join(out, 'sheets'), { recursive: true })
   const scores = new Map<ArmName, StoryScore[]>(options.arms.map((name) => [name, []]))
   const ceilings: StoryScore[] = []
-  let done = 0
   for (let index = 0; index < stories; index++) {
-    const story = evaluationStory(index, options)
-    const { cast, frames } = story
-    const pictures = await Promise.all(cast.map((_, character) => referencePicture(story, character, size)))
-    // The first story of a model pays for opening it, and is told once for nothing.
-    if (index === 0) await tell(options, options.arms[0]!, 0, { ...story.request, steps: 1 }, pictures)
-    const references = await referenceSightings(judges, story)
-    const score = async ({ pictures, maps, seconds }: Told) => {
-      const fitted = await Promise.all(pictures.map((picture) => resized(picture, size, size)))
-      const verdicts = await judges.judge(
-        fitted,
-        frames.map(({ actors }) => actors.length),
-      )
-      const planes = fitted.map(({ rgb }) => wholePlanes({ rgb, size }, sides.map))
-      return scoreStory({ cast, frames, verdicts, planes, references, maps, seconds })
+    const row: Judged[] = []
+    try {
+      for await (const judged of tellAll(options, index)) {
+        row.push(judged)
+        if (judged.name !== 'renderer') yield index * options.arms.length + row.length - 1
+      }
+    } catch (error) {
+      if (signal.aborted && ceilings.length > 0) break
+      throw error
     }
-    const rendered = renderStory(story)
-    ceilings.push(await score(rendered))
-    const rows: SheetCell[] = row('renderer', rendered)
-    for (const name of options.arms) {
-      options.signal.throwIfAborted()
-      const told = await tell(options, name, index, story.request, pictures)
-      scores.get(name)!.push(await score(told))
-      rows.push(...row(name, told))
-      yield ++done
-    }
+    for (const { name, score } of row) (name === 'renderer' ? ceilings : scores.get(name)!).push(score)
+    const cells: SheetCell[] = row.flatMap(({ name, pictures }) =>
+      pictures.map((picture, i) => ({ ...picture, caption: i === 0 ? name : '' })),
+    )
     const file = join(out, 'sheets', `story-${String(index).padStart(3, '0')}.png`)
-    if (index < shown) await writeFile(file, await contactSheet(rows, frames.length))
+    if (index < shown) await writeFile(file, await contactSheet(cells, options.frames))
   }
   const report = EvaluationReport.parse({
     model: options.pipeline.name,
     seed: options.seed,
-    stories,
+    stories: ceilings.length,
     frames: options.frames,
     level: options.level,
     descriptions: options.descriptions,
@@ -96,6 +87,38 @@ export async function* evaluate(options: EvaluationOptions): AsyncGenerator<numb
   await writeFile(join(out, 'report.json'), `${JSON.stringify(report, null, 2)}\n`)
   await writeFile(join(out, 'report.md'), reportTable(report))
   return report
+}
+
+/** One story as somebody tells it, and what the judges say. */
+interface Judged {
+  name: ArmName | 'renderer'
+  pictures: readonly Picture[]
+  score: StoryScore
+}
+
+/** Story `index`, by the renderer and then by each arm. */
+async function* tellAll(options: EvaluationOptions, index: number): AsyncGenerator<Judged> {
+  const { judges, signal } = options
+  const story = evaluationStory(index, options)
+  const { cast, frames } = story
+  const pictures = await Promise.all(cast.map((_, character) => referencePicture(story, character, size)))
+  // The first story of a model pays for opening it, and is told once for nothing.
+  if (index === 0) await tell(options, options.arms[0]!, 0, { ...story.request, steps: 1 }, pictures)
+  const references = await referenceSightings(judges, story)
+  const judged = async (name: Judged['name'], { pictures, maps, seconds }: Told): Promise<Judged> => {
+    const fitted = await Promise.all(pictures.map((picture) => resized(picture, size, size)))
+    const verdicts = await judges.judge(
+      fitted,
+      frames.map(({ actors }) => actors.length),
+    )
+    const planes = fitted.map(({ rgb }) => wholePlanes({ rgb, size }, sides.map))
+    return { name, pictures, score: scoreStory({ cast, frames, verdicts, planes, references, maps, seconds }) }
+  }
+  yield judged('renderer', renderStory(story))
+  for (const name of options.arms) {
+    signal.throwIfAborted()
+    yield judged(name, await tell(options, name, index, story.request, pictures))
+  }
 }
 
 async function tell(
@@ -150,8 +173,4 @@ async function referenceSightings(judges: Judges, story: EvaluationStory): Promi
     pictures.map(() => 1),
   )
   return verdicts.map(({ characters }) => characters[0] ?? null)
-}
-
-function row(name: string, { pictures }: Told): SheetCell[] {
-  return pictures.map((picture, i) => ({ ...picture, caption: i === 0 ? name : '' }))
 }
