@@ -114,6 +114,13 @@ export const PostedStory = StoryFields.extend({
   characters: z.array(CastMember).max(LIMITS.characters, `at most ${LIMITS.characters} characters`).default([]),
 })
   .superRefine((story, ctx) => {
+    const { injector, regions } = story.consistency
+    if (regions === true && injector === 0)
+      ctx.addIssue({
+        code: 'custom',
+        path: ['consistency', 'regions'],
+        message: 'cannot be true while injector is 0, which takes nothing from references; leave out one of them',
+      })
     // Who is kept, or in a bank, is not known here; such a story is judged once that is.
     const cast = story.characters.flatMap(({ character, id, name, references }) =>
       character === undefined && id !== undefined && name !== undefined ? [{ id, name, references }] : [],

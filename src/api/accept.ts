@@ -16,7 +16,7 @@ import { newStoryId } from './keys.ts'
 import { type FoundBank, findBank } from './named-bank.ts'
 import { invalid } from './problems.ts'
 import { requireRoom } from './queue-room.ts'
-import { storeReference } from './reference-pictures.ts'
+import { refuseDataUri, storeReference } from './reference-pictures.ts'
 import { scopeFor } from './scopes.ts'
 import { continueTrace } from './trace.ts'
 import { refuseUrl } from './url-guard.ts'
@@ -135,7 +135,7 @@ export async function judge(
   return 'faults' in cast ? cast : { request: cast.story, model, bank }
 }
 
-/** The URLs of a story that we would not go to, and why. */
+/** The URLs of a story that we would not go to, or that hold no picture, and why. */
 function refusedUrls({ webhook, characters, anchors }: PostedStory, allowInsecure: boolean) {
   const references = characters.flatMap(({ references = [] }, i) =>
     references.map((url, j) => ({ pointer: `/characters/${i}/references/${j}`, url })),
@@ -145,7 +145,7 @@ function refusedUrls({ webhook, characters, anchors }: PostedStory, allowInsecur
   )
   const urls = [...(webhook === null ? [] : [{ pointer: '/webhook', url: webhook }]), ...references, ...pictures]
   return urls.flatMap(({ pointer, url }) => {
-    const message = url.startsWith('data:') ? undefined : refuseUrl(url, allowInsecure)
+    const message = url.startsWith('data:') ? refuseDataUri(url) : refuseUrl(url, allowInsecure)
     return message === undefined ? [] : [{ pointer, message }]
   })
 }

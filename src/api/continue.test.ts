@@ -81,7 +81,7 @@ test('what a runner hands over has to be a bank, and the lease has to be good', 
 
 test('more frames: the story goes on under its id, with its bank, and its webhook hears of both ends', async () => {
   const receiver = await testReceiver(() => ({ status: 200 }))
-  const references = ['data:image/png;base64,AAAA']
+  const references = ['data:image/png;base64,iVBORw0KGgo=']
   const first = await told({
     characters: [{ ...fox, references }],
     webhook: `${receiver.url}/ends`,

@@ -7,7 +7,7 @@ import { judge } from './accept.ts'
 import { parseCancelAfter } from './cancel-after.ts'
 import type { AppEnv } from './env.ts'
 import { invalid } from './problems.ts'
-import { webhookWarnings } from './webhook-warnings.ts'
+import { storyWarnings } from './story-warnings.ts'
 
 export async function dryRun(c: Context<AppEnv>, posted: PostedStory): Promise<z.infer<typeof DryRun>> {
   parseCancelAfter(c.req.header('cancel-after'))
@@ -21,6 +21,6 @@ export async function dryRun(c: Context<AppEnv>, posted: PostedStory): Promise<z
     characters: request.characters.map(({ id }) => id),
     frames,
     estimated_seconds: await estimate(c.var.db, model, frames),
-    warnings: await webhookWarnings(c, request.webhook),
+    warnings: await storyWarnings(c, request),
   }
 }

@@ -38,10 +38,22 @@ export async function readReference(
   return wrong === undefined ? { url: given } : { wrong }
 }
 
-async function pictureOf(bytes: Uint8Array<ArrayBuffer> | undefined): Promise<Picture | { wrong: string }> {
+const NO_PICTURE = 'no picture: it does not begin as PNG, JPEG or WebP do'
+
+function typeOf(bytes: Uint8Array | undefined): PictureType | undefined {
   const start = Array.from(bytes?.subarray(0, 12) ?? [], (byte) => byte.toString(16).padStart(2, '0')).join('')
-  const [contentType] = MAGIC.find(([, magic]) => magic.test(start)) ?? []
-  if (!bytes || !contentType) return { wrong: 'no picture: it does not begin as PNG, JPEG or WebP do' }
+  return MAGIC.find(([, magic]) => magic.test(start))?.[0]
+}
+
+/** Why a data URI is no picture, as far as its beginning tells: `MAGIC` takes 12 bytes, 16 characters of base64. */
+export function refuseDataUri(uri: string): string | undefined {
+  const comma = uri.indexOf(',') + 1
+  return typeOf(decodeBase64(uri.slice(comma, comma + 16))) ? undefined : NO_PICTURE
+}
+
+async function pictureOf(bytes: Uint8Array<ArrayBuffer> | undefined): Promise<Picture | { wrong: string }> {
+  const contentType = typeOf(bytes)
+  if (!bytes || !contentType) return { wrong: NO_PICTURE }
   return { contentType, bytes, sha256: await sha256(bytes) }
 }
 

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Problem } from '../../contract/problem.ts'
-import { Story, StoryList } from '../../contract/story.ts'
+import { type AcceptedStory, Story, StoryList } from '../../contract/story.ts'
 import { testEdge } from '../../test/worker.ts'
 
 const { url, key, app, call, wrong, post, otherKey, claim, report, bindings } = await testEdge({
   MODELS: 'story-mini, story-large',
 })
+const fox = { id: 'fox', name: 'Fern', description: 'an orange fox' }
 const story = { title: 'Mara', frames: [{ prompt: 'a fox wakes up' }, { prompt: 'the fox sets out' }] }
 
 test('an accepted story can be read at its Location', async () => {
@@ -41,6 +42,22 @@ test('what cannot be a story is refused with a pointer to each fault', async () 
       '/characters/0/references/0',
       /user name/,
     ],
+    [
+      { ...story, characters: [{ ...fox, references: ['data:image/png;base64,bm8gcGljdHVyZQ=='] }] },
+      '/characters/0/references/0',
+      /no picture: it does not begin as PNG, JPEG or WebP do/,
+    ],
+    [
+      { ...story, anchors: [{ character: 'fox', picture: 'data:image/webp;base64,QQ==' }], characters: [fox] },
+      '/anchors/0/picture',
+      /no picture/,
+    ],
+    [{ ...story, characters: [fox, { ...fox, id: 'cat' }] }, '/characters/1/name', /another character is called Fern/],
+    [
+      { ...story, consistency: { injector: 0, regions: true } },
+      '/consistency/regions',
+      /cannot be true while injector is 0.*leave out one/,
+    ],
     ['[1, 2]', '', /expected object/],
     ['null', '', /expected object/],
     ['"text"', '', /expected object/],
@@ -51,6 +68,24 @@ test('what cannot be a story is refused with a pointer to each fault', async () 
     const fault = problem.errors?.find((error) => error.pointer === pointer)
     assert.match(fault?.message ?? JSON.stringify(problem.errors), message)
   }
+})
+
+test('characters whom no frame shows are accepted, with a warning that names them', async () => {
+  const owl = { id: 'owl', name: 'Ola', description: 'an owl' }
+  const told = async (frames: unknown[]) => {
+    const { status, body } = await app<AcceptedStory>('POST', '/stories', { characters: [fox, owl], frames })
+    return [status, body.warnings]
+  }
+  const warning = '/characters/1: Ola is in no frame; a prompt must name Ola, or a frame list owl in its characters'
+  assert.deepEqual(await told([{ prompt: 'fern waves' }, { prompt: 'Olaf waves' }]), [202, [warning]])
+  // Who is listed decides, not whom the prompt names.
+  assert.deepEqual(await told([{ prompt: 'Fern meets Ola', characters: ['fox'] }]), [202, [warning]])
+  assert.deepEqual(await told([{ prompt: 'Fern waves' }, { prompt: 'a tree', characters: ['owl'] }]), [202, undefined])
+  const { body } = await app<{ warnings: string[] }>('POST', '/stories?dry_run=true', {
+    characters: [fox, owl],
+    frames: [{ prompt: 'Fern waves' }],
+  })
+  assert.deepEqual(body.warnings, [warning])
 })
 
 test('bodies that are no JSON, too deep, too large or of another type are refused, never a fault of ours', async () => {

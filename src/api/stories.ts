@@ -13,8 +13,8 @@ import { awaitStory } from './follow.ts'
 import { IdempotencyHeaders } from './idempotency.ts'
 import { invalid, ProblemError } from './problems.ts'
 import { json, limitBody, MAX_JSON_BYTES, newRoutes, PageQuery, problems, SpanQuery, spanOf } from './routes.ts'
+import { storyWarnings } from './story-warnings.ts'
 import { viewOf } from './view.ts'
-import { webhookWarnings } from './webhook-warnings.ts'
 
 const tags = ['Stories']
 const security = [{ apiKey: [] }]
@@ -105,7 +105,7 @@ export const storyRoutes = newRoutes()
     const { answer, headers } = await accept<AcceptedStory>(c, c.req.valid('json'), {
       idempotencyKey: c.req.valid('header')['idempotency-key'],
       answerOf: async (story) => {
-        const warnings = await webhookWarnings(c, story.webhook)
+        const warnings = await storyWarnings(c, story.request)
         const view = viewOf({ story, frames: [] }, c.var.settings)
         return { status: 202, location: view.urls.self, body: { ...view, ...(warnings.length > 0 && { warnings }) } }
       },

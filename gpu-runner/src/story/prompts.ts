@@ -1,4 +1,5 @@
 /** From a story's prompts to what the text encoder reads: names give way to what the characters look like. */
+import { mentionsOf } from '../../../contract/mentions.ts'
 import type { StoryRequest } from '../../../contract/story.ts'
 import type { Tokenizer } from '../io/tokenizer.ts'
 import type { PromptIds } from '../pipeline/text-encoders.ts'
@@ -102,11 +103,8 @@ function lowerFirst(text: string): string {
 function splitAtNames(prompt: string, names: readonly (string | null)[]): PromptSegment[] {
   const sought = names.flatMap((name, character) => (name ? [{ name, character }] : []))
   if (sought.length === 0) return [{ text: prompt }]
-  sought.sort((a, b) => b.name.length - a.name.length)
-  const pattern = sought.map(({ name }) => name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('|')
-  const mention = new RegExp(`(?<![\\p{L}\\p{N}])(${pattern})(?![\\p{L}\\p{N}])`, 'giu')
   return prompt
-    .split(mention)
+    .split(mentionsOf(sought.map(({ name }) => name)))
     .map((text, i): PromptSegment => {
       const named = i % 2 === 1 && sought.find(({ name }) => name.toLowerCase() === text.toLowerCase())
       return named ? { text, character: named.character } : { text: text.trim() }
