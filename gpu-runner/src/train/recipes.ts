@@ -147,7 +147,7 @@ export const recipes: Record<string, Recipe> = {
         references: { slots: 16, references: 14, perSlot: 3, regions: 0.3, elsewhere: 0.3 },
       },
       pool: {
-        ...{ levels: [1, 4, 4], size: 128, reference: 96, outside: 1, absent: 0.3 },
+        ...{ levels: [4, 4, 4, 4, 4, 4, 4, 1], size: 128, reference: 96, outside: 1, absent: 0.3 },
         ...{ fresh: 1, capacity: 2048 },
       },
       rate: 3e-4,
