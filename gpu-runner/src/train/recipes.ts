@@ -205,7 +205,7 @@ export const recipes: Record<string, Recipe> = {
     sets: {
       training: {
         ...setTraining,
-        ...{ frames: 3, perceptualWarmup: 20 },
+        ...{ frames: 3, cleanFrame: 0.1, perceptualWarmup: 20 },
         references: { slots: 6, references: 6, perSlot: 2, regions: 0.3, elsewhere: 0.3 },
       },
       pool: {
