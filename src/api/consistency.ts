@@ -3,14 +3,14 @@ import { createRoute } from '@hono/zod-openapi'
 import { z } from 'zod'
 import { ConsistencyReport } from '../../contract/consistency.ts'
 import { LEASE_HEADER, LeaseToken, StoredImage } from '../../contract/runner.ts'
-import { keepPage, keepReport } from '../db/leases.ts'
+import { keepReport } from '../db/leases.ts'
 import { findStory } from '../db/stories.ts'
 import { announce } from './announce.ts'
 import { requireApiKeyOrLink, requireRunner } from './auth.ts'
 import { sendPicture } from './pictures.ts'
 import { invalid, ProblemError } from './problems.ts'
 import { json, limitBody, MAX_JSON_BYTES, newRoutes, openToLinks, png, problems } from './routes.ts'
-import { leaseOf, limitPicture, pngBody, requireLease, staleLease, storePicture } from './runner.ts'
+import { leaseOf, limitPicture, pngBody, requireLease, staleLease, storePage } from './runner.ts'
 import { noSuchStory, StoryParams } from './stories.ts'
 
 const readRoute = createRoute({
@@ -89,9 +89,5 @@ export const consistencyRoutes = newRoutes()
     return c.json({ score: report.score }, 200)
   })
   .openapi(sheetRoute, async (c) => {
-    const { id, leaseToken, db } = leaseOf(c, c.req.valid('param').id)
-    await requireLease(c, id)
-    const stored = await storePicture(c, id, (picture) => keepPage(db, id, leaseToken, 'consistencySheet', picture))
-    announce(c, id)
-    return c.json(stored, 200)
+    return c.json(await storePage(c, c.req.valid('param').id, 'consistencySheet'), 200)
   })

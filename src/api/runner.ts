@@ -200,11 +200,7 @@ export const runnerRoutes = newRoutes()
     return c.body(await object.arrayBuffer(), 200, { 'content-type': kept?.contentType ?? BANK_TYPE })
   })
   .openapi(storyboardRoute, async (c) => {
-    const { id, leaseToken, db } = leaseOf(c, c.req.valid('param').id)
-    await requireLease(c, id)
-    const stored = await storePicture(c, id, (picture) => keepPage(db, id, leaseToken, 'storyboard', picture))
-    announce(c, id)
-    return c.json(stored, 200)
+    return c.json(await storePage(c, c.req.valid('param').id, 'storyboard'), 200)
   })
 
 function claimOf(story: LentStory, now: number): Claim {
@@ -233,7 +229,7 @@ const leaseEnd = (until: number, now: number) => ({
  * Put the body into R2, then `keep` it as a row under the fence. The name holds the hash of the content and something
  * random, so that deleting what was not kept can never take away what another upload has stored.
  */
-export async function storePicture(
+async function storePicture(
   c: Context<AppEnv>,
   storyId: string,
   keep: (picture: StoredPicture) => Promise<StoredPicture | undefined>,
@@ -248,6 +244,15 @@ export async function storePicture(
   if (kept?.key !== key) await c.env.IMAGES.delete(key)
   if (!kept) throw await staleLease(c, storyId)
   return { sha256: kept.sha256, width: kept.width, height: kept.height }
+}
+
+/** Take the body for a page that shows all frames of a story; one that is there stays. */
+export async function storePage(c: Context<AppEnv>, storyId: string, page: 'storyboard' | 'consistencySheet') {
+  const { id, leaseToken, db } = leaseOf(c, storyId)
+  await requireLease(c, id)
+  const stored = await storePicture(c, id, (picture) => keepPage(db, id, leaseToken, page, picture))
+  announce(c, id)
+  return stored
 }
 
 export function leaseOf(c: Context<AppEnv>, id: string) {
