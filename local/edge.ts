@@ -8,12 +8,12 @@ import { basename, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import type { D1Database } from '@cloudflare/workers-types'
 import { build } from 'esbuild'
-import { Log, LogLevel, Miniflare } from 'miniflare'
 import { Scope } from '../contract/key.ts'
 import type { Bindings } from '../src/api/env.ts'
 import { apiKeyRow } from '../src/api/keys.ts'
 import { insertApiKey } from '../src/db/api-keys.ts'
 import { openDb } from '../src/db/client.ts'
+import { Log, LogLevel, Miniflare } from './miniflare.ts'
 
 const root = join(import.meta.dirname, '..')
 const migrationsFolder = join(root, 'src/db/migrations')

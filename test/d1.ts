@@ -1,9 +1,9 @@
 /** A database of its own, in real workerd, with all migrations applied; closed after the tests of the file. */
 import { after } from 'node:test'
 import type { D1Database } from '@cloudflare/workers-types'
-import { Miniflare } from 'miniflare'
 import { StoryRequest } from '../contract/story.ts'
 import { migrate } from '../local/edge.ts'
+import { Miniflare } from '../local/miniflare.ts'
 import { newApiKey } from '../src/api/keys.ts'
 import { insertApiKey } from '../src/db/api-keys.ts'
 import { dueStories, lend } from '../src/db/claims.ts'
