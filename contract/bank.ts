@@ -4,7 +4,7 @@
  * read, see `gpu-runner/src/story/bank.ts`.
  */
 import { z } from 'zod'
-import { CharacterId, LIMITS, type StoryRequest, text } from './story.ts'
+import { CharacterId, Layout, LIMITS, type StoryRequest, text } from './story.ts'
 
 export const BANK_VERSION = 1
 export const BANK_TYPE = 'application/octet-stream'
@@ -29,6 +29,8 @@ export const BankSettings = z.strictObject({
   clip_skip: z.int().min(0).max(12),
   negative_prompt: z.string().max(LIMITS.prompt).nullable(),
   style: z.string().max(LIMITS.style).nullable(),
+  /** Banks of before there was a choice do not say. */
+  layout: Layout.default('free'),
   synchronizer: Share,
   /** Banks of before there was one do not say. */
   leak_guard: z.boolean().default(false),

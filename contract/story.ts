@@ -96,7 +96,13 @@ const Side = within(z.int(), LIMITS.side.min, LIMITS.side.max)
 
 const Strength = within(z.number(), 0, 1)
 
+/** How a frame of several characters is read. */
+export const Layout = z.enum(['columns', 'free'])
+
 export const Consistency = z.strictObject({
+  layout: Layout.optional().describe(
+    "'columns': characters stand side by side, from the left in the order in which the prompt names them, and in each one's column only what is said of that one is read, so that looks do not mix; 'free': the prompt is read as a whole and they stand wherever. When left out, what the model was trained for",
+  ),
   synchronizer: Strength.optional().describe('How much the frames attend to each other; 0 turns it off'),
   leak_guard: z
     .boolean()

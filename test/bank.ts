@@ -8,6 +8,7 @@ const settings = {
     clip_skip: 0,
     negative_prompt: null,
     style: null,
+    layout: 'columns' as const,
     synchronizer: 1,
     leak_guard: true,
     injector: 1,

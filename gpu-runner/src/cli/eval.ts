@@ -3,9 +3,10 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { Layout } from '../../../contract/story.ts'
 import { type ArmName, armNames, arms, isArm, textArms } from '../eval/arms.ts'
 import { evaluate } from '../eval/run.ts'
-import { type Descriptions, descriptions } from '../eval/stories.ts'
+import { descriptions } from '../eval/stories.ts'
 import { JudgesAccuracy } from '../judges/accuracy.ts'
 import { Judges } from '../judges/judges.ts'
 import { openPipeline } from '../pipeline/open.ts'
@@ -14,7 +15,8 @@ import type { Level } from '../storydb/types.ts'
 import { progressBar } from './progress.ts'
 
 const usage = `usage: npm run eval -- --out <folder> [--model <folder>] [--judges <folder>] [--stories 20] [--frames 4]
-         [--seed 1] [--level 1|2|3|4] [--descriptions full|species] [--steps <n>] [--arms ${textArms.join(',')}]
+         [--seed 1] [--level 1|2|3|4] [--descriptions full|species] [--layout columns|free] [--steps <n>]
+          [--arms ${textArms.join(',')}]
 Arms: ${armNames.join(', ')}; those with id or regions want a model that reads reference pictures.`
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
@@ -41,7 +43,7 @@ function readFlags() {
   const text = { type: 'string' } as const
   const options = {
     ...{ out: text, model: text, judges: text, stories: text, frames: text },
-    ...{ seed: text, level: text, descriptions: text, steps: text, arms: text },
+    ...{ seed: text, level: text, descriptions: text, layout: text, steps: text, arms: text },
   }
   const values = parse(options)
   const { out, model = here('../../models/story-mini'), judges = here('../../models/judges') } = values
@@ -58,7 +60,8 @@ function readFlags() {
     frames: whole('frames', values.frames ?? '4', 2, 12),
     seed: whole('seed', values.seed ?? '1', 0, 2 ** 31 - 1),
     level: whole('level', values.level ?? '4', 1, 4) as Level,
-    descriptions: told(values.descriptions ?? 'full'),
+    descriptions: oneOf('descriptions', descriptions, values.descriptions ?? 'full'),
+    layout: values.layout === undefined ? undefined : oneOf('layout', Layout.options, values.layout),
     steps: values.steps === undefined ? undefined : whole('steps', values.steps, 1, 100),
   }
 }
@@ -71,9 +74,10 @@ function parse<T extends Record<string, { type: 'string' }>>(options: T) {
   }
 }
 
-function told(wanted: string): Descriptions {
-  const known = descriptions.find((name) => name === wanted)
-  return known ?? fail(`--descriptions must be ${descriptions.join(' or ')}, not '${wanted}'`)
+function oneOf<T extends string>(name: string, choices: readonly T[], wanted: string): T {
+  return (
+    choices.find((choice) => choice === wanted) ?? fail(`--${name} must be ${choices.join(' or ')}, not '${wanted}'`)
+  )
 }
 
 function arm(name: string): ArmName {

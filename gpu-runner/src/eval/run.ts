@@ -27,6 +27,8 @@ export interface EvaluationOptions {
   seed: number
   level: Level
   descriptions: Descriptions
+  /** Undefined for what the model was trained for. */
+  layout?: StoryRequest['consistency']['layout']
   /** Undefined for the model's usual number. */
   steps?: number | undefined
   /** `report.json`, `report.md` and `sheets/` are written here. */

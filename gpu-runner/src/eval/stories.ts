@@ -29,12 +29,13 @@ export interface StoryOptions {
   descriptions: Descriptions
   level: Level
   frames: number
+  layout?: StoryRequest['consistency']['layout']
   steps?: number | undefined
 }
 
 /** Story `index` of the endless row that `seed` names. */
 export function evaluationStory(index: number, options: StoryOptions): EvaluationStory {
-  const { seed, level, steps } = options
+  const { seed, level, layout, steps } = options
   const [reference, ...frames] = randomFrames(seed, index, options.frames + 1, { level, split: 'held-out' })
   const cast = reference!.actors.map(({ identity }) => identity)
   const input: StoryInput = {
@@ -45,6 +46,7 @@ export function evaluationStory(index: number, options: StoryOptions): Evaluatio
     })),
     frames: frames.map((frame) => ({ prompt: promptOf(frame, cast) })),
     ...(steps ? { steps } : {}),
+    ...(layout ? { consistency: { layout } } : {}),
   }
   return { request: StoryRequest.parse(input), cast, frames, reference: reference! }
 }

@@ -64,6 +64,8 @@ const UNetJson = z
     conv_out_kernel: only(3),
     attention_type: only('default'),
     cross_attention_norm: z.null().optional(),
+    // Ours, not diffusers': how a model was trained to read captions of several characters.
+    prompt_layout: z.enum(['columns', 'free']).default('free'),
   })
   .check((context) => {
     const c = context.value
@@ -111,6 +113,8 @@ export interface UNetConfig {
   additionTimeEmbedDim: number | null
   /** Latent height and width the model was made for. */
   sampleSize: number
+  /** 'columns' for a model that was trained on a prompt for each column, `models/columns.ts`. */
+  promptLayout: 'columns' | 'free'
 }
 
 export function parseUNetConfig(json: unknown): UNetConfig {
@@ -133,6 +137,7 @@ export function parseUNetConfig(json: unknown): UNetConfig {
     linearProjection: c.use_linear_projection,
     flipSinToCos: c.flip_sin_to_cos,
     freqShift: c.freq_shift,
+    promptLayout: c.prompt_layout,
     additionTimeEmbedDim: c.addition_embed_type ? (c.addition_time_embed_dim ?? null) : null,
     sampleSize: Array.isArray(c.sample_size) ? c.sample_size[0]! : (c.sample_size ?? 64),
   }

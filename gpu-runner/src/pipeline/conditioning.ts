@@ -8,6 +8,8 @@ export interface ConditioningRow extends EncodedPrompt {
   readonly timeIds: readonly number[] | null
   /** For each adapter the embeddings of its pictures. */
   readonly pictures?: readonly Float32Array[]
+  /** Contexts [T,X] that columns of the frame read instead of the whole prompt's, from the left. */
+  readonly columns?: readonly Float32Array[]
 }
 
 export interface Conditioning {
@@ -27,6 +29,8 @@ export interface PictureSizes {
 
 export interface ConditioningOptions {
   readonly prompts: readonly PromptIds[]
+  /** For each prompt those that take its place, or null. */
+  readonly columns?: readonly (readonly PromptIds[] | null)[] | undefined
   /** One for each prompt; null where none was given, and undefined without guidance. */
   readonly negatives?: readonly PromptIds[] | null | undefined
   /** Layers that the prompts, not the negative ones, leave out. */
@@ -50,13 +54,20 @@ interface Encoder {
 
 export async function encodeConditioning(
   { text, takesSizes, zerosForEmptyPrompt }: Encoder,
-  { prompts, negatives, clipSkip = 0, size, sizes, negativeSizes }: ConditioningOptions,
+  { prompts, columns, negatives, clipSkip = 0, size, sizes, negativeSizes }: ConditioningOptions,
 ): Promise<Conditioning> {
-  const own = takesSizes ? timeIds(size, sizes) : null
-  const encoded = await text.encode(prompts, clipSkip)
-  const conditional = encoded.map((prompt) => ({ ...prompt, timeIds: own }))
+  const timeIds = takesSizes ? pictureSizes(size, sizes) : null
+  const all = await text.encode([...prompts, ...(columns ?? []).flatMap((own) => own ?? [])], clipSkip)
+  const encoded = all.slice(0, prompts.length)
+  let next = prompts.length
+  const conditional = encoded.map((prompt, row): ConditioningRow => {
+    const own = columns?.[row]
+    const contexts = own?.map(() => all[next++]!.context)
+    return { ...prompt, timeIds, ...(contexts && { columns: contexts }) }
+  })
   if (negatives === undefined) return { conditional, unconditional: null }
-  const away = takesSizes && negativeSizes?.original && negativeSizes.target ? timeIds(size, negativeSizes) : own
+  const away =
+    takesSizes && negativeSizes?.original && negativeSizes.target ? pictureSizes(size, negativeSizes) : timeIds
   const against =
     negatives === null && zerosForEmptyPrompt
       ? encoded.map(({ context, pooled }) => ({ context: zeros(context), pooled: pooled && zeros(pooled) }))
@@ -72,7 +83,7 @@ export function promptIds(
   return tokenizers.map((tokenizer) => tokenizer.padded(tokenizer.encode(prompt), length))
 }
 
-function timeIds(size: Pair, { original = size, crop = [0, 0], target = size }: PictureSizes = {}): number[] {
+function pictureSizes(size: Pair, { original = size, crop = [0, 0], target = size }: PictureSizes = {}): number[] {
   return [...original, ...crop, ...target]
 }
 

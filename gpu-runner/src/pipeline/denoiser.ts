@@ -5,9 +5,11 @@ import { attention, attentionProbabilities, headMean, mergeHeads, splitHeads } f
 import { type GatheredKeys, gatheredAttention, queryClasses } from '../graph/gathered-attention.ts'
 import { matmul } from '../graph/matmul.ts'
 import { total } from '../graph/reduce.ts'
-import { input, type Value } from '../graph/value.ts'
+import { type Dim, input, type Value } from '../graph/value.ts'
 import { openSafetensors } from '../io/safetensors.ts'
 import { layerName } from '../models/attention-maps.ts'
+import { columnBias, columnReads, promptOfToken } from '../models/columns.ts'
+import { type Grid, levelGrid } from '../models/grid.ts'
 import { withIdentities } from '../models/id-injector.ts'
 import { crossAttentionLayers, withAdapters } from '../models/ip-adapter.ts'
 import type { AttentionCall, AttentionHooks } from '../models/transformer-block.ts'
@@ -17,7 +19,7 @@ import type { Lora } from '../runtime/lora.ts'
 import { changedWeights, storedWeights } from '../runtime/model-weights.ts'
 import type { HostTensor, SessionOptions } from '../runtime/session.ts'
 import { adapterInputs, embedsName, type PictureAdapter } from './adapters.ts'
-import { type AttentionPlan, type Grid, levelGrid, levelOf, planAttention } from './attention-plan.ts'
+import { type AttentionPlan, levelOf, planAttention } from './attention-plan.ts'
 import type { ConditioningRow } from './conditioning.ts'
 import { ModelError, partCheckpoint, partConfig } from './folder.ts'
 import { gatherFeeds } from './gather.ts'
@@ -29,7 +31,7 @@ import { type Identities, slotFeeds, slotMaskName } from './slots.ts'
 export interface DenoiserRow extends ConditioningRow {
   /** [C,h,w] */
   readonly latent: Float32Array
-  /** Mean over the tokens of each of K characters, [T,K]. */
+  /** Mean over the tokens of each of K characters, [T,K], or over those of all columns. */
   readonly selector?: Float32Array
 }
 
@@ -97,14 +99,14 @@ export function buildDenoiser(folder: string, settings: DenoiserOptions): Denois
   const inputs = {
     sample: input('sample', ['batch', config.inChannels, fixed?.height ?? 'height', fixed?.width ?? 'width']),
     timestep: input('timestep', ['batch']),
-    context: input('context', ['batch', text.length, text.width]),
+    context: input('context', ['batch', 'tokens', text.width]),
     ...(takesSizes && {
       textEmbeds: input('textEmbeds', ['batch', text.pooledWidth]),
       timeIds: input('timeIds', ['batch', 6]),
     }),
   }
   const graph = (located: IdentityEncoder['file'] | null) => {
-    const { self, cross: plain, maps } = attentionHooks(config, plan, text.length)
+    const { self, cross: plain, maps } = attentionHooks(config, plan)
     const adapted = adapters.length > 0 ? withAdapters(adapters, config, plain) : plain
     const cross = located === null ? adapted : locatedHook(located, adapted)
     const output = unet(inputs, opened.weights, config, { self, cross })
@@ -140,7 +142,8 @@ export function buildDenoiser(folder: string, settings: DenoiserOptions): Denois
     injected,
     async run({ rows, grid, timestep, characters = 1, foreign, labels, identities, step }) {
       const n = rows.length
-      const selectors = rows.map(({ selector }) => selector ?? new Float32Array(text.length * characters))
+      const prompts = Math.max(...rows.map(({ columns }) => columns?.length ?? 1))
+      const tokens = prompts * text.length
       const feeds: Record<string, HostTensor> = {
         ...constant,
         sample: stacked(
@@ -149,10 +152,23 @@ export function buildDenoiser(folder: string, settings: DenoiserOptions): Denois
         ),
         timestep: { data: new Float32Array(n).fill(timestep), shape: [n] },
         context: stacked(
-          rows.map(({ context }) => context),
-          [text.length, text.width],
+          rows.map((row) => contextOf(row, prompts)),
+          [tokens, text.width],
         ),
-        selector: stacked(selectors, [text.length, characters]),
+        selector: stacked(
+          rows.map(({ selector }) => padded(selector, tokens * characters)),
+          [tokens, characters],
+        ),
+        promptOf: { data: promptOfToken(prompts, text.length), shape: [tokens] },
+      }
+      for (const level of levels) {
+        const own = levelGrid(grid, level)
+        const data = columnReads(
+          rows.map(({ columns }) => columns?.length ?? 1),
+          prompts,
+          own,
+        )
+        feeds[`reads${level}`] = { data, shape: [n, 1, own.width * own.height, prompts] }
       }
       if (takesSizes) {
         feeds.textEmbeds = stacked(
@@ -187,7 +203,7 @@ export function buildDenoiser(folder: string, settings: DenoiserOptions): Denois
 }
 
 /** Hooks of the plan; `maps`, [N,S,K] each, fill as the graph is built. */
-function attentionHooks(config: UNetConfig, plan: AttentionPlan, tokens: number) {
+function attentionHooks(config: UNetConfig, plan: AttentionPlan) {
   const keys = new Map(
     plan.shared.map((level): [number, GatheredKeys] => [
       level,
@@ -198,7 +214,14 @@ function attentionHooks(config: UNetConfig, plan: AttentionPlan, tokens: number)
       },
     ]),
   )
-  const selector = input('selector', ['batch', tokens, 'characters'])
+  const selector = input('selector', ['batch', 'tokens', 'characters'])
+  const promptOf = input('promptOf', ['tokens'], 'int64')
+  const biases = new Map<number, Value>()
+  const biasOf = (level: number, pixels: Dim) => {
+    const bias = biases.get(level) ?? columnBias(input(`reads${level}`, ['batch', 1, pixels, 'prompts']), promptOf)
+    biases.set(level, bias)
+    return bias
+  }
   const maps: Value[] = []
   const self = (call: AttentionCall): Value => {
     const { q, k, v, heads } = call
@@ -209,12 +232,31 @@ function attentionHooks(config: UNetConfig, plan: AttentionPlan, tokens: number)
   }
   const cross = (call: AttentionCall): Value => {
     const { q, k, v, heads } = call
-    if (levelOf(layerName(call), config).level !== plan.maps) return attention(q, k, v, heads)
-    const p = attentionProbabilities(q, k, heads)
+    const { level } = levelOf(layerName(call), config)
+    const bias = biasOf(level, q.shape[1]!)
+    if (level !== plan.maps) return attention(q, k, v, heads, bias)
+    const p = attentionProbabilities(q, k, heads, bias)
     maps.push(matmul(headMean(p), selector))
     return mergeHeads(matmul(p, splitHeads(v, heads)))
   }
   return { self, cross, maps }
+}
+
+/** The contexts of a row's columns one after the other; what is left of P prompts repeats the first, and is hidden. */
+function contextOf({ context, columns = [context] }: DenoiserRow, prompts: number): Float32Array {
+  const [first] = columns as [Float32Array]
+  if (prompts === 1) return first
+  const joined = new Float32Array(prompts * first.length)
+  for (let i = 0; i < prompts; i++) joined.set(columns[i] ?? first, i * first.length)
+  return joined
+}
+
+/** With zeros up to `size`. */
+function padded(values: Float32Array | undefined, size: number): Float32Array {
+  if (values?.length === size) return values
+  const longer = new Float32Array(size)
+  if (values) longer.set(values)
+  return longer
 }
 
 function stacked(rows: readonly Float32Array[], shape: readonly number[]): HostTensor {

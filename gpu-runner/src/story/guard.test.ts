@@ -25,6 +25,7 @@ const options: SynchronizerOptions = {
     [[1], [2]],
   ],
   text: { length: 4 },
+  columns: [1, 1],
   plan: { shared: [0], maps: 0 },
   grid,
   ...{ strength: 1, seed: 1, steps: 4, guard: true },

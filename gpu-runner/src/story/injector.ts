@@ -2,7 +2,10 @@
  * ID-Injector and region-level adapters: which identity each pixel of a frame gets at each step, by the attention maps of
  * the steps before. Character-Adapter's layout maps and its dynamic fusion; the numbers are ours.
  */
-import { type AttentionPlan, type Grid, levelGrid } from '../pipeline/attention-plan.ts'
+
+import { columnMask } from '../models/columns.ts'
+import { type Grid, levelGrid } from '../models/grid.ts'
+import type { AttentionPlan } from '../pipeline/attention-plan.ts'
 import type { FrameSlot, Injection } from '../pipeline/guided.ts'
 import { type AttentionMap, characterMasks, resize, stretch } from './masks.ts'
 import { regionNames } from './regions.ts'
@@ -27,6 +30,8 @@ export interface InjectorOptions {
   readonly located: boolean
   /** Every reference at every pixel, as an IP-Adapter without masks: what an evaluation compares with. */
   readonly everywhere?: boolean | undefined
+  /** For each frame the characters of its columns from the left; null for one that is read as a whole. */
+  readonly columns: readonly (readonly number[] | null)[]
   readonly plan: AttentionPlan
   /** Of the latents. */
   readonly grid: Grid
@@ -56,6 +61,8 @@ export class Injector implements Injection {
       if (everywhere)
         return here.map((c) => ({ frame, references: cast[c]!.whole, mask: this.#filled(share / here.length) }))
       const masks = this.#masks(frame, timestep)
+      if (located && timestep > fusion.layout)
+        return here.map((c) => ({ frame, references: cast[c]!.whole, mask: this.#column(frame, c, share) }))
       return here.flatMap((c) => this.#slotsOf(frame, c, masks[c] ?? null, share, timestep))
     })
   }
@@ -109,6 +116,13 @@ export class Injector implements Injection {
     const layout = this.#layout.get(key)!
     const current = stretch(now)
     return layout.map((value, p) => (1 - eta) * value + eta * current[p]!)
+  }
+
+  /** Where nothing is seen yet, a character is somewhere in its column. */
+  #column(frame: number, character: number, share: number): Float32Array {
+    const columns = this.#options.columns[frame] ?? [character]
+    const mask = columnMask(columns.indexOf(character), columns.length, this.#options.grid)
+    return mask.map((value) => value * share)
   }
 
   #filled(value: number): Float32Array {

@@ -4,7 +4,7 @@ import { LIMITS, type StoryRequest } from '../../../contract/story.ts'
 import { gaussian } from '../diffusion/noise.ts'
 import { sample } from '../diffusion/sample.ts'
 import { type Picture, readImage } from '../io/png.ts'
-import { type Grid, levelGrid } from '../pipeline/attention-plan.ts'
+import { type Grid, levelGrid } from '../models/grid.ts'
 import { toRgb } from '../pipeline/autoencoder.ts'
 import { encodeConditioning } from '../pipeline/conditioning.ts'
 import { type Guidance, guidedDenoise, isGuided } from '../pipeline/guided.ts'
@@ -13,6 +13,7 @@ import { NotFiniteError } from '../runtime/finite.ts'
 import { bankAnchors, pictureAnchors } from './anchors.ts'
 import { type Bank, encodeBank, readBank } from './bank.ts'
 import { planCalls } from './calls.ts'
+import { namedIn } from './columns.ts'
 import { Injector } from './injector.ts'
 import { locate } from './locate.ts'
 import type { FrameMasks } from './masks.ts'
@@ -180,11 +181,14 @@ async function* sampledStory(
     ...(await pictureAnchors(pipeline, story, given)),
   ]
   const written = [...story.frames.map((_, frame) => framePrompt(story, frame)), ...anchors.map(({ prompt }) => prompt)]
-  const { prompts, tokens, regions, negatives } = castPrompts(written, { cast: characters.length, negative }, text)
+  const byColumn = settings.layout === 'columns'
+  const cast = castPrompts(written, { cast: characters.length, negative, byColumn }, text)
+  const { prompts, columns, tokens, regions, negatives } = cast
   const present = tokens.map((cast) => cast.map((positions) => positions.length > 0))
   const { rows, rowOf } = storyRows(story, { seed, prompts: written, present, anchors, generation })
   const conditioning = await encodeConditioning(pipeline, {
     prompts,
+    columns,
     negatives: isGuided(guidance) ? negatives : undefined,
     clipSkip: settings.clip_skip,
     size: [height, width],
@@ -200,17 +204,9 @@ async function* sampledStory(
   const recorded = strength > 0 || characters.length > 0
   const sharing = recorded
     ? new Synchronizer({
-        rows,
-        tokens,
-        more,
-        text,
-        plan,
-        grid,
-        strength,
+        ...{ rows, tokens, more, text, plan, grid, strength, seed, steps, mode },
+        columns: columns.map((own) => own?.length ?? 1),
         guard: settings.leak_guard,
-        seed,
-        steps,
-        mode,
       })
     : undefined
   const injection =
@@ -219,6 +215,7 @@ async function* sampledStory(
           ...references,
           ...{ strength: injector, regions: byRegion, located: pipeline.identity!.located, everywhere: wholePictures },
           ...{ present, plan, grid },
+          columns: written.map((prompt, row) => (columns[row] ? namedIn(prompt) : null)),
           map: (frame, column) => sharing.map(frame, column),
         })
       : undefined

@@ -3,6 +3,7 @@ import { mentionsOf } from '../../../contract/mentions.ts'
 import type { StoryRequest } from '../../../contract/story.ts'
 import type { Tokenizer } from '../io/tokenizer.ts'
 import type { PromptIds } from '../pipeline/text-encoders.ts'
+import { columnPrompts } from './columns.ts'
 import { describedParts, regionNames } from './regions.ts'
 
 /**
@@ -29,7 +30,9 @@ export interface TokenisedPrompt {
 /** One for each frame, or row. */
 export interface CastPrompts {
   readonly prompts: readonly PromptIds[]
-  /** For each character, the positions of its tokens. */
+  /** Those that take its place, from the left, or null. */
+  readonly columns: readonly (readonly PromptIds[] | null)[]
+  /** For each character, the positions of its tokens, which count over all columns. */
   readonly tokens: readonly (readonly (readonly number[])[])[]
   /** For each character, for each region, the positions of the words about it. */
   readonly regions: readonly (readonly (readonly (readonly number[])[])[])[]
@@ -37,19 +40,44 @@ export interface CastPrompts {
   readonly negatives: readonly PromptIds[] | null
 }
 
-/** Prompts of a `cast` for a model's tokenizers, which agree on where words begin: SDXL's differ in padding alone. */
+/**
+ * Prompts of a `cast` for a model's tokenizers, which agree on where words begin: SDXL's differ in padding alone. With
+ * `byColumn` a prompt about several characters is also written as one for each.
+ */
 export function castPrompts(
   rows: readonly (readonly PromptSegment[])[],
-  { cast, negative }: { cast: number; negative: string | null },
-  { tokenizers }: { tokenizers: readonly Tokenizer[] },
+  { cast, negative, byColumn }: { cast: number; negative: string | null; byColumn: boolean },
+  { tokenizers, length }: { tokenizers: readonly Tokenizer[]; length: number },
 ): CastPrompts {
-  const written = rows.map((segments) => tokenizers.map((tokenizer) => tokenisePrompt(segments, tokenizer, cast)))
-  const against = negative && tokenizers.map((tokenizer) => tokenisePrompt([{ text: negative }], tokenizer, cast).ids)
+  const written = (segments: readonly PromptSegment[]) =>
+    tokenizers.map((tokenizer) => tokenisePrompt(segments, tokenizer, cast))
+  const whole = rows.map(written)
+  const cut = rows.map((segments) => (byColumn ? (columnPrompts(segments)?.map(written) ?? null) : null))
+  const idsOf = (encoders: readonly TokenisedPrompt[]) => encoders.map(({ ids }) => ids)
+  const places = whole.map((encoders, row) =>
+    joined(
+      (cut[row] ?? [encoders]).map(([first]) => first!),
+      length,
+    ),
+  )
+  const against = negative && idsOf(written([{ text: negative }]))
   return {
-    prompts: written.map((encoders) => encoders.map(({ ids }) => ids)),
-    tokens: written.map((encoders) => encoders[0]!.tokens),
-    regions: written.map((encoders) => encoders[0]!.regions),
-    negatives: against ? written.map(() => against) : null,
+    prompts: whole.map(idsOf),
+    columns: cut.map((columns) => columns?.map(idsOf) ?? null),
+    tokens: places.map(({ tokens }) => tokens),
+    regions: places.map(({ regions }) => regions),
+    negatives: against ? rows.map(() => against) : null,
+  }
+}
+
+/** Positions in prompts of `length` tokens that stand one after the other. */
+function joined(prompts: readonly TokenisedPrompt[], length: number): Pick<TokenisedPrompt, 'tokens' | 'regions'> {
+  const all = (positions: (prompt: TokenisedPrompt) => readonly number[]) =>
+    prompts.flatMap((prompt, i) => positions(prompt).map((position) => i * length + position))
+  const { tokens, regions } = prompts[0]!
+  return {
+    tokens: tokens.map((_, c) => all((prompt) => prompt.tokens[c]!)),
+    regions: regions.map((own, c) => own.map((_, g) => all((prompt) => prompt.regions[c]![g]!))),
   }
 }
 

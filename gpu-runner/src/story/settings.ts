@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { BankHeader, BankSettings } from '../../../contract/bank.ts'
 import type { StoryRequest } from '../../../contract/story.ts'
-import type { Grid } from '../pipeline/attention-plan.ts'
+import type { Grid } from '../models/grid.ts'
 import type { Pipeline } from '../pipeline/open.ts'
 import { StoryRejected } from './types.ts'
 
@@ -17,11 +17,11 @@ const defaults = {
 const maxScale = 2
 
 export function settingsOf(request: StoryRequest, bank: BankHeader | null, pipeline: Pipeline): BankSettings {
-  const { scheduler, kind, size, text, name } = pipeline
+  const { scheduler, kind, size, text, name, denoiser } = pipeline
   const isFlow = '_class_name' in scheduler && String(scheduler._class_name).startsWith('FlowMatch')
   const usual = defaults[isFlow ? 'flow' : kind]
   const its = bank?.settings
-  const { synchronizer, leak_guard, injector, regions } = request.consistency
+  const { layout, synchronizer, leak_guard, injector, regions } = request.consistency
   const settings: BankSettings = {
     width: request.width ?? its?.width ?? size,
     height: request.height ?? its?.height ?? size,
@@ -33,6 +33,7 @@ export function settingsOf(request: StoryRequest, bank: BankHeader | null, pipel
     clip_skip: request.clip_skip ?? its?.clip_skip ?? 0,
     negative_prompt: request.negative_prompt ?? its?.negative_prompt ?? null,
     style: request.style ?? its?.style ?? null,
+    layout: layout ?? its?.layout ?? denoiser.config.promptLayout,
     synchronizer: synchronizer ?? its?.synchronizer ?? 1,
     leak_guard: leak_guard ?? its?.leak_guard ?? true,
     injector: injector ?? its?.injector ?? 1,

@@ -1,5 +1,6 @@
 /** ID-Synchronizer: who attends to whom at each step, from the attention maps of the steps before. */
-import { type AttentionPlan, type Grid, levelGrid } from '../pipeline/attention-plan.ts'
+import { type Grid, levelGrid } from '../models/grid.ts'
+import type { AttentionPlan } from '../pipeline/attention-plan.ts'
 import type { Sharing } from '../pipeline/guided.ts'
 import { type AttentionMap, characterMasks, coarser, type FrameMasks, subjectMask } from './masks.ts'
 import { foreignPixels, looksAt, type SharingRow } from './sharing.ts'
@@ -27,6 +28,8 @@ export interface SynchronizerOptions {
   /** The same of further groups of words whose attention is recorded too, in columns after the characters'. */
   readonly more?: readonly (readonly (readonly number[])[])[] | undefined
   readonly text: { readonly length: number }
+  /** For each row in how many columns it is read, each of which has a prompt of its own. */
+  readonly columns: readonly number[]
   readonly plan: AttentionPlan
   /** Of the latents. */
   readonly grid: Grid
@@ -50,15 +53,15 @@ export class Synchronizer implements Sharing {
   readonly looksAt: readonly (readonly number[])[]
   readonly #options: SynchronizerOptions
   readonly #present: readonly (readonly boolean[])[]
-  /** For each frame which columns have words at all. */
-  readonly #columns: readonly (readonly boolean[])[]
+  /** For each frame which columns of the maps have words at all. */
+  readonly #spoken: readonly (readonly boolean[])[]
   /** Who stands in for the method itself. */
   readonly #rule: SharingRule | undefined
   /** Maps of each frame at the latest steps, oldest first. */
   readonly #history: Float32Array[][]
 
   constructor(options: SynchronizerOptions) {
-    const { rows, tokens, more, text, strength } = options
+    const { rows, tokens, more, text, columns, strength } = options
     this.#options = options
     this.#present = tokens.map((cast) => cast.map((positions) => positions.length > 0))
     this.#history = tokens.map(() => [])
@@ -66,10 +69,10 @@ export class Synchronizer implements Sharing {
     const mode = strength === 0 ? 'none' : (options.mode ?? 'amsa')
     if (mode !== 'amsa') this.#rule = sharingRule(mode, { frames: tokens.length, seed, steps })
     this.looksAt = this.#rule?.looksAt ?? looksAt(this.#present, rows)
-    const columns = tokens.map((cast, frame) => [...cast, ...(more?.[frame] ?? [])])
-    this.#columns = columns.map((groups) => groups.map((positions) => positions.length > 0))
-    this.characters = Math.max(1, columns[0]?.length ?? 0)
-    this.selectors = columns.map((groups) => tokenSelector(groups, text.length, this.characters))
+    const groups = tokens.map((cast, frame) => [...cast, ...(more?.[frame] ?? [])])
+    this.#spoken = groups.map((own) => own.map((positions) => positions.length > 0))
+    this.characters = Math.max(1, groups[0]?.length ?? 0)
+    this.selectors = groups.map((own, row) => tokenSelector(own, columns[row]! * text.length, this.characters))
   }
 
   observe(_: number, frame: number, map: Float32Array): void {
@@ -130,7 +133,7 @@ export class Synchronizer implements Sharing {
   /** Attention of a frame's pixels to the words of a column, summed over the latest steps; null where there is none. */
   map(frame: number, column: number): AttentionMap | null {
     const history = this.#history[frame]!
-    if (!this.#columns[frame]![column] || history.length === 0) return null
+    if (!this.#spoken[frame]![column] || history.length === 0) return null
     const map = new Float32Array(history[0]!.length / this.characters)
     for (const step of history) for (let p = 0; p < map.length; p++) map[p]! += step[p * this.characters + column]!
     return map

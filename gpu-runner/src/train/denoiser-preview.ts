@@ -4,23 +4,26 @@ import { gaussian } from '../diffusion/noise.ts'
 import { guide, sample } from '../diffusion/sample.ts'
 import { createSchedule } from '../diffusion/schedulers/index.ts'
 import { div } from '../graph/arithmetic.ts'
-import { input, scalar } from '../graph/value.ts'
+import { attention } from '../graph/attention.ts'
+import { input, known, scalar } from '../graph/value.ts'
 import type { Tokenizer } from '../io/tokenizer.ts'
 import { type AutoencoderTinyConfig, decodeTiny } from '../models/autoencoder-tiny.ts'
 import { type ClipTextConfig, clipText } from '../models/clip-text.ts'
+import type { AttentionCall } from '../models/transformer-block.ts'
 import { unet } from '../models/unet.ts'
 import type { UNetConfig } from '../models/unet-config.ts'
 import { modelWeights } from '../runtime/model-weights.ts'
 import { openSession } from '../runtime/session.ts'
-import { captionFrame } from '../storydb/caption.ts'
 import { randomFrames } from '../storydb/frames.ts'
 import { renderFrame } from '../storydb/render.ts'
-import { captionTokens, tokenise } from './captions.ts'
+import { captionTokens, maxCharacters } from './captions.ts'
 import { scheduler } from './export.ts'
 import { pictureBatch } from './frame-encoder.ts'
 import type { PoolRecipe } from './latent-pool.ts'
 import { ParameterSet } from './parameters.ts'
 import { writeSheet } from './pictures.ts'
+import { columnCaptions, columnFeeds } from './set-feeds.ts'
+import { columnBiases } from './set-loss.ts'
 import { idBatch } from './stage-text-encoder.ts'
 import type { Trainer } from './trainer.ts'
 
@@ -42,18 +45,22 @@ export async function openPreview(options: PreviewOptions): Promise<(trainer: Tr
   const { folder, unetConfig, textConfig, vaeConfig, tokenizer, size, levels, seed } = options
   const side = size / vaeConfig.factor
   const parameters = new ParameterSet()
-  const ids = input('ids', ['batch', captionTokens], 'int64')
+  const ids = input('ids', ['captions', captionTokens], 'int64')
   const latents = input('sample', ['batch', vaeConfig.latentChannels, side, side])
-  const context = input('context', ['batch', captionTokens, textConfig.width])
+  const context = input('context', ['batch', maxCharacters * captionTokens, textConfig.width])
   const text = await openSession({ context: clipText(ids, parameters.weights('text_encoder.'), textConfig).last })
   const inputs = { sample: latents, timestep: input('timestep', ['batch']), context }
-  const denoiser = await openSession({ velocity: unet(inputs, parameters.weights('unet.'), unetConfig) })
+  const columns = columnBiases('batch')
+  const cross = ({ q, k, v, heads }: AttentionCall) =>
+    attention(q, k, v, heads, columns(known(q.shape[1], 'preview: pixels')))
+  const denoiser = await openSession({ velocity: unet(inputs, parameters.weights('unet.'), unetConfig, { cross }) })
   const frames = Array.from(
     { length: 2 * count },
     (_, i) => randomFrames(seed ^ 0x5eed, i, 1, { level: levels[i % levels.length]!, split: 'held-out' })[0]!,
   )
-  const captions = frames.map((frame, i) => tokenise(captionFrame(frame, { variant: i }).segments, tokenizer).ids)
-  const empty = tokenise([], tokenizer).ids
+  const captions = frames.map((frame, i) => columnCaptions(frame, { variant: i }, tokenizer).map(({ ids }) => ids))
+  const nothing = frames.map((frame) => columnCaptions(frame, {}, tokenizer, true).map(({ ids }) => ids))
+  const reads = columnFeeds([...frames, ...frames], { width: side, height: side }, unetConfig.channels.length)
   const truth = pictureBatch(
     frames.map((frame) => renderFrame(frame, size).rgb),
     size,
@@ -61,8 +68,12 @@ export async function openPreview(options: PreviewOptions): Promise<(trainer: Tr
 
   return async (trainer, path) => {
     const feeds = trainer.averagedTensors()
-    const contexts = (await text.run({ ...feeds, ids: idBatch([...captions.map(() => empty), ...captions]) })).context!
     const n = captions.length
+    const encoded = await text.run({ ...feeds, ids: idBatch([...nothing, ...captions].flat()) })
+    const shared = {
+      ...reads,
+      context: { ...encoded.context!, shape: [2 * n, maxCharacters * captionTokens, textConfig.width] },
+    }
     const shape = [n, vaeConfig.latentChannels, side, side]
     const noise = gaussian(
       { seed, story: 'preview', frame: '0', stream: 0 },
@@ -71,8 +82,7 @@ export async function openPreview(options: PreviewOptions): Promise<(trainer: Tr
     const denoise = async (both: Float32Array, time: number) => {
       const pair = { data: both, shape: [2 * n, ...shape.slice(1)] }
       const timestep = { data: new Float32Array(2 * n).fill(time), shape: [2 * n] }
-      return (await denoiser.run({ ...feeds, sample: pair, timestep, context: contexts })).velocity!
-        .data as Float32Array
+      return (await denoiser.run({ ...feeds, ...shared, sample: pair, timestep })).velocity!.data as Float32Array
     }
     let x: Float32Array = noise
     const guided = async (one: Float32Array, timestep: number) =>

@@ -84,6 +84,7 @@ const unet = (channels: number[], latent: number, context: number, groups: numbe
   cross_attention_dim: context,
   norm_num_groups: groups,
   use_linear_projection: true,
+  prompt_layout: 'columns',
 })
 
 const setTraining = {
@@ -151,7 +152,7 @@ export const recipes: Record<string, Recipe> = {
         ...{ fresh: 1, capacity: 2048 },
       },
       rate: 3e-4,
-      steps: 16_000,
+      steps: 21_000,
     },
     judges: {
       networks: {

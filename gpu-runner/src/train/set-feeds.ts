@@ -3,8 +3,11 @@
 import { type Region, seenRegions } from '../io/reference.ts'
 import type { Tokenizer } from '../io/tokenizer.ts'
 import { CharacterEncoderConfig } from '../models/character-encoder.ts'
+import { columnMask, columnReads } from '../models/columns.ts'
+import { type Grid, levelGrid } from '../models/grid.ts'
 import type { HostTensor } from '../runtime/session.ts'
-import { captionFrame } from '../storydb/caption.ts'
+import { type CaptionOptions, captionFrame } from '../storydb/caption.ts'
+import type { Frame } from '../storydb/types.ts'
 import { captionTokens, groups, maxCharacters, parts, type TokenisedCaption, tokenise } from './captions.ts'
 import { drawLevel } from './denoiser.ts'
 import type { Random } from './random.ts'
@@ -116,46 +119,78 @@ function captionFeeds(
   frames: readonly SetFrame[],
   drops: readonly Drop[],
   tokenizer: Tokenizer,
-  { latentShape: [, height, width] }: SetModel,
+  { latentShape: [, height, width], unet }: SetModel,
   recipe: SetRecipe,
   random: Random,
 ): Record<string, HostTensor> {
   const [n, pixels] = [frames.length, height * width]
+  const tokens = maxCharacters * captionTokens
   const masks = new Float32Array(n * groups * pixels)
-  const selector = new Float32Array(n * captionTokens * groups)
-  const castSelector = new Float32Array(n * captionTokens * maxCharacters)
+  const selector = new Float32Array(n * tokens * groups)
+  const castSelector = new Float32Array(n * tokens * maxCharacters)
   const ids: number[] = []
   for (const [i, item] of frames.entries()) {
     const short = random.uniform() < recipe.shortCaptions
     const options = { variant: random.below(2 ** 31), ...(short ? { detail: 'short' as const } : {}) }
-    const { segments } = captionFrame(item.frame, options)
-    const caption = tokenise(withoutText(drops[i]!) ? [] : segments, tokenizer)
-    ids.push(...caption.ids)
+    const captions = columnCaptions(item.frame, options, tokenizer, withoutText(drops[i]!))
+    ids.push(...captions.flatMap((caption) => caption.ids))
     for (const [p, value] of item.masks.entries()) masks[i * groups * pixels + p] = value / 255
-    for (const [g, positions] of castGroups(caption, item.cast).entries()) {
+    for (const [g, positions] of castGroups(captions, item.cast).entries()) {
       const character = Math.floor(g / parts.length)
       for (const position of positions) {
-        selector[(i * captionTokens + position) * groups + g] = 1
-        castSelector[(i * captionTokens + position) * maxCharacters + character] = 1
+        selector[(i * tokens + position) * groups + g] = 1
+        castSelector[(i * tokens + position) * maxCharacters + character] = 1
       }
       // A part that the caption is silent about has no words to be held to; its mask still weighs the flow loss.
-      if (positions.length === 0)
-        for (let t = 0; t < captionTokens; t++) selector[(i * captionTokens + t) * groups + g] = 1
+      if (positions.length === 0) for (let t = 0; t < tokens; t++) selector[(i * tokens + t) * groups + g] = 1
     }
   }
   return {
-    ids: { data: BigInt64Array.from(ids, BigInt), shape: [n, captionTokens] },
+    ids: { data: BigInt64Array.from(ids, BigInt), shape: [n * maxCharacters, captionTokens] },
     masks: { data: masks, shape: [n, groups, height, width] },
-    selector: { data: selector, shape: [n, captionTokens, groups] },
-    castSelector: { data: castSelector, shape: [n, captionTokens, maxCharacters] },
+    selector: { data: selector, shape: [n, tokens, groups] },
+    castSelector: { data: castSelector, shape: [n, tokens, maxCharacters] },
+    ...columnFeeds(
+      frames.map(({ frame }) => frame),
+      { height, width },
+      unet.channels.length,
+    ),
   }
 }
 
-/** Token positions by actor → by place in the cast. */
-function castGroups({ groups: byActor }: TokenisedCaption, cast: readonly number[]): number[][] {
+/** What each pixel reads, on the grids of a UNet's levels, of which `finest` is the first. */
+export function columnFeeds(frames: readonly Frame[], finest: Grid, levels: number): Record<string, HostTensor> {
+  const columns = frames.map(({ actors }) => actors.length)
+  const feeds: Record<string, HostTensor> = {}
+  for (let level = 0; level < levels; level++) {
+    const grid = levelGrid(finest, level)
+    const pixels = grid.height * grid.width
+    const data = columnReads(columns, maxCharacters, grid)
+    feeds[`reads${pixels}`] = { data, shape: [frames.length, 1, pixels, maxCharacters] }
+  }
+  return feeds
+}
+
+/** A frame's captions, for each actor as if it were alone there, and empty ones for columns that are not there. */
+export function columnCaptions(
+  frame: Frame,
+  options: CaptionOptions,
+  tokenizer: Tokenizer,
+  withheld = false,
+): TokenisedCaption[] {
+  return Array.from({ length: maxCharacters }, (_, column) => {
+    const actor = frame.actors[column]
+    if (!actor || withheld) return tokenise([], tokenizer)
+    return tokenise(captionFrame({ ...frame, actors: [actor] }, options).segments, tokenizer)
+  })
+}
+
+/** Token positions by column, in each of its one character → by place in the cast, counted over all columns. */
+function castGroups(captions: readonly TokenisedCaption[], cast: readonly number[]): number[][] {
   const out: number[][] = Array.from({ length: groups }, () => [])
-  for (const [actor, place] of cast.entries())
-    for (let p = 0; p < parts.length; p++) out[place * parts.length + p] = byActor[actor * parts.length + p]!
+  for (const [column, place] of cast.entries())
+    for (let p = 0; p < parts.length; p++)
+      out[place * parts.length + p] = captions[column]!.groups[p]!.map((at) => column * captionTokens + at)
   return out
 }
 
@@ -244,9 +279,12 @@ function slotFeeds(
       chosen[(p * perSlot + k) * references + reference] = 1
       absent.fill(0, (p * perSlot + k) * tokens, (p * perSlot + k + 1) * tokens)
     }
-    const mask = regionMask(sets[set]!.frames[frame]!.masks, character, region, height * width)
-    // At sampling masks come from attention, and are never as exact as these.
-    masks.set(random.uniform() < 0.5 ? widened(mask, height, width) : mask, p * height * width)
+    const { masks: truth, cast } = sets[set]!.frames[frame]!
+    const mask = regionMask(truth, character, region, height * width)
+    // At sampling masks come from attention, and are never as exact as these; before there are any, it is the column.
+    const kind = region === 'whole' ? random.below(3) : random.below(2)
+    const column = () => columnMask(cast.indexOf(character), cast.length, { height, width })
+    masks.set(kind === 0 ? mask : kind === 1 ? widened(mask, height, width) : column(), p * height * width)
   }
   return {
     slotRows: { data: rows, shape: [slots, sets.length * n] },

@@ -7,9 +7,10 @@ import { attention, attentionProbabilities, headMean, mergeHeads, splitHeads } f
 import { matmul } from '../graph/matmul.ts'
 import { mean, meanSquare, sum, total } from '../graph/reduce.ts'
 import { pooledTo, reshape, transpose } from '../graph/shape.ts'
-import { input, known, type Value } from '../graph/value.ts'
+import { constant, type Dim, input, known, type Value } from '../graph/value.ts'
 import { CharacterEncoderConfig } from '../models/character-encoder.ts'
 import { type ClipTextConfig, clipText } from '../models/clip-text.ts'
+import { columnBias, promptOfToken } from '../models/columns.ts'
 import { withIdentities } from '../models/id-injector.ts'
 import type { AttentionCall } from '../models/transformer-block.ts'
 import { unet } from '../models/unet.ts'
@@ -69,20 +70,20 @@ export function setLoss(model: SetModel, recipe: SetRecipe, segmenter: Weights, 
   const [z, noise] = [input('latent', shape), input('noise', shape)]
   const sigma = input('sigma', [batch, 1, 1, 1])
   const masks = input('masks', [batch, groups, height, width])
-  const selector = input('selector', [batch, captionTokens, groups])
-  const context = clipText(
-    input('ids', [batch, captionTokens], 'int64'),
-    parameters.weights('text_encoder.'),
-    model.text,
-  ).last
+  const tokens = maxCharacters * captionTokens
+  const selector = input('selector', [batch, tokens, groups])
+  const ids = input('ids', [batch * maxCharacters, captionTokens], 'int64')
+  const encoded = clipText(ids, parameters.weights('text_encoder.'), model.text).last
+  const context = reshape(encoded, [batch, tokens, model.text.width])
   const sample = add(z, mul(sigma, sub(noise, z)))
 
   const maps = { all: [] as Value[], losses: [] as Value[] }
   const shared = sharing(model, recipe, masks, maps.all)
-  const castSelector = input('castSelector', [batch, captionTokens, maxCharacters])
+  const castSelector = input('castSelector', [batch, tokens, maxCharacters])
+  const columns = columnBiases(batch)
   const text = ({ q, k, v, heads }: AttentionCall) => {
-    const p = attentionProbabilities(q, k, heads)
     const pixels = known(q.shape[1], 'setLoss: pixels')
+    const p = attentionProbabilities(q, k, heads, columns(pixels))
     if (pixels >= smallestMap) {
       const average = headMean(p)
       maps.losses.push(mapLoss(average, selector, masks))
@@ -113,6 +114,18 @@ export function setLoss(model: SetModel, recipe: SetRecipe, segmenter: Weights, 
     scale(segmented, recipe.segmentWeight),
   ])
   return { loss, outputs: { mse: meanSquare(error), maps: attended, perceptual, segmented } }
+}
+
+/** For a layer with so many pixels, what hides the captions of other columns from each. */
+export function columnBiases(batch: Dim): (pixels: number) => Value {
+  const promptOf = constant(promptOfToken(maxCharacters, captionTokens))
+  const made = new Map<number, Value>()
+  return (pixels) => {
+    const reads = () => input(`reads${pixels}`, [batch, 1, pixels, maxCharacters])
+    const bias = made.get(pixels) ?? columnBias(reads(), promptOf)
+    made.set(pixels, bias)
+    return bias
+  }
 }
 
 /** Self-attention: on the way up and on the shared grids over the whole set, elsewhere each frame's own. */

@@ -5,7 +5,7 @@ import type { AutoencoderTinyConfig } from '../models/autoencoder-tiny.ts'
 import { randomFrames } from '../storydb/frames.ts'
 import { random as stream } from '../storydb/random.ts'
 import { renderFrame } from '../storydb/render.ts'
-import type { Frame, Level, Split } from '../storydb/types.ts'
+import type { Actor, Frame, Level, Split } from '../storydb/types.ts'
 import { groups, parts } from './captions.ts'
 import { type EncodedFrame, FrameEncoder } from './frame-encoder.ts'
 import type { PoolRecipe } from './latent-pool.ts'
@@ -103,10 +103,19 @@ export function drawSet(
     const r = stream(seed, index, i, 0xab5e)
     if (frame.actors.length === 1 || !r.chance(absent)) return frame
     const away = r.pick(frame.actors)
-    return { ...frame, actors: frame.actors.filter((actor) => actor !== away) }
+    return { ...frame, actors: closedUp(frame.actors.filter((actor) => actor !== away)) }
   })
   const cast = frames.map(({ actors }) => actors.map(({ identity }) => identities.indexOf(identity)))
   return { frames, cast, size: identities.length }
+}
+
+/** Those who stay share the whole width, as if nobody had been there. */
+function closedUp(actors: readonly Actor[]): Actor[] {
+  const before = actors.length + 1
+  return actors.map((actor, i) => {
+    const jitter = actor.x - (Math.floor(actor.x * before) + 0.5) / before
+    return { ...actor, x: (i + 0.5) / actors.length + jitter }
+  })
 }
 
 /** Masks by actor → masks by place in the cast. */

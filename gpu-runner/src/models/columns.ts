@@ -1,0 +1,39 @@
+/**
+ * Frames of several characters are read as several prompts, one for each: cut into as many columns of equal width, from
+ * the left in the order in which the characters are named, and a pixel attends to the words of its own column alone. So
+ * nobody can put on what is said of another. The notes have nothing of the kind; the idea is that of regional prompts
+ * (Bar-Tal et al. 2023, arXiv:2302.08113) and bounded attention (Dahary et al. 2024, arXiv:2403.16990).
+ */
+import { type Dim, node, product, type Value } from '../graph/value.ts'
+import type { Grid } from './grid.ts'
+
+/** Added to scores of words that a pixel does not read; float16 still holds it. */
+const hidden = -3e4
+
+/** The column that pixel `x` of `width` is in, by its middle. */
+export const columnOf = (x: number, width: number, columns: number): number =>
+  Math.min(columns - 1, Math.floor(((x + 0.5) * columns) / width))
+
+/** For rows of so many columns what their pixels read of P prompts, [N,1,S,P]: 0, or far below 0 where it is hidden. */
+export function columnReads(columns: readonly number[], prompts: number, { width, height }: Grid): Float32Array {
+  const reads = new Float32Array(columns.length * width * height * prompts).fill(hidden)
+  for (const [row, count] of columns.entries())
+    for (let p = 0; p < width * height; p++)
+      reads[(row * width * height + p) * prompts + columnOf(p % width, width, count)] = 0
+  return reads
+}
+
+/** The share of each pixel that column `column` covers where it is cut by middles: 1 or 0, on the grid. */
+export function columnMask(column: number, columns: number, { width, height }: Grid): Float32Array {
+  return Float32Array.from({ length: width * height }, (_, p) => Number(columnOf(p % width, width, columns) === column))
+}
+
+/** For each of `prompts` prompts of `length` tokens, one after the other, the number of its prompt. */
+export const promptOfToken = (prompts: number, length: number): BigInt64Array =>
+  BigInt64Array.from({ length: prompts * length }, (_, t) => BigInt(Math.floor(t / length)))
+
+/** reads[N,1,S,P] → the bias of cross-attention [N,1,S,T], by the prompt that each token is of, int64[T]. */
+export function columnBias(reads: Value, promptOf: Value): Value {
+  const [n, one, s] = reads.shape as [Dim, Dim, Dim, Dim]
+  return node('Gather', [reads, promptOf], { shape: [n, one, s, product(promptOf.shape)], attrs: { axis: 3 } })
+}
