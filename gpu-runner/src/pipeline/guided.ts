@@ -79,12 +79,13 @@ export function guidedDenoise(options: GuidedOptions): Denoise {
       const slot = slots.get(frame)!
       return x.subarray(slot * size, (slot + 1) * size)
     }
+    const { conditional } = conditioning
     const row = (frame: number, rows: readonly ConditioningRow[]): DenoiserRow => ({
       ...rows[frame]!,
       latent: latentOf(frame),
-      ...(sharing && { selector: sharing.selectors[frame]! }),
+      // Nobody asks where the characters of an unconditional row are.
+      ...(sharing && rows === conditional && { selector: sharing.selectors[frame]! }),
     })
-    const { conditional } = conditioning
     const unconditional = within(guidance, step, steps) ? conditioning.unconditional : null
     const halves = unconditional ? [unconditional, conditional] : [conditional]
     for (const batch of batches)

@@ -38,6 +38,7 @@ test('characters that are joined do the same, and a place of one’s own is kept
     `${fox} waves on the hill`,
     'a brown bear sits by the fire',
   ])
+  assert.deepEqual(columns('Fern sits beside Bo.'), [`${fox} sits beside`, 'a brown bear'])
   assert.deepEqual(columns('Fern waves at the beach to Bo'), [
     `${fox} waves at the beach to`,
     'a brown bear at the beach to',

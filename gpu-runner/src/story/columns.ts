@@ -9,12 +9,12 @@ interface Clause {
 }
 
 /** Words that only lead on to the next character. */
-const joiner = '(?:[,;&]|\\b(?:and|while|but|with)\\b)'
+const joiner = '(?:[,;&.!?]|\\b(?:and|while|but|with)\\b)'
 const joiners = new RegExp(`^(?:\\s*${joiner})+\\s*|\\s*(?:${joiner}\\s*)+$`, 'gi')
 
 /** Where words stop saying what somebody does and begin to say where, or when. */
 const place =
-  /\b(?:in|at|on|under|inside|outside|near|by|beside|behind|between|among|across|through|along|over|during|beneath|around|underwater)\b/i
+  /\b(?:(?:in|at|on|under|inside|outside|near|by|beside|behind|between|among|across|through|along|over|during|beneath|around)\s+\S|underwater\b)/i
 
 /**
  * One prompt for each character in the order in which they are named; null for fewer than two. What comes before the

@@ -5,6 +5,7 @@ import { type StoryInput, StoryRequest } from '../../../contract/story.ts'
 import { copyModel, fillTensor, sd15, sdxl } from '../../../test/model-folder.ts'
 import { rowBytes } from '../pipeline/batches.ts'
 import { openPipeline } from '../pipeline/open.ts'
+import type { FrameMasks } from './masks.ts'
 import { storyModel } from './open.ts'
 import { type StoryEvent, type StoryModel, StoryRejected, type TellOptions } from './types.ts'
 
@@ -65,6 +66,49 @@ test('negative prompt, guidance and scheduler make a difference; guidance of 1 n
       [2, 2, 2],
     ],
   )
+})
+
+test('each of several characters is in its own column, in the order of the prompt, unless the layout is free', async (t) => {
+  const { pipeline } = await open(t, sdxl)
+  const seen: FrameMasks[] = []
+  const model = storyModel(pipeline, { onMasks: (masks) => seen.push(masks[0]!) })
+  const owl = { id: 'owl', name: 'Ola', description: 'a white owl in a green hat' }
+  const both = { characters: [fox, owl], frames: [{ prompt: 'Ola waves and Fern sits in the snow' }], steps: 2 }
+  const told = async (layout?: 'columns' | 'free') => pictures(await tell(model, { ...both, consistency: { layout } }))
+  const [columns, free, usual] = [await told('columns'), await told('free'), await told()]
+  assert.notDeepEqual(columns, free)
+  assert.deepEqual(usual, free, 'a checkpoint that was not trained on columns reads a prompt as a whole')
+  const halves = (masks: FrameMasks) =>
+    masks.map((mask) => {
+      const side = Math.sqrt(mask!.length)
+      return [0, 1].map((half) => mask!.some((bit, p) => bit === 1 && Math.floor((2 * (p % side)) / side) === half))
+    })
+  assert.deepEqual(halves(seen[0]!), [
+    [false, true],
+    [true, false],
+  ])
+  assert.notDeepEqual(halves(seen[1]!), halves(seen[0]!))
+  const one = { ...both, frames: [{ prompt: 'Ola waves in the snow' }] }
+  const alone = async (layout: 'columns' | 'free') => pictures(await tell(model, { ...one, consistency: { layout } }))
+  assert.deepEqual(await alone('columns'), await alone('free'))
+})
+
+test('frames of one, two and three characters in one call are what they are alone', async (t) => {
+  const { model, pipeline } = await open(t, sd15)
+  const owl = { id: 'owl', name: 'Ola', description: 'a white owl in a green hat' }
+  const pig = { id: 'pig', name: 'Pip', description: 'a pink pig' }
+  const story = {
+    ...{ characters: [fox, owl, pig], steps: 2, consistency: { layout: 'columns', synchronizer: 0 } as const },
+    frames: [
+      'Fern waves',
+      'Ola and Fern sit in the snow',
+      'Pip reads, Fern jumps and Ola sleeps',
+      'a wood at night',
+    ].map((prompt) => ({ prompt })),
+  }
+  const whole = pictures(await tell(model, story))
+  const apart = storyModel(pipeline, { callBytes: 1 })
+  near(pictures(await tell(apart, story)), whole)
 })
 
 test('a long story in small calls is the same story; frames already there are neither sampled nor missed', async (t) => {
