@@ -2,7 +2,7 @@
  * The golden SDXL UNet whose IP-Adapter weights are golden too, as a model folder. Its text encoders, tokenizers,
  * autoencoder and scheduler are those of `e2e-sdxl-tiny`; the golden data has no image encoder that fits these adapters.
  */
-import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { gaussian } from '../gpu-runner/src/diffusion/noise.ts'
@@ -12,19 +12,10 @@ import { ClipVisionConfig, clipVision } from '../gpu-runner/src/models/clip-visi
 import { randomTensors, wantedTensors } from '../gpu-runner/src/runtime/random-weights.ts'
 import { copyModel, editJson, sdxl } from './model-folder.ts'
 
-/** All golden data: more than this repository carries. */
-const golden = process.env.FABLEFRAME_GOLDEN ?? join(import.meta.dirname, '../../shared/golden')
-const unet = join(golden, 'unet-sdxl-tiny')
-const adapters = join(golden, 'ip-adapter-sdxl-tiny')
+const unet = join(import.meta.dirname, 'golden/unet-sdxl-tiny')
+const adapters = join(import.meta.dirname, 'golden/ip-adapter-sdxl-tiny')
 
 export const sdxlAdapters = { base: join(adapters, 'base.safetensors'), plus: join(adapters, 'plus.safetensors') }
-
-/** Why tests that want these files cannot run; false where they can. */
-export const noSdxlAdapters = [join(unet, 'config.json'), ...Object.values(sdxlAdapters)].every((path) =>
-  existsSync(path),
-)
-  ? false
-  : `no ${adapters}: FABLEFRAME_GOLDEN names the folder of all golden data`
 
 /** As the adapters want it: `base` reads embeddings of 20, `plus` hidden states of 36. */
 const imageEncoder = {

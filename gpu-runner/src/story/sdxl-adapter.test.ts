@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { type StoryInput, StoryRequest } from '../../../contract/story.ts'
-import { goldenSdxl, noSdxlAdapters, sdxlAdapters } from '../../../test/golden-sdxl.ts'
+import { goldenSdxl, sdxlAdapters } from '../../../test/golden-sdxl.ts'
 import { encodePng } from '../io/png.ts'
 import { openPipeline } from '../pipeline/open.ts'
 import { storyModel } from './open.ts'
@@ -23,7 +23,7 @@ const frames = prompts.map((prompt) => ({ prompt }))
 const story = { characters: [fox, owl], frames, steps: 2, guidance_scale: 1, scheduler: 'ddim' }
 
 for (const [kind, file] of Object.entries(sdxlAdapters))
-  test(`sdxl, ${kind}: two characters with a reference each`, { skip: noSdxlAdapters }, async (t) => {
+  test(`sdxl, ${kind}: two characters with a reference each`, async (t) => {
     const folder = goldenSdxl(t)
     const tell = await open(t, folder, file)
     const whole = await tell(story)
