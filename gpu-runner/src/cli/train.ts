@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { withHugePages } from '../runtime/huge-pages.ts'
 import { copyParts, exportModel } from '../train/export.ts'
 import { recipes } from '../train/recipes.ts'
 import type { Stage } from '../train/stage.ts'
@@ -33,6 +34,7 @@ Stages in the order that a model needs them: text-encoder, autoencoder, denoiser
 --out keeps the model in training (runs/story-mini), with its state and sample sheets under training/.
 --resume goes on from that state. --init begins with the weights of a finished model instead of random ones.`
 
+withHugePages()
 const flags = readFlags()
 const name = flags.positionals[0] ?? ''
 const folder = flags.values.out

@@ -14,6 +14,13 @@ const hidden = -3e4
 export const columnOf = (x: number, width: number, columns: number): number =>
   Math.min(columns - 1, Math.floor(((x + 0.5) * columns) / width))
 
+/** What a column's prompt begins with, so that it knows of its neighbours; '' for one that has none. */
+export function columnWords(column: number, columns: number): string {
+  if (columns === 1) return ''
+  const side = column === 0 ? 'on the left' : column === columns - 1 ? 'on the right' : 'in the middle'
+  return `${side} of ${['two', 'three'][columns - 2] ?? 'many'} ,`
+}
+
 /** For rows of so many columns what their pixels read of P prompts, [N,1,S,P]: 0, or far below 0 where it is hidden. */
 export function columnReads(columns: readonly number[], prompts: number, { width, height }: Grid): Float32Array {
   const reads = new Float32Array(columns.length * width * height * prompts).fill(hidden)

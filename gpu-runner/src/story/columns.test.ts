@@ -13,7 +13,7 @@ const columns = (prompt: string, about: { style?: string; characters?: string[] 
   const { style, characters: present } = about
   const frame = { prompt, ...(present && { characters: present }) }
   const request = StoryRequest.parse({ characters, frames: [frame], ...(style && { style }) })
-  return columnPrompts(framePrompt(request, 0))?.map((own) => own.map(({ text }) => text).join(' ')) ?? null
+  return columnPrompts(framePrompt(request, 0))?.map(([, ...own]) => own.map(({ text }) => text).join(' ')) ?? null
 }
 const fox = 'a gray fox wearing a red scarf'
 
@@ -60,6 +60,19 @@ test('a character that is named twice has both clauses, the second in short', ()
   assert.deepEqual(columns('Fern waves, Bo sits and Fern laughs in the snow'), [
     `${fox} waves the gray fox laughs in the snow`,
     'a brown bear sits in the snow',
+  ])
+})
+
+test('each prompt begins with the place of its column', () => {
+  const places = (prompt: string) => {
+    const request = StoryRequest.parse({ characters, frames: [{ prompt }] })
+    return columnPrompts(framePrompt(request, 0))?.map(([first]) => first!.text)
+  }
+  assert.deepEqual(places('Fern and Bo play'), ['on the left of two ,', 'on the right of two ,'])
+  assert.deepEqual(places('Fern, Bo and Pip'), [
+    'on the left of three ,',
+    'in the middle of three ,',
+    'on the right of three ,',
   ])
 })
 

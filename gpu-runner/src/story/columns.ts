@@ -1,4 +1,5 @@
 /** A prompt about several characters, cut into one for each: `models/columns.ts` says who reads which. */
+import { columnWords } from '../models/columns.ts'
 import type { PromptSegment } from './prompts.ts'
 
 /** What one mention of a character is followed by, up to the next. */
@@ -17,8 +18,8 @@ const place =
   /\b(?:(?:in|at|on|under|inside|outside|near|by|beside|behind|between|among|across|through|along|over|during|beneath|around)\s+\S|underwater\b)/i
 
 /**
- * One prompt for each character in the order in which they are named; null for fewer than two. What comes before the
- * first name is everybody's. Words after a name are those of that character, but for the place: who has none of their own
+ * One prompt for each character in the order in which they are named, which says first where it stands; null for fewer
+ * than two. What comes before the first name is everybody's. Words after a name are those of that character, but for the place: who has none of their own
  * gets the next one named, or the last. "Fern and Bo play": who is only joined to the next does what the next one does.
  */
 export function columnPrompts(prompt: readonly PromptSegment[]): PromptSegment[][] | null {
@@ -28,11 +29,12 @@ export function columnPrompts(prompt: readonly PromptSegment[]): PromptSegment[]
   const clauses = clausesOf(prompt.slice(first))
   const doings = clauses.map(({ words }) => doingOf(words))
   for (let i = clauses.length - 2; i >= 0; i--) if (!doings[i]!.action && !doings[i]!.place) doings[i] = doings[i + 1]!
-  return order.map((character) => {
+  return order.map((character, column) => {
     const own = clauses.flatMap((clause, i) => (clause.character === character ? [i] : []))
     const placed = own.some((i) => doings[i]!.place)
     const later = doings.find(({ place }, i) => i > own.at(-1)! && place) ?? doings.findLast(({ place }) => place)
     return [
+      { text: columnWords(column, order.length) },
       ...prompt.slice(0, first),
       ...own.flatMap((i) => {
         const { action, place } = doings[i]!

@@ -151,7 +151,7 @@ export const recipes: Record<string, Recipe> = {
         ...{ levels: [4, 4, 4, 4, 4, 4, 4, 1], size: 128, reference: 96, outside: 1, absent: 0.3 },
         ...{ fresh: 1, capacity: 2048 },
       },
-      rate: 3e-4,
+      rate: 4.5e-4,
       steps: 21_000,
     },
     judges: {

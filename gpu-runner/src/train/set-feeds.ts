@@ -3,7 +3,7 @@
 import { type Region, seenRegions } from '../io/reference.ts'
 import type { Tokenizer } from '../io/tokenizer.ts'
 import { CharacterEncoderConfig } from '../models/character-encoder.ts'
-import { columnMask, columnReads } from '../models/columns.ts'
+import { columnMask, columnReads, columnWords } from '../models/columns.ts'
 import { type Grid, levelGrid } from '../models/grid.ts'
 import type { HostTensor } from '../runtime/session.ts'
 import { type CaptionOptions, captionFrame } from '../storydb/caption.ts'
@@ -181,7 +181,9 @@ export function columnCaptions(
   return Array.from({ length: maxCharacters }, (_, column) => {
     const actor = frame.actors[column]
     if (!actor || withheld) return tokenise([], tokenizer)
-    return tokenise(captionFrame({ ...frame, actors: [actor] }, options).segments, tokenizer)
+    const place = columnWords(column, frame.actors.length)
+    const { segments } = captionFrame({ ...frame, actors: [actor] }, options)
+    return tokenise(place ? [{ text: place }, ...segments] : segments, tokenizer)
   })
 }
 
