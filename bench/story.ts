@@ -1,11 +1,16 @@
 /**
- * `npm run bench:story`: seconds to tell a story with shared attention, and the same frames each on its own, in one run.
- * Prints JSON: medians over `--runs` alternating runs for each number of frames.
+ * `npm run bench:story`: seconds to tell a story of two characters by the whole method, and the same frames each on its
+ * own, in one run. Prints JSON: medians over `--runs` alternating runs for each number of frames, and their ratios.
  */
 import { parseArgs } from 'node:util'
-import { StoryRequest } from '../contract/story.ts'
+import { type StoryInput, StoryRequest } from '../contract/story.ts'
+import { encodePng } from '../gpu-runner/src/io/png.ts'
+import { openPipeline } from '../gpu-runner/src/pipeline/open.ts'
 import { matmulPeak } from '../gpu-runner/src/runtime/peak.ts'
-import { openStoryModel } from '../gpu-runner/src/story/open.ts'
+import { storyModel } from '../gpu-runner/src/story/open.ts'
+import { captionText, describeIdentity } from '../gpu-runner/src/storydb/caption.ts'
+import { randomFrames } from '../gpu-runner/src/storydb/frames.ts'
+import { renderFrame } from '../gpu-runner/src/storydb/render.ts'
 
 const { values } = parseArgs({
   options: {
@@ -14,42 +19,67 @@ const { values } = parseArgs({
     steps: { type: 'string', default: '25' },
   },
 })
-const prompts = ['waves in a forest', 'reads a book on a beach', 'sits in a bedroom at night', 'jumps in the snow']
-const model = await openStoryModel({ folder: values.model, device: 'cpu' })
-const results = []
-for (const frames of [4, 8]) {
-  const seconds: Record<'independent' | 'shared', number[]> = { independent: [], shared: [] }
-  for (let run = 0; run <= Number(values.runs); run++)
-    for (const [arm, synchronizer] of [
-      ['independent', 0],
-      ['shared', 1],
-    ] as const) {
-      const took = await tell(frames, synchronizer)
-      // The first round warms up.
-      if (run > 0) seconds[arm].push(took)
-    }
-  const [independent, shared] = [median(seconds.independent), median(seconds.shared)]
-  results.push({ frames, independentSeconds: independent, sharedSeconds: shared, ratio: shared / independent })
-}
-await model.close()
-console.log(
-  JSON.stringify(
-    { model: model.name, steps: Number(values.steps), matmulPeakGflops: await matmulPeak(), results },
-    null,
-    2,
-  ),
+
+/** Both alone as often as together. */
+const prompts = [
+  'Pip waves in the forest',
+  'Mo reads at the beach',
+  'Pip sits and Mo jumps in the snow',
+  'Pip and Mo run',
+]
+const cast = await Promise.all(
+  ['Pip', 'Mo'].map(async (name, i) => {
+    const [frame] = randomFrames(3, i, 1, { level: 1, split: 'held-out' })
+    const { identity } = frame!.actors[0]!
+    const png = await encodePng({ rgb: renderFrame(frame!, 128).rgb, width: 128, height: 128 })
+    const picture = `data:image/png;base64,${png.toString('base64')}`
+    return { id: name.toLowerCase(), name, description: captionText(describeIdentity(identity)), picture }
+  }),
 )
 
-async function tell(frames: number, synchronizer: number): Promise<number> {
+/** `independent`: each frame alone, nobody shown. Then what the method adds, one after the other. */
+const arms = {
+  independent: { references: false, check: false, consistency: { synchronizer: 0, layout: 'free' } },
+  columns: { references: false, check: false, consistency: { synchronizer: 0 } },
+  shared: { references: false, check: false, consistency: {} },
+  referred: { references: true, check: false, consistency: { regions: false } },
+  regions: { references: true, check: false, consistency: {} },
+  checked: { references: true, check: true, consistency: {} },
+} as const satisfies Record<string, { references: boolean; check: boolean; consistency: StoryInput['consistency'] }>
+type Arm = keyof typeof arms
+const names = Object.keys(arms) as Arm[]
+
+const pipeline = await openPipeline(values.model, { device: 'cpu' })
+const results = []
+for (const frames of [4, 8]) {
+  const seconds = Object.fromEntries(names.map((name): [Arm, number[]] => [name, []])) as Record<Arm, number[]>
+  for (let run = 0; run <= Number(values.runs); run++)
+    for (const name of names) {
+      const took = await tell(frames, name)
+      // The first round warms up.
+      if (run > 0) seconds[name].push(took)
+    }
+  const medians = names.map((name) => [name, median(seconds[name])] as const)
+  const [, independent] = medians[0]!
+  const ratios = medians.map(([name, took]) => [name, took / independent])
+  results.push({ frames, seconds: Object.fromEntries(medians), ratios: Object.fromEntries(ratios) })
+}
+await pipeline.release()
+const about = { model: pipeline.name, steps: Number(values.steps), matmulPeakGflops: await matmulPeak() }
+console.log(JSON.stringify({ ...about, results }, null, 2))
+
+async function tell(frames: number, name: Arm): Promise<number> {
+  const { references, check, consistency } = arms[name]
   const request = StoryRequest.parse({
-    characters: [
-      { id: 'fox', name: 'Fern', description: 'an orange fox wearing a striped blue sweater and red pants' },
-    ],
-    frames: Array.from({ length: frames }, (_, i) => ({ prompt: `Fern ${prompts[i % prompts.length]}` })),
+    characters: cast.map(({ picture, ...character }) =>
+      references ? { ...character, references: [picture] } : character,
+    ),
+    frames: Array.from({ length: frames }, (_, i) => ({ prompt: prompts[i % prompts.length]! })),
     steps: Number(values.steps),
-    consistency: { synchronizer },
-  })
+    consistency,
+  } satisfies StoryInput)
   const from = performance.now()
+  const model = storyModel(pipeline, { check })
   for await (const _ of model.tell(request, { seed: 1, signal: new AbortController().signal }));
   return (performance.now() - from) / 1000
 }
