@@ -4,6 +4,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -18,13 +19,24 @@ import { newApiKey } from '../src/api/keys.ts'
 import { startServers } from './servers.ts'
 
 const story: StoryInput = {
-  title: 'A day with Fern',
-  characters: [{ id: 'fern', name: 'Fern', description: 'an orange fox wearing a blue shirt and a red scarf' }],
+  title: 'A day with Fern and Bo',
+  characters: [
+    { id: 'fern', name: 'Fern', description: 'an orange fox wearing a blue shirt and a red scarf' },
+    {
+      id: 'bo',
+      name: 'Bo',
+      description: 'a white rabbit wearing a green shirt and red pants',
+      // How it was made: demo-reference.ts.
+      references: [
+        `data:image/png;base64,${readFileSync(new URL('demo-reference.png', import.meta.url)).toString('base64')}`,
+      ],
+    },
+  ],
   frames: [
     { prompt: 'Fern waves in the forest' },
-    { prompt: 'Fern jumps at the beach' },
-    { prompt: 'Fern reads a book in the bedroom' },
-    { prompt: 'Fern sits in the snow at night' },
+    { prompt: 'Bo jumps at the beach' },
+    { prompt: 'Fern and Bo stand in the park' },
+    { prompt: 'Bo sits in the snow at night' },
   ],
   seed: 7,
 }

@@ -89,7 +89,7 @@ const unet = (channels: number[], latent: number, context: number, groups: numbe
 
 const setTraining = {
   ...{ sets: 2, frames: 4, shift: 2.5, characterWeight: 2.5, mapWeight: 0.05 },
-  ...{ textDrop: 0.1, imageDrop: 0.1, bothDrop: 0.05, shortCaptions: 0.4 },
+  ...{ textDrop: 0.1, imageDrop: 0.4, bothDrop: 0.05, shortCaptions: 0.5 },
   ...{ alone: 0.2, frameDrop: 0.15, keyDrop: 0.6, truthAtEnd: 0.3, commonLevel: 0.8, cleanFrame: 0.4 },
   ...{ perceptualWeight: 0.1, segmentWeight: 0.05, perceptualWarmup: 2_000 },
 }
