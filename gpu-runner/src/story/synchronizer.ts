@@ -59,6 +59,8 @@ export class Synchronizer implements Sharing {
   readonly #rule: SharingRule | undefined
   /** Maps of each frame at the latest steps, oldest first. */
   readonly #history: Float32Array[][]
+  /** Masks by the maps so far. */
+  readonly #made = new Map<string, FrameMasks>()
 
   constructor(options: SynchronizerOptions) {
     const { rows, tokens, more, text, columns, strength } = options
@@ -79,6 +81,7 @@ export class Synchronizer implements Sharing {
     const own = this.#history[frame]!
     own.push(map)
     if (own.length > window) own.shift()
+    this.#made.clear()
   }
 
   /** The first step has no maps yet: every frame is on its own, but for anchors whose masks are known. */
@@ -114,11 +117,18 @@ export class Synchronizer implements Sharing {
     return this.#history.map((_, frame) => this.#masks(frame, to))
   }
 
+  /** Both what is looked at and who is guarded from whom want them, once a step. */
   #masks(frame: number, to: Grid): FrameMasks {
+    const key = `${frame} ${to.width}×${to.height}`
+    const made = this.#made.get(key)
+    if (made) return made
     const { rows, grid } = this.#options
     const known = rows[frame]!.masks
-    if (known) return known.map((mask) => mask && coarser(mask, grid, to))
-    return characterMasks(this.#maps(frame), this.#from, to)
+    const masks = known
+      ? known.map((mask) => mask && coarser(mask, grid, to))
+      : characterMasks(this.#maps(frame), this.#from, to)
+    this.#made.set(key, masks)
+    return masks
   }
 
   /** The grid that maps are recorded on. */
