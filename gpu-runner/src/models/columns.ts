@@ -10,6 +10,9 @@ import type { Grid } from './grid.ts'
 /** Added to scores of words that a pixel does not read; float16 still holds it. */
 const hidden = -3e4
 
+/** Up to this timestep, from 1000, identities are shown to whole columns: where in them somebody is, is not decided yet. */
+export const layoutStands = 650
+
 /** The column that pixel `x` of `width` is in, by its middle. */
 export const columnOf = (x: number, width: number, columns: number): number =>
   Math.min(columns - 1, Math.floor(((x + 0.5) * columns) / width))

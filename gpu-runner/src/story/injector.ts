@@ -3,7 +3,7 @@
  * the steps before. Character-Adapter's layout maps and its dynamic fusion; the numbers are ours.
  */
 
-import { columnMask } from '../models/columns.ts'
+import { columnMask, layoutStands } from '../models/columns.ts'
 import { type Grid, levelGrid } from '../models/grid.ts'
 import type { AttentionPlan } from '../pipeline/attention-plan.ts'
 import type { FrameSlot, Injection } from '../pipeline/guided.ts'
@@ -40,7 +40,7 @@ export interface InjectorOptions {
 }
 
 /** Timesteps: the layout is read at `layout`; from there to `current` the maps of the moment take over. */
-const fusion = { layout: 650, current: 350 }
+const fusion = { layout: layoutStands, current: 350 }
 
 export class Injector implements Injection {
   readonly tokens: readonly Float32Array[]

@@ -3,7 +3,7 @@
 import { type Region, seenRegions } from '../io/reference.ts'
 import type { Tokenizer } from '../io/tokenizer.ts'
 import { CharacterEncoderConfig } from '../models/character-encoder.ts'
-import { columnMask, columnReads, columnWords } from '../models/columns.ts'
+import { columnMask, columnReads, columnWords, layoutStands } from '../models/columns.ts'
 import { type Grid, levelGrid } from '../models/grid.ts'
 import type { HostTensor } from '../runtime/session.ts'
 import { type CaptionOptions, captionFrame } from '../storydb/caption.ts'
@@ -55,7 +55,7 @@ export function setFeeds(
     perceptualAt: column(perceptualWeights(sigma, when.step, recipe)),
     ...captionFeeds(frames, drops, tokenizer, model, recipe, random),
     ...sharingFeeds(sets, model, recipe, random),
-    ...referenceFeeds(sets, drops, model, recipe, random),
+    ...referenceFeeds(sets, drops, sigma, model, recipe, random),
   }
 }
 
@@ -239,6 +239,7 @@ export function sharingFeeds(
 function referenceFeeds(
   sets: readonly FrameSet[],
   drops: readonly Drop[],
+  sigma: readonly number[],
   { identity, latentShape }: SetModel,
   recipe: SetRecipe,
   random: Random,
@@ -259,13 +260,14 @@ function referenceFeeds(
   }
   return {
     pixels: { data: pixels, shape: [strategy.references, 3, size, size] },
-    ...slotFeeds(plan, sets, identity.adapter.tokens, latentShape, recipe, random),
+    ...slotFeeds(plan, sets, sigma, identity.adapter.tokens, latentShape, recipe, random),
   }
 }
 
 function slotFeeds(
   plan: ReferencePlan,
   sets: readonly FrameSet[],
+  sigma: readonly number[],
   tokens: number,
   [, height, width]: readonly [number, number, number],
   { frames: n, references: { slots, references, perSlot } }: SetRecipe,
@@ -283,10 +285,11 @@ function slotFeeds(
     }
     const { masks: truth, cast } = sets[set]!.frames[frame]!
     const mask = regionMask(truth, character, region, height * width)
-    // At sampling masks come from attention, and are never as exact as these; before there are any, it is the column.
-    const kind = region === 'whole' ? random.below(3) : random.below(2)
-    const column = () => columnMask(cast.indexOf(character), cast.length, { height, width })
-    masks.set(kind === 0 ? mask : kind === 1 ? widened(mask, height, width) : column(), p * height * width)
+    // As at sampling: the column, so that a place that nobody knows yet is not told; then masks that are not quite exact.
+    const early = 1000 * sigma[set * n + frame]! > layoutStands
+    const known = () => (random.uniform() < 0.5 ? widened(mask, height, width) : mask)
+    const place = early ? columnMask(cast.indexOf(character), cast.length, { height, width }) : known()
+    masks.set(place, p * height * width)
   }
   return {
     slotRows: { data: rows, shape: [slots, sets.length * n] },
