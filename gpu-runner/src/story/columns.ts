@@ -39,10 +39,29 @@ export function columnPrompts(prompt: readonly PromptSegment[]): PromptSegment[]
       ...own.flatMap((i) => {
         const { action, place } = doings[i]!
         const there = placed || i !== own.at(-1) ? place : (later?.place ?? '')
-        const text = `${action} ${there}`.trim()
-        return text ? [...clauses[i]!.told, { text }] : clauses[i]!.told
+        return [
+          ...clauses[i]!.told,
+          ...(action ? [{ text: action, character }] : []),
+          ...(there ? [{ text: there }] : []),
+        ]
       }),
     ]
+  })
+}
+
+/**
+ * The same prompt, in which what is said of a character's doings is marked as being about that character, as the captions
+ * are that such a model was trained on: its words for clothes show where the clothes are, those for deeds all of somebody.
+ */
+export function withDeeds(prompt: readonly PromptSegment[]): PromptSegment[] {
+  let character: number | undefined
+  return prompt.flatMap((segment) => {
+    character = segment.character ?? character
+    if (segment.character !== undefined || character === undefined) return [segment]
+    const at = segment.text.search(place)
+    const [deed, rest] = at < 0 ? [segment.text, ''] : [segment.text.slice(0, at).trim(), segment.text.slice(at)]
+    if (!deed.replace(joiners, '')) return [segment]
+    return [{ text: deed, character }, ...(rest ? [{ text: rest }] : [])]
   })
 }
 

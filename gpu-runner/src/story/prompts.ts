@@ -3,7 +3,7 @@ import { mentionsOf } from '../../../contract/mentions.ts'
 import type { StoryRequest } from '../../../contract/story.ts'
 import type { Tokenizer } from '../io/tokenizer.ts'
 import type { PromptIds } from '../pipeline/text-encoders.ts'
-import { columnPrompts } from './columns.ts'
+import { columnPrompts, withDeeds } from './columns.ts'
 import { describedParts, regionNames } from './regions.ts'
 
 /**
@@ -42,7 +42,8 @@ export interface CastPrompts {
 
 /**
  * Prompts of a `cast` for a model's tokenizers, which agree on where words begin: SDXL's differ in padding alone. With
- * `byColumn` a prompt about several characters is also written as one for each.
+ * `byColumn` a prompt about several characters is also written as one for each, and deeds are among the words of who does
+ * them.
  */
 export function castPrompts(
   rows: readonly (readonly PromptSegment[])[],
@@ -51,7 +52,7 @@ export function castPrompts(
 ): CastPrompts {
   const written = (segments: readonly PromptSegment[]) =>
     tokenizers.map((tokenizer) => tokenisePrompt(segments, tokenizer, cast))
-  const whole = rows.map(written)
+  const whole = rows.map((segments) => written(byColumn ? withDeeds(segments) : segments))
   const cut = rows.map((segments) => (byColumn ? (columnPrompts(segments)?.map(written) ?? null) : null))
   const idsOf = (encoders: readonly TokenisedPrompt[]) => encoders.map(({ ids }) => ids)
   const places = whole.map((encoders, row) =>
