@@ -25,19 +25,24 @@ const options: SynchronizerOptions = {
     [[1], [2]],
   ],
   text: { length: 4 },
-  columns: [1, 1],
+  columns: [null, null],
   plan: { shared: [0], maps: 0 },
   grid,
   ...{ strength: 1, seed: 1, steps: 4, guard: true },
 }
 
-test('each pixel is labelled with the first character whose mask has it, as far as masks are known', () => {
+test('each pixel is labelled with the first character whose mask has it, as far as masks are known, or with that of its column', () => {
   const synchronizer = new Synchronizer(options)
   const labels = () => synchronizer.labels()?.map((level) => level.map((frame) => [...frame]))
   const known = [1, 1, 2, 0]
   assert.deepEqual(labels(), [[known, [0, 0, 0, 0]]])
   synchronizer.observe(0, 1, Float32Array.of(0, 9, 0, 0, 9, 0, 0, 0))
   assert.deepEqual(labels(), [[known, [2, 0, 1, 0]]])
+  const columns = new Synchronizer({ ...options, columns: [null, [1, 0]] }).labels()
+  assert.deepEqual(
+    columns?.map((level) => level.map((frame) => [...frame])),
+    [[known, [2, 1, 2, 1]]],
+  )
 })
 
 test('nobody is guarded when that is turned off, alone in a story, or where frames are told in other ways', () => {

@@ -201,11 +201,12 @@ async function* sampledStory(
   const steps = schedule.timesteps.length
   const { plan } = denoiser
   const more = references && byRegion ? regions.map((cast) => cast.flat()) : undefined
+  const standing = written.map((prompt, row) => (columns[row] ? namedIn(prompt) : null))
   const recorded = strength > 0 || characters.length > 0
   const sharing = recorded
     ? new Synchronizer({
         ...{ rows, tokens, more, text, plan, grid, strength, seed, steps, mode },
-        columns: columns.map((own) => own?.length ?? 1),
+        columns: standing,
         guard: settings.leak_guard,
       })
     : undefined
@@ -215,7 +216,7 @@ async function* sampledStory(
           ...references,
           ...{ strength: injector, regions: byRegion, located: pipeline.identity!.located, everywhere: wholePictures },
           ...{ present, plan, grid },
-          columns: written.map((prompt, row) => (columns[row] ? namedIn(prompt) : null)),
+          columns: standing,
           map: (frame, column) => sharing.map(frame, column),
         })
       : undefined

@@ -1,4 +1,5 @@
 /** ID-Synchronizer: who attends to whom at each step, from the attention maps of the steps before. */
+import { columnOf } from '../models/columns.ts'
 import { type Grid, levelGrid } from '../models/grid.ts'
 import type { AttentionPlan } from '../pipeline/attention-plan.ts'
 import type { Sharing } from '../pipeline/guided.ts'
@@ -6,8 +7,11 @@ import { type AttentionMap, characterMasks, coarser, type FrameMasks, subjectMas
 import { foreignPixels, looksAt, type SharingRow } from './sharing.ts'
 import { type SharingMode, type SharingRule, sharingRule } from './sharing-modes.ts'
 
-/** Share of a foreign character's pixels that are left out at full strength, so that poses stay free (ConsiStory's). */
-const fullStrengthDrop = 0.5
+/**
+ * Share of a foreign character's pixels that are left out at full strength, so that poses stay free. ConsiStory leaves out
+ * half; story-mini's frames then agreed in hardly more than without sharing, and poses were as free with a fifth.
+ */
+const fullStrengthDrop = 0.2
 
 /** Maps of this many steps are averaged into masks. */
 const window = 10
@@ -28,8 +32,8 @@ export interface SynchronizerOptions {
   /** The same of further groups of words whose attention is recorded too, in columns after the characters'. */
   readonly more?: readonly (readonly (readonly number[])[])[] | undefined
   readonly text: { readonly length: number }
-  /** For each row in how many columns it is read, each of which has a prompt of its own. */
-  readonly columns: readonly number[]
+  /** For each row the characters of its columns, each of which has a prompt of its own; null for one read as a whole. */
+  readonly columns: readonly (readonly number[] | null)[]
   readonly plan: AttentionPlan
   /** Of the latents. */
   readonly grid: Grid
@@ -74,7 +78,9 @@ export class Synchronizer implements Sharing {
     const groups = tokens.map((cast, frame) => [...cast, ...(more?.[frame] ?? [])])
     this.#spoken = groups.map((own) => own.map((positions) => positions.length > 0))
     this.characters = Math.max(1, groups[0]?.length ?? 0)
-    this.selectors = groups.map((own, row) => tokenSelector(own, columns[row]! * text.length, this.characters))
+    this.selectors = groups.map((own, row) =>
+      tokenSelector(own, (columns[row]?.length ?? 1) * text.length, this.characters),
+    )
   }
 
   observe(_: number, frame: number, map: Float32Array): void {
@@ -101,14 +107,18 @@ export class Synchronizer implements Sharing {
   /**
    * Undefined where nobody has to be guarded. A frame that two characters are in looks at anchors of both, and nothing but
    * this keeps the one from putting on what the other wears. The notes do so on 32×32 and below, as their bias of the
-   * scores takes memory; here it takes none, and every level that is shared is guarded.
+   * scores takes memory; here it takes none, and every level that is shared is guarded. In columns, all of one is its
+   * character's: what is just beside a mask would else look at everybody.
    */
   labels(): readonly (readonly Uint8Array[])[] | undefined {
-    const { plan, grid, guard } = this.#options
+    const { plan, grid, guard, columns } = this.#options
     if (!guard || this.#rule || this.#present[0]!.length < 2) return undefined
     return plan.shared.map((level) => {
       const own = levelGrid(grid, level)
-      return this.masks(own).map((masks) => labelled(masks, own.width * own.height))
+      return this.masks(own).map((masks, row) => {
+        const characters = columns[row]
+        return characters ? columnLabels(characters, own) : labelled(masks, own.width * own.height)
+      })
     })
   }
 
@@ -154,6 +164,9 @@ export class Synchronizer implements Sharing {
 function labelled(masks: FrameMasks, pixels: number): Uint8Array {
   return Uint8Array.from({ length: pixels }, (_, p) => 1 + masks.findIndex((mask) => mask?.[p] === 1))
 }
+
+const columnLabels = (characters: readonly number[], { width, height }: Grid) =>
+  Uint8Array.from({ length: width * height }, (_, p) => 1 + characters[columnOf(p % width, width, characters.length)]!)
 
 /** Mean over each character's tokens as a matrix, [T,K]. */
 function tokenSelector(tokens: readonly (readonly number[])[], length: number, characters: number): Float32Array {
