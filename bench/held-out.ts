@@ -6,14 +6,12 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { type StoryInput, StoryRequest } from '../contract/story.ts'
+import type { StoryRequest } from '../contract/story.ts'
 import { progressBar } from '../gpu-runner/src/cli/progress.ts'
+import { evaluationStory } from '../gpu-runner/src/eval/stories.ts'
 import { contactSheet, type SheetCell } from '../gpu-runner/src/io/sheet.ts'
 import { openStoryModel } from '../gpu-runner/src/story/open.ts'
-import { captionText, describeIdentity } from '../gpu-runner/src/storydb/caption.ts'
-import { randomFrames } from '../gpu-runner/src/storydb/frames.ts'
-import type { Frame } from '../gpu-runner/src/storydb/types.ts'
-import { ACTION_WORDS, PLACE_WORDS } from '../gpu-runner/src/storydb/words.ts'
+import type { Level } from '../gpu-runner/src/storydb/types.ts'
 
 const { values } = parseArgs({
   options: {
@@ -22,10 +20,12 @@ const { values } = parseArgs({
     stories: { type: 'string', default: '20' },
     frames: { type: 'string', default: '4' },
     seed: { type: 'string', default: '1' },
+    level: { type: 'string', default: '4' },
   },
 })
 const [count, perStory, seed] = [values.stories, values.frames, values.seed].map(Number) as [number, number, number]
-const stories = Array.from({ length: count }, (_, i) => heldOutStory(i))
+const options = { seed, level: Number(values.level) as Level, frames: perStory, descriptions: 'full' as const }
+const stories = Array.from({ length: count }, (_, i) => evaluationStory(i, options).request)
 mkdirSync(values.out, { recursive: true })
 writeFileSync(join(values.out, 'stories.jsonl'), `${stories.map((story) => JSON.stringify(story)).join('\n')}\n`)
 
@@ -33,8 +33,7 @@ const model = await openStoryModel({ folder: values.model, device: 'cpu' })
 const show = progressBar('stories', count)
 const cells: SheetCell[] = []
 const seconds: number[] = []
-for (const [i, story] of stories.entries()) {
-  const request = StoryRequest.parse(story)
+for (const [i, request] of stories.entries()) {
   const from = performance.now()
   const told: SheetCell[] = []
   for await (const event of model.tell(request, { seed: seed + i, signal: new AbortController().signal }))
@@ -49,22 +48,7 @@ seconds.sort((a, b) => a - b)
 const medianSeconds = seconds[seconds.length >> 1]
 console.log(JSON.stringify({ model: model.name, stories: count, frames: perStory, medianSeconds }, null, 2))
 
-/** One character of a held-out combination in frames that differ in action and place. */
-function heldOutStory(index: number): StoryInput {
-  const frames = randomFrames(seed, index, perStory, { level: 1, split: 'held-out' })
-  const description = captionText(describeIdentity(frames[0]!.actors[0]!.identity))
-  return {
-    characters: [{ id: 'hero', name: 'Pip', description }],
-    frames: frames.map((frame) => ({ prompt: prompt(frame) })),
-  }
-}
-
-function prompt({ actors, scene }: Frame): string {
-  const { action, expression } = actors[0]!
-  const time = scene.time === 'day' ? '' : ' at night'
-  return `Pip is ${expression} and ${ACTION_WORDS[action].does[0]} ${PLACE_WORDS[scene.place][0]}${time}`
-}
-
 function caption(request: StoryRequest, index: number): string {
-  return index === 0 ? request.characters[0]!.description : request.frames[index]!.prompt
+  if (index > 0) return request.frames[index]!.prompt
+  return request.characters.map(({ name, description }) => `${name}: ${description}`).join('; ')
 }

@@ -34,9 +34,9 @@ const story: StoryInput = {
   ],
   frames: [
     { prompt: 'Fern waves in the forest' },
-    { prompt: 'Bo jumps at the beach' },
-    { prompt: 'Fern and Bo stand in the park' },
-    { prompt: 'Bo sits in the snow at night' },
+    { prompt: 'Fern reads and Bo cheers at the beach' },
+    { prompt: 'Bo holds a balloon in the desert' },
+    { prompt: 'Bo jumps and Fern sits in the snow at night' },
   ],
   seed: 7,
 }
