@@ -26,7 +26,7 @@ const story: StoryInput = {
       id: 'bo',
       name: 'Bo',
       description: 'a white rabbit wearing a green shirt and red pants',
-      // How it was made: demo-reference.ts.
+      // How it was made: test/demo-reference.ts.
       references: [
         `data:image/png;base64,${readFileSync(new URL('demo-reference.png', import.meta.url)).toString('base64')}`,
       ],

@@ -1,5 +1,5 @@
 /**
- * `node local/demo-reference.ts`: draws `demo-reference.png`, the picture that the demo shows of its rabbit, with StoryDB's
+ * `node test/demo-reference.ts`: draws `local/demo-reference.png`, the picture that the demo shows of its rabbit, with StoryDB's
  * renderer. The rabbit is held out: no training ever saw its combination of species, top and bottom.
  */
 import { writeFileSync } from 'node:fs'
@@ -21,4 +21,7 @@ const { rgb } = renderFrame(
   { scene: { place: 'park', time: 'day', layoutSeed: 1 }, actors: [{ identity: rabbit, ...actor }] },
   size,
 )
-writeFileSync(new URL('demo-reference.png', import.meta.url), await encodePng({ rgb, width: size, height: size }))
+writeFileSync(
+  new URL('../local/demo-reference.png', import.meta.url),
+  await encodePng({ rgb, width: size, height: size }),
+)
