@@ -1,15 +1,13 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { test } from 'node:test'
 import { StoryRequest } from '../contract/story.ts'
 import { newApiKey } from '../src/api/keys.ts'
 import { openDb } from '../src/db/client.ts'
 import { enqueue, newStory } from '../src/db/intake.ts'
 import { randomBytes, testD1 } from '../test/d1.ts'
+import { dataFolder } from '../test/data-folder.ts'
 import { RUNNER_TOKEN, RUNNER_WEBHOOK_SECRET } from '../test/worker.ts'
 import { migrate, startEdge } from './edge.ts'
 import { startEdgeChild } from './edge-child.ts'
@@ -21,15 +19,14 @@ const body = JSON.stringify({ frames: [{ prompt: 'one' }] })
 const settings = { ...env, apiKey: key }
 
 test('the edge is killed outright: its port is free at once, and what it had accepted is there after a restart', async (t) => {
-  const dataDir = await mkdtemp(join(tmpdir(), 'edge-'))
-  t.after(() => rm(dataDir, { recursive: true }))
+  const { path: dataDir, endWith } = await dataFolder(t)
   const first = await startEdgeChild('0', dataDir, settings)
   const posted = await fetch(`${first.url}/stories`, { method: 'POST', headers, body })
   const story = (await posted.json()) as { id: string }
   await first.kill()
   while (await fetch(`${first.url}/healthz`).catch(() => undefined));
   const second = await startEdgeChild(new URL(first.url).port, dataDir, settings)
-  t.after(() => second.kill())
+  endWith(() => second.kill())
   assert.equal(second.url, first.url)
   const read = await fetch(`${second.url}/stories/${story.id}`, { headers })
   // Where it stands in the queue is said only when it is read.

@@ -1,9 +1,6 @@
 /** The edge is killed in every step of a story's life; who got no answer asks again, as clients do. */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Webhook } from 'standardwebhooks'
@@ -11,6 +8,7 @@ import { Claims, LEASE_HEADER, SEED_HEADER } from '../contract/runner.ts'
 import { AcceptedStory, Story, StoryWebhook } from '../contract/story.ts'
 import { newApiKey } from '../src/api/keys.ts'
 import { randomBytes } from '../test/d1.ts'
+import { dataFolder } from '../test/data-folder.ts'
 import { testReceiver } from '../test/receiver.ts'
 import { RUNNER_TOKEN, RUNNER_WEBHOOK_SECRET } from '../test/worker.ts'
 import { pngOf } from './chaos/png.ts'
@@ -23,10 +21,9 @@ const app = { authorization: `Bearer ${apiKey}`, 'content-type': 'application/js
 const runner = { authorization: `Bearer ${RUNNER_TOKEN}`, 'content-type': 'application/json' }
 
 test('the edge is killed in the middle of each step of a story, and nothing is lost or done twice', async (t) => {
-  const dataDir = await mkdtemp(join(tmpdir(), 'edge-'))
-  t.after(() => rm(dataDir, { recursive: true }))
+  const { path: dataDir, endWith } = await dataFolder(t)
   let edge = await startEdgeChild('0', dataDir, settings)
-  t.after(() => edge.kill())
+  endWith(() => edge.kill())
   const { url } = edge
 
   const body = JSON.stringify({

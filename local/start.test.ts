@@ -2,8 +2,7 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
@@ -13,6 +12,7 @@ import { fileURLToPath } from 'node:url'
 import { isTerminal, Story } from '../contract/story.ts'
 import { newApiKey } from '../src/api/keys.ts'
 import { randomBytes } from '../test/d1.ts'
+import { type DataFolder, dataFolder } from '../test/data-folder.ts'
 import { startRunner } from '../test/runner.ts'
 import { RUNNER_TOKEN, RUNNER_WEBHOOK_SECRET } from '../test/worker.ts'
 
@@ -75,9 +75,9 @@ test('npm start killed with everything it holds: the next one goes on with its s
 })
 
 test('kill -9 of the edge in mid-story: the runner waits for it, and the story goes on', async (t) => {
-  const { folder } = await setUp(t)
+  const { folder, endWith } = await setUp(t)
   const env = { RUNNER_TOKEN, RUNNER_WEBHOOK_SECRET, LEASE_SECONDS: '2', apiKey }
-  const edge = (port: string) => start(t, './edge-process.ts', [port, folder, JSON.stringify(env)])
+  const edge = (port: string) => start(endWith, './edge-process.ts', [port, folder, JSON.stringify(env)])
   const first = edge('0')
   const url = await line(first.stdout!, /(http:\S+)/)
   const runner = await startRunner(t, url, slow)
@@ -99,8 +99,7 @@ test('a port that is no port: said, exit 1', async (t) => {
 
 /** A folder with a drawing model, and a way to run our commands with it. */
 async function setUp(t: TestContext, drawing = {}) {
-  const folder = await mkdtemp(join(tmpdir(), 'local-'))
-  t.after(() => rm(folder, { recursive: true }))
+  const { path: folder, endWith } = await dataFolder(t)
   await writeFile(join(folder, 'drawing.json'), JSON.stringify(drawing))
   const usual = {
     FABLEFRAME_DATA: join(folder, 'data'),
@@ -108,16 +107,16 @@ async function setUp(t: TestContext, drawing = {}) {
     FABLEFRAME_MODEL: folder,
     FABLEFRAME_MODEL_MODULE: path('../test/drawing-model.ts'),
   }
-  return { folder, run: (script: string, env = {}) => start(t, script, [], { ...usual, ...env }) }
+  return { folder, endWith, run: (script: string, env = {}) => start(endWith, script, [], { ...usual, ...env }) }
 }
 
-function start(t: TestContext, script: string, args: string[], env = {}): ChildProcess {
+function start(endWith: DataFolder['endWith'], script: string, args: string[], env = {}): ChildProcess {
   const child = spawn(process.execPath, [path(script), ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...env },
   })
   const exited = once(child, 'exit')
-  t.after(() => {
+  endWith(() => {
     child.kill('SIGKILL')
     return exited
   })

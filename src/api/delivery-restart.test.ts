@@ -1,12 +1,10 @@
 /** A webhook outlives the edge that was sending it. */
 import assert from 'node:assert/strict'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { startEdge } from '../../local/edge.ts'
 import { randomBytes } from '../../test/d1.ts'
+import { dataFolder } from '../../test/data-folder.ts'
 import { type ReceiverAnswer, testReceiver } from '../../test/receiver.ts'
 import { RUNNER_TOKEN, RUNNER_WEBHOOK_SECRET } from '../../test/worker.ts'
 import { newApiKey } from './keys.ts'
@@ -20,8 +18,7 @@ const env = { RUNNER_TOKEN, RUNNER_WEBHOOK_SECRET, ALLOW_INSECURE_WEBHOOKS: '1' 
 const headers = { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' }
 
 test('the edge stops in the middle of a try, and between two: the next edge sends the same message', async (t) => {
-  const dataDir = await mkdtemp(join(tmpdir(), 'edge-'))
-  t.after(() => rm(dataDir, { recursive: true }))
+  const { path: dataDir, endWith } = await dataFolder(t)
   const first = await startEdge({ port: 0, dataDir, env, apiKey, cron: false })
   const ids: string[] = []
   for (const path of ['/silent', '/refusing']) {
@@ -39,7 +36,7 @@ test('the edge stops in the middle of a try, and between two: the next edge send
   await first.dispose()
 
   const second = await startEdge({ port: 0, dataDir, env, cron: false })
-  t.after(() => second.dispose())
+  endWith(() => second.dispose())
   // As if the hold of the try that was cut off were over, and the pause of the other.
   await second.bindings.DB.prepare('UPDATE webhook_deliveries SET next_attempt_at = 1').run()
   await second.runCron()
