@@ -4,13 +4,10 @@
  */
 import { parseArgs } from 'node:util'
 import { type StoryInput, StoryRequest } from '../contract/story.ts'
-import { encodePng } from '../gpu-runner/src/io/png.ts'
+import { evaluationStory, referencePicture } from '../gpu-runner/src/eval/stories.ts'
 import { openPipeline } from '../gpu-runner/src/pipeline/open.ts'
 import { matmulPeak } from '../gpu-runner/src/runtime/peak.ts'
 import { storyModel } from '../gpu-runner/src/story/open.ts'
-import { captionText, describeIdentity } from '../gpu-runner/src/storydb/caption.ts'
-import { randomFrames } from '../gpu-runner/src/storydb/frames.ts'
-import { renderFrame } from '../gpu-runner/src/storydb/render.ts'
 
 const { values } = parseArgs({
   options: {
@@ -29,11 +26,9 @@ const prompts = [
 ]
 const cast = await Promise.all(
   ['Pip', 'Mo'].map(async (name, i) => {
-    const [frame] = randomFrames(3, i, 1, { level: 1, split: 'held-out' })
-    const { identity } = frame!.actors[0]!
-    const png = await encodePng({ rgb: renderFrame(frame!, 128).rgb, width: 128, height: 128 })
-    const picture = `data:image/png;base64,${png.toString('base64')}`
-    return { id: name.toLowerCase(), name, description: captionText(describeIdentity(identity)), picture }
+    const story = evaluationStory(i, { seed: 3, level: 1, frames: 1, descriptions: 'full' })
+    const { description } = story.request.characters[0]!
+    return { id: name.toLowerCase(), name, description, picture: await referencePicture(story, 0, 128) }
   }),
 )
 

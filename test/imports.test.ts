@@ -33,11 +33,8 @@ const arrows: Record<string, string[]> = {
     'measures',
   ),
   'gpu-runner/src/pipeline/**': engine('models', 'nn', 'graph', 'diffusion', 'io', 'runtime'),
-  'gpu-runner/src/story/**': [...engine('pipeline', 'models', 'diffusion', 'io', 'runtime', 'measures'), 'contract/**'],
-  'gpu-runner/src/eval/**': [
-    ...engine('story', 'pipeline', 'models', 'judges', 'io', 'storydb', 'measures'),
-    'contract/**',
-  ],
+  'gpu-runner/src/story/**': [...engine('pipeline', 'diffusion', 'io', 'runtime', 'measures'), 'contract/**'],
+  'gpu-runner/src/eval/**': [...engine('story', 'pipeline', 'judges', 'io', 'storydb', 'measures'), 'contract/**'],
   'gpu-runner/src/doctor/**': engine('runtime'),
   'gpu-runner/src/worker/**': [...engine('story'), 'contract/**'],
   'gpu-runner/src/queue/**': ['contract/**'],

@@ -16,7 +16,7 @@ import { progressBar } from './progress.ts'
 
 const usage = `usage: npm run eval -- --out <folder> [--model <folder>] [--judges <folder>] [--stories 20] [--frames 4]
          [--seed 1] [--level 1|2|3|4] [--descriptions full|species] [--layout columns|free] [--steps <n>]
-          [--arms ${textArms.join(',')}]
+         [--arms ${textArms.join(',')}]
 Arms: ${armNames.join(', ')}; those with id or regions want a model that reads reference pictures.`
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))

@@ -4,7 +4,7 @@ import { add, mul, sub } from './arithmetic.ts'
 import { matmul } from './matmul.ts'
 import { mean, sum } from './reduce.ts'
 import { reshape, transpose } from './shape.ts'
-import { dims3, dims4, known, node, type Value } from './value.ts'
+import { type Dim, dims3, dims4, known, node, product, type Value } from './value.ts'
 
 /**
  * softmax(q kᵀ / √d + bias) v for q[B,S,D], k[B,T,D], v[B,T,D] of `heads` heads side by side in D; bias[1 or B, 1 or
@@ -53,6 +53,12 @@ export function attend(scores: Value, v: Value): Value {
     shape: [...scores.shape.slice(0, -1), v.shape.at(-1)!],
     grad: (dy, y) => [sub(matmul(dy, v, { transB: true }), sum(mul(dy, y), [last])), matmul(p, dy, { transA: true })],
   })
+}
+
+/** What is added to the scores of each group of keys, [B,1,S,G] → of each key, [B,1,S,T], by the group of it, int64[T]. */
+export function groupBias(added: Value, groupOf: Value): Value {
+  const [b, one, s] = added.shape as [Dim, Dim, Dim, Dim]
+  return node('Gather', [added, groupOf], { shape: [b, one, s, product(groupOf.shape)], attrs: { axis: 3 } })
 }
 
 /** p[B,H,S,T] → its mean over heads, [B,S,T]. */

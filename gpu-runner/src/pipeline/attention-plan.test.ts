@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { levelGrid } from '../models/grid.ts'
 import { parseUNetConfig } from '../models/unet-config.ts'
-import { levelOf, planAttention } from './attention-plan.ts'
+import { levelGrid, levelOf, planAttention } from './attention-plan.ts'
 
 const down = (...has: number[]) => has.map((one) => (one ? 'CrossAttnDownBlock2D' : 'DownBlock2D'))
 const up = (...has: number[]) => has.map((one) => (one ? 'CrossAttnUpBlock2D' : 'UpBlock2D'))

@@ -1,6 +1,10 @@
 /** Which attention layers of a UNet frames share, and which ones tell where the characters are. */
-import { levelGrid } from '../models/grid.ts'
 import type { UNetConfig } from '../models/unet-config.ts'
+
+export interface Grid {
+  readonly width: number
+  readonly height: number
+}
 
 export interface AttentionPlan {
   /** Levels, finest first, whose self-attention on the way up is shared. */
@@ -38,4 +42,10 @@ export function levelOf(layer: string, config: UNetConfig): { level: number; way
   if (way === 'down') return { level: Number(block), way }
   if (way === 'up') return { level: last - Number(block), way }
   return { level: last, way: 'middle' }
+}
+
+/** The grid of a level: each halves the sides of the one above, rounding up. */
+export function levelGrid({ width, height }: Grid, level: number): Grid {
+  const halved = (side: number) => Array.from({ length: level }).reduce<number>((rest) => Math.ceil(rest / 2), side)
+  return { width: halved(width), height: halved(height) }
 }

@@ -1,7 +1,6 @@
 /** How many rows one call of the UNet may have, and which frames go into which call. */
-
-import { type Grid, levelGrid } from '../models/grid.ts'
 import type { UNetConfig } from '../models/unet-config.ts'
+import { type Grid, levelGrid } from './attention-plan.ts'
 
 export interface Batch {
   /** Frames of the call. */

@@ -1,15 +1,14 @@
 /** The UNet of a model as one graph for any batch and size, with attention shared among rows and read out as maps. */
 import { z } from 'zod'
+import { columnReads, promptOfToken } from '../diffusion/columns.ts'
 import { scale } from '../graph/arithmetic.ts'
-import { attention, attentionProbabilities, headMean, mergeHeads, splitHeads } from '../graph/attention.ts'
+import { attention, attentionProbabilities, groupBias, headMean, mergeHeads, splitHeads } from '../graph/attention.ts'
 import { type GatheredKeys, gatheredAttention, queryClasses } from '../graph/gathered-attention.ts'
 import { matmul } from '../graph/matmul.ts'
 import { total } from '../graph/reduce.ts'
 import { type Dim, input, type Value } from '../graph/value.ts'
 import { openSafetensors } from '../io/safetensors.ts'
 import { layerName } from '../models/attention-maps.ts'
-import { columnBias, columnReads, promptOfToken } from '../models/columns.ts'
-import { type Grid, levelGrid } from '../models/grid.ts'
 import { withIdentities } from '../models/id-injector.ts'
 import { crossAttentionLayers, withAdapters } from '../models/ip-adapter.ts'
 import type { AttentionCall, AttentionHooks } from '../models/transformer-block.ts'
@@ -19,7 +18,7 @@ import type { Lora } from '../runtime/lora.ts'
 import { changedWeights, storedWeights } from '../runtime/model-weights.ts'
 import type { HostTensor, SessionOptions } from '../runtime/session.ts'
 import { adapterInputs, embedsName, type PictureAdapter } from './adapters.ts'
-import { type AttentionPlan, levelOf, planAttention } from './attention-plan.ts'
+import { type AttentionPlan, type Grid, levelGrid, levelOf, planAttention } from './attention-plan.ts'
 import type { ConditioningRow } from './conditioning.ts'
 import { ModelError, partCheckpoint, partConfig } from './folder.ts'
 import { gatherFeeds } from './gather.ts'
@@ -142,7 +141,8 @@ export function buildDenoiser(folder: string, settings: DenoiserOptions): Denois
     injected,
     async run({ rows, grid, timestep, characters = 1, foreign, labels, identities, step }) {
       const n = rows.length
-      const prompts = Math.max(...rows.map(({ columns }) => columns?.length ?? 1))
+      const columns = rows.map((row) => row.columns?.length ?? 1)
+      const prompts = Math.max(...columns)
       const tokens = prompts * text.length
       const feeds: Record<string, HostTensor> = {
         ...constant,
@@ -163,12 +163,10 @@ export function buildDenoiser(folder: string, settings: DenoiserOptions): Denois
       }
       for (const level of levels) {
         const own = levelGrid(grid, level)
-        const data = columnReads(
-          rows.map(({ columns }) => columns?.length ?? 1),
-          prompts,
-          own,
-        )
-        feeds[`reads${level}`] = { data, shape: [n, 1, own.width * own.height, prompts] }
+        feeds[`reads${level}`] = {
+          data: columnReads(columns, prompts, own),
+          shape: [n, 1, own.width * own.height, prompts],
+        }
       }
       if (takesSizes) {
         feeds.textEmbeds = stacked(
@@ -218,7 +216,7 @@ function attentionHooks(config: UNetConfig, plan: AttentionPlan) {
   const promptOf = input('promptOf', ['tokens'], 'int64')
   const biases = new Map<number, Value>()
   const biasOf = (level: number, pixels: Dim) => {
-    const bias = biases.get(level) ?? columnBias(input(`reads${level}`, ['batch', 1, pixels, 'prompts']), promptOf)
+    const bias = biases.get(level) ?? groupBias(input(`reads${level}`, ['batch', 1, pixels, 'prompts']), promptOf)
     biases.set(level, bias)
     return bias
   }

@@ -1,6 +1,7 @@
 /** One step of sampling for all frames: calls of the UNet within the memory allowed, and guidance over their outputs. */
+
 import { type Denoise, guide, rescaled } from '../diffusion/sample.ts'
-import { type Grid, levelGrid } from '../models/grid.ts'
+import { type Grid, levelGrid } from './attention-plan.ts'
 import type { Batch } from './batches.ts'
 import type { Conditioning, ConditioningRow } from './conditioning.ts'
 import type { Denoiser, DenoiserRow } from './denoiser.ts'

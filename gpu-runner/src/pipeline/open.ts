@@ -1,10 +1,10 @@
 /** A model folder, opened: one road for SD 1, SD 2, SDXL and story-mini, to stories and to golden cases alike. */
 import { dirname } from 'node:path'
 import { readSchedulerConfig } from '../diffusion/schedulers/index.ts'
-import type { Grid } from '../models/grid.ts'
 import { type Lora, type LoraFile, openLoras, unusedParts } from '../runtime/lora.ts'
 import type { SessionOptions } from '../runtime/session.ts'
 import type { PictureAdapter } from './adapters.ts'
+import type { Grid } from './attention-plan.ts'
 import { type Autoencoder, buildAutoencoder } from './autoencoder.ts'
 import { buildDenoiser, type Denoiser } from './denoiser.ts'
 import { type Fingerprints, fingerprintsOf } from './fingerprint.ts'

@@ -6,7 +6,7 @@
 import type { BankAnchor } from '../../../contract/bank.ts'
 import type { StoryRequest } from '../../../contract/story.ts'
 import { derivedSeed } from '../diffusion/noise.ts'
-import type { Grid } from '../models/grid.ts'
+import type { Grid } from '../pipeline/attention-plan.ts'
 import type { Pipeline } from '../pipeline/open.ts'
 import { asKept, type Bank } from './bank.ts'
 import { plainBackground } from './foreground.ts'

@@ -1,5 +1,5 @@
 /** Which frames of a story are sampled together, so that memory is bounded whatever their number and size. */
-import type { Grid } from '../models/grid.ts'
+import type { Grid } from '../pipeline/attention-plan.ts'
 import { type Batch, closure, planBatches, rowBytes } from '../pipeline/batches.ts'
 import type { Pipeline } from '../pipeline/open.ts'
 import { StoryRejected } from './types.ts'

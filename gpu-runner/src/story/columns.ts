@@ -1,5 +1,5 @@
-/** A prompt about several characters, cut into one for each: `models/columns.ts` says who reads which. */
-import { columnWords } from '../models/columns.ts'
+/** A prompt about several characters, cut into one for each: `diffusion/columns.ts` says who reads which. */
+import { columnWords } from '../diffusion/columns.ts'
 import type { PromptSegment } from './prompts.ts'
 
 /** What one mention of a character is followed by, up to the next. */
@@ -14,20 +14,21 @@ const joiner = '(?:[,;&.!?]|\\b(?:and|while|but|with)\\b)'
 const joiners = new RegExp(`^(?:\\s*${joiner})+\\s*|\\s*(?:${joiner}\\s*)+$`, 'gi')
 
 /** Where words stop saying what somebody does and begin to say where, or when. */
-const place =
+const where =
   /\b(?:(?:in|at|on|under|inside|outside|near|by|beside|behind|between|among|across|through|along|over|during|beneath|around)\s+\S|underwater\b)/i
 
 /**
  * One prompt for each character in the order in which they are named, which says first where it stands; null for fewer
- * than two. What comes before the first name is everybody's. Words after a name are those of that character, but for the place: who has none of their own
- * gets the next one named, or the last. "Fern and Bo play": who is only joined to the next does what the next one does.
+ * than two. What comes before the first name is everybody's. Words after a name are those of that character, but for the
+ * place: who has none of their own gets the next one named, or the last. "Fern and Bo play": who is only joined to the
+ * next does what the next one does.
  */
 export function columnPrompts(prompt: readonly PromptSegment[]): PromptSegment[][] | null {
   const order = namedIn(prompt)
   if (order.length < 2) return null
   const first = prompt.findIndex(({ character }) => character !== undefined)
   const clauses = clausesOf(prompt.slice(first))
-  const doings = clauses.map(({ words }) => doingOf(words))
+  const doings = clauses.map(({ words }) => parted(words.replace(joiners, '')))
   for (let i = clauses.length - 2; i >= 0; i--) if (!doings[i]!.action && !doings[i]!.place) doings[i] = doings[i + 1]!
   return order.map((character, column) => {
     const own = clauses.flatMap((clause, i) => (clause.character === character ? [i] : []))
@@ -58,10 +59,9 @@ export function withDeeds(prompt: readonly PromptSegment[]): PromptSegment[] {
   return prompt.flatMap((segment) => {
     character = segment.character ?? character
     if (segment.character !== undefined || character === undefined) return [segment]
-    const at = segment.text.search(place)
-    const [deed, rest] = at < 0 ? [segment.text, ''] : [segment.text.slice(0, at).trim(), segment.text.slice(at)]
-    if (!deed.replace(joiners, '')) return [segment]
-    return [{ text: deed, character }, ...(rest ? [{ text: rest }] : [])]
+    const { action, place } = parted(segment.text)
+    if (!action.replace(joiners, '')) return [segment]
+    return [{ text: action, character }, ...(place ? [{ text: place }] : [])]
   })
 }
 
@@ -82,8 +82,7 @@ function clausesOf(segments: readonly PromptSegment[]): Clause[] {
   return clauses
 }
 
-function doingOf(words: string): { action: string; place: string } {
-  const bare = words.replace(joiners, '')
-  const at = bare.search(place)
-  return at < 0 ? { action: bare, place: '' } : { action: bare.slice(0, at).trim(), place: bare.slice(at) }
+function parted(words: string): { action: string; place: string } {
+  const at = words.search(where)
+  return at < 0 ? { action: words, place: '' } : { action: words.slice(0, at).trim(), place: words.slice(at) }
 }

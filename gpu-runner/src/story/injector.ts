@@ -2,10 +2,8 @@
  * ID-Injector and region-level adapters: which identity each pixel of a frame gets at each step, by the attention maps of
  * the steps before. Character-Adapter's layout maps and its dynamic fusion; the numbers are ours.
  */
-
-import { columnMask, layoutStands } from '../models/columns.ts'
-import { type Grid, levelGrid } from '../models/grid.ts'
-import type { AttentionPlan } from '../pipeline/attention-plan.ts'
+import { columnMask, layoutStands } from '../diffusion/columns.ts'
+import { type AttentionPlan, type Grid, levelGrid } from '../pipeline/attention-plan.ts'
 import type { FrameSlot, Injection } from '../pipeline/guided.ts'
 import { type AttentionMap, characterMasks, resize, stretch } from './masks.ts'
 import { regionNames } from './regions.ts'

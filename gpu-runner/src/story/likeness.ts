@@ -2,7 +2,7 @@
 import type { Picture } from '../io/png.ts'
 import { cutOut, drawReference, plainReference, type Reference } from '../io/reference.ts'
 import type { Mask } from '../measures/pictures.ts'
-import type { Grid } from '../models/grid.ts'
+import type { Grid } from '../pipeline/attention-plan.ts'
 import type { IdentityEncoder } from '../pipeline/identity.ts'
 
 /** Pictures that the encoder is shown at once. */

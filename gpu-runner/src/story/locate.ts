@@ -1,7 +1,7 @@
 /** Where the characters of a finished picture are: it is noised, and its prompt's words are looked for in it. */
 import { gaussian } from '../diffusion/noise.ts'
 import type { Picture } from '../io/png.ts'
-import { type Grid, levelGrid } from '../models/grid.ts'
+import { type Grid, levelGrid } from '../pipeline/attention-plan.ts'
 import type { ConditioningRow } from '../pipeline/conditioning.ts'
 import type { Pipeline } from '../pipeline/open.ts'
 import { characterMasks, type FrameMasks } from './masks.ts'

@@ -1,5 +1,5 @@
 /** Where the characters are, read from cross-attention: maps to binary masks at every grid that shares attention. */
-import type { Grid } from '../models/grid.ts'
+import type { Grid } from '../pipeline/attention-plan.ts'
 
 /** Attention of the pixels of one frame to one character's words, row by row. */
 export type AttentionMap = Float32Array

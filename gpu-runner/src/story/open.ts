@@ -1,10 +1,11 @@
 /** The real story model: samples all frames of a story together, each character shared among the frames it is in. */
+
 import { BankError, joinCast } from '../../../contract/bank.ts'
 import { LIMITS, type StoryRequest } from '../../../contract/story.ts'
 import { gaussian } from '../diffusion/noise.ts'
 import { sample } from '../diffusion/sample.ts'
 import { type Picture, readImage } from '../io/png.ts'
-import { type Grid, levelGrid } from '../models/grid.ts'
+import { type Grid, levelGrid } from '../pipeline/attention-plan.ts'
 import { toRgb } from '../pipeline/autoencoder.ts'
 import { encodeConditioning } from '../pipeline/conditioning.ts'
 import { type Guidance, guidedDenoise, isGuided } from '../pipeline/guided.ts'

@@ -3,11 +3,12 @@
  * prompt-guided segmentation: noised, shown to the model with the character's description, and cut along where the
  * words are looked for; then the whole and its face, upper and lower body go through the image encoder.
  */
+
 import type { StoryRequest } from '../../../contract/story.ts'
 import { gaussian } from '../diffusion/noise.ts'
 import { type Picture, PictureError, readImage, resized } from '../io/png.ts'
 import { cutOut, plainReference, type Reference } from '../io/reference.ts'
-import { type Grid, levelGrid } from '../models/grid.ts'
+import { type Grid, levelGrid } from '../pipeline/attention-plan.ts'
 import { encodeConditioning } from '../pipeline/conditioning.ts'
 import type { Pipeline } from '../pipeline/open.ts'
 import { plainBackground } from './foreground.ts'

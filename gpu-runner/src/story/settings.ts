@@ -1,8 +1,9 @@
 /** How a story is sampled: what it says, then what its bank says, then what its model is used to. */
+
 import { isDeepStrictEqual } from 'node:util'
 import type { BankHeader, BankSettings } from '../../../contract/bank.ts'
 import type { StoryRequest } from '../../../contract/story.ts'
-import type { Grid } from '../models/grid.ts'
+import type { Grid } from '../pipeline/attention-plan.ts'
 import type { Pipeline } from '../pipeline/open.ts'
 import { StoryRejected } from './types.ts'
 

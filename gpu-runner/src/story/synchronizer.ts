@@ -1,7 +1,6 @@
 /** ID-Synchronizer: who attends to whom at each step, from the attention maps of the steps before. */
-import { columnOf } from '../models/columns.ts'
-import { type Grid, levelGrid } from '../models/grid.ts'
-import type { AttentionPlan } from '../pipeline/attention-plan.ts'
+import { columnOf } from '../diffusion/columns.ts'
+import { type AttentionPlan, type Grid, levelGrid } from '../pipeline/attention-plan.ts'
 import type { Sharing } from '../pipeline/guided.ts'
 import { type AttentionMap, characterMasks, coarser, type FrameMasks, subjectMask } from './masks.ts'
 import { foreignPixels, looksAt, type SharingRow } from './sharing.ts'

@@ -1,10 +1,9 @@
 /** The feeds of a step on sets: what is drawn, dropped and withheld. `set-loss.ts` says what each input means. */
 
+import { columnMask, columnReads, columnWords, layoutStands } from '../diffusion/columns.ts'
 import { type Region, seenRegions } from '../io/reference.ts'
 import type { Tokenizer } from '../io/tokenizer.ts'
 import { CharacterEncoderConfig } from '../models/character-encoder.ts'
-import { columnMask, columnReads, columnWords, layoutStands } from '../models/columns.ts'
-import { type Grid, levelGrid } from '../models/grid.ts'
 import type { HostTensor } from '../runtime/session.ts'
 import { type CaptionOptions, captionFrame } from '../storydb/caption.ts'
 import type { Frame } from '../storydb/types.ts'
@@ -159,11 +158,15 @@ function captionFeeds(
 }
 
 /** What each pixel reads, on the grids of a UNet's levels, of which `finest` is the first. */
-export function columnFeeds(frames: readonly Frame[], finest: Grid, levels: number): Record<string, HostTensor> {
+export function columnFeeds(
+  frames: readonly Frame[],
+  finest: { width: number; height: number },
+  levels: number,
+): Record<string, HostTensor> {
   const columns = frames.map(({ actors }) => actors.length)
   const feeds: Record<string, HostTensor> = {}
   for (let level = 0; level < levels; level++) {
-    const grid = levelGrid(finest, level)
+    const grid = { width: finest.width >> level, height: finest.height >> level }
     const pixels = grid.height * grid.width
     const data = columnReads(columns, maxCharacters, grid)
     feeds[`reads${pixels}`] = { data, shape: [frames.length, 1, pixels, maxCharacters] }

@@ -2,15 +2,15 @@
  * The denoiser's loss on sets of frames: rectified flow with attention shared by mask, identities from references at
  * their places, and the mask perceptual loss through a frozen segmentation network.
  */
+import { promptOfToken } from '../diffusion/columns.ts'
 import { add, clip, mul, offset, scale, sub } from '../graph/arithmetic.ts'
-import { attention, attentionProbabilities, headMean, mergeHeads, splitHeads } from '../graph/attention.ts'
+import { attention, attentionProbabilities, groupBias, headMean, mergeHeads, splitHeads } from '../graph/attention.ts'
 import { matmul } from '../graph/matmul.ts'
 import { mean, meanSquare, sum, total } from '../graph/reduce.ts'
 import { pooledTo, reshape, transpose } from '../graph/shape.ts'
 import { constant, type Dim, input, known, type Value } from '../graph/value.ts'
 import { CharacterEncoderConfig } from '../models/character-encoder.ts'
 import { type ClipTextConfig, clipText } from '../models/clip-text.ts'
-import { columnBias, promptOfToken } from '../models/columns.ts'
 import { withIdentities } from '../models/id-injector.ts'
 import type { AttentionCall } from '../models/transformer-block.ts'
 import { unet } from '../models/unet.ts'
@@ -121,8 +121,7 @@ export function columnBiases(batch: Dim): (pixels: number) => Value {
   const promptOf = constant(promptOfToken(maxCharacters, captionTokens))
   const made = new Map<number, Value>()
   return (pixels) => {
-    const reads = () => input(`reads${pixels}`, [batch, 1, pixels, maxCharacters])
-    const bias = made.get(pixels) ?? columnBias(reads(), promptOf)
+    const bias = made.get(pixels) ?? groupBias(input(`reads${pixels}`, [batch, 1, pixels, maxCharacters]), promptOf)
     made.set(pixels, bias)
     return bias
   }

@@ -4,8 +4,11 @@
  * nobody can put on what is said of another. The notes have nothing of the kind; the idea is that of regional prompts
  * (Bar-Tal et al. 2023, arXiv:2302.08113) and bounded attention (Dahary et al. 2024, arXiv:2403.16990).
  */
-import { type Dim, node, product, type Value } from '../graph/value.ts'
-import type { Grid } from './grid.ts'
+/** Of latents, or of a feature map. */
+interface Grid {
+  readonly width: number
+  readonly height: number
+}
 
 /** Added to scores of words that a pixel does not read; float16 still holds it. */
 const hidden = -3e4
@@ -41,9 +44,3 @@ export function columnMask(column: number, columns: number, { width, height }: G
 /** For each of `prompts` prompts of `length` tokens, one after the other, the number of its prompt. */
 export const promptOfToken = (prompts: number, length: number): BigInt64Array =>
   BigInt64Array.from({ length: prompts * length }, (_, t) => BigInt(Math.floor(t / length)))
-
-/** reads[N,1,S,P] → the bias of cross-attention [N,1,S,T], by the prompt that each token is of, int64[T]. */
-export function columnBias(reads: Value, promptOf: Value): Value {
-  const [n, one, s] = reads.shape as [Dim, Dim, Dim, Dim]
-  return node('Gather', [reads, promptOf], { shape: [n, one, s, product(promptOf.shape)], attrs: { axis: 3 } })
-}

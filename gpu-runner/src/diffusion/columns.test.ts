@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { assertClose, evaluate, randn } from '../../../test/gradient.ts'
-import { attention } from '../graph/attention.ts'
+import { attention, groupBias } from '../graph/attention.ts'
 import { input } from '../graph/value.ts'
-import { columnBias, columnMask, columnOf, columnReads, promptOfToken } from './columns.ts'
+import { columnMask, columnOf, columnReads, promptOfToken } from './columns.ts'
 
 const [rows, side, tokens, width, heads] = [3, 4, 5, 8, 2]
 const pixels = side * side
@@ -13,7 +13,7 @@ const grid = { width: side, height: side }
 async function read(columns: readonly number[], prompts: number, q: Float32Array, context: Float32Array) {
   const all = prompts * tokens
   const k = input('k', ['batch', 'tokens', width])
-  const bias = columnBias(input('reads', ['batch', 1, pixels, 'prompts']), input('promptOf', ['tokens'], 'int64'))
+  const bias = groupBias(input('reads', ['batch', 1, pixels, 'prompts']), input('promptOf', ['tokens'], 'int64'))
   const y = attention(input('q', ['batch', pixels, width]), k, k, heads, bias)
   const feeds = {
     q: { data: q, shape: [columns.length, pixels, width] },
