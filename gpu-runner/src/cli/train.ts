@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { withHugePages } from '../runtime/huge-pages.ts'
 import { copyParts, exportModel } from '../train/export.ts'
-import { recipes } from '../train/recipes.ts'
+import { type Recipe, recipes } from '../train/recipes.ts'
 import type { Stage } from '../train/stage.ts'
 import { autoencoderStage } from '../train/stage-autoencoder.ts'
 import { denoiserStage } from '../train/stage-denoiser.ts'
@@ -15,24 +15,25 @@ import { setsStage } from '../train/stage-sets.ts'
 import { textEncoderStage } from '../train/stage-text-encoder.ts'
 import { progressBar } from './progress.ts'
 
-const stages: Record<string, Stage> = {
-  'text-encoder': textEncoderStage,
-  autoencoder: autoencoderStage,
-  denoiser: denoiserStage,
-  segmenter: segmenterStage,
-  identity: identityStage,
-  sets: setsStage,
-  judges: judgesStage,
+const stages: Record<string, { stage: Stage; part: Exclude<keyof Recipe, 'vocabulary'> }> = {
+  'text-encoder': { stage: textEncoderStage, part: 'textEncoder' },
+  autoencoder: { stage: autoencoderStage, part: 'autoencoder' },
+  denoiser: { stage: denoiserStage, part: 'denoiser' },
+  segmenter: { stage: segmenterStage, part: 'segmenter' },
+  identity: { stage: identityStage, part: 'identity' },
+  sets: { stage: setsStage, part: 'sets' },
+  judges: { stage: judgesStage, part: 'judges' },
 }
 
 const usage = `usage: npm run train -- <${Object.keys(stages).join('|')}> [--minutes N] [--resume] [--out <folder>]
-         [--init <model folder>] [--recipe ${Object.keys(recipes).join('|')}] [--seed N] [--sheet-minutes N]
+         [--init <model folder>] [--recipe ${Object.keys(recipes).join('|')}] [--steps N] [--seed N] [--sheet-minutes N]
        npm run train -- export --to <model folder> [--out <folder>]
 
 Stages in the order that a model needs them: text-encoder, autoencoder, denoiser, segmenter, identity, sets.
 'judges' trains the networks that 'npm run eval' scores pictures with, apart from any model; its --out is theirs alone.
 --out keeps the model in training (runs/story-mini), with its state and sample sheets under training/.
---resume goes on from that state. --init begins with the weights of a finished model instead of random ones.`
+--resume goes on from that state. --init begins with the weights of a finished model instead of random ones.
+--steps is where the learning rate has come down, instead of the recipe's: for a run whose length is known.`
 
 withHugePages()
 const flags = readFlags()
@@ -47,9 +48,11 @@ if (name === 'export') {
   process.stderr.write(`${to} is complete\n`)
 } else await train(stages[name] ?? fail(name ? `there is no stage '${name}'` : 'a stage is missing'))
 
-async function train(stage: Stage): Promise<void> {
+async function train({ stage, part }: (typeof stages)[string]): Promise<void> {
   const { values } = flags
-  const recipe = recipes[values.recipe] ?? fail(`there is no recipe '${values.recipe}'`)
+  const whole = recipes[values.recipe] ?? fail(`there is no recipe '${values.recipe}'`)
+  const steps = values.steps ? positive('steps', values.steps) : whole[part].steps
+  const recipe = { ...whole, [part]: { ...whole[part], steps } }
   const { init } = values
   if (init && !existsSync(join(init, 'model_index.json'))) fail(`--init: ${init} is no model folder`)
   if (init) copyParts(init, folder)
@@ -88,6 +91,7 @@ function readFlags() {
         recipe: { type: 'string', default: 'story-mini' },
         out: { type: 'string', default: 'runs/story-mini' },
         init: { type: 'string' },
+        steps: { type: 'string' },
         to: { type: 'string' },
         seed: { type: 'string', default: '1' },
         'sheet-minutes': { type: 'string', default: '5' },
