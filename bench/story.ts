@@ -13,7 +13,7 @@ const { values } = parseArgs({
   options: {
     model: { type: 'string', default: 'gpu-runner/models/story-mini' },
     runs: { type: 'string', default: '5' },
-    steps: { type: 'string', default: '25' },
+    steps: { type: 'string', default: '20' },
   },
 })
 

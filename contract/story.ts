@@ -161,7 +161,9 @@ export const StoryFields = z.strictObject({
     .refine(([start, end]) => start < end, 'the start must come before the end')
     .nullable()
     .default(null)
-    .describe('Shares of the steps between which to guide, such as [0.1, 0.8]; null for all steps'),
+    .describe(
+      'Shares of the steps between which to guide, such as [0.1, 0.8]; null for what suits the model: all, or for a rectified flow the first three quarters',
+    ),
   clip_skip: within(z.int(), 0, 12)
     .nullable()
     .default(null)

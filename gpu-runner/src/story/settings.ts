@@ -7,12 +7,15 @@ import type { Grid } from '../pipeline/attention-plan.ts'
 import type { Pipeline } from '../pipeline/open.ts'
 import { StoryRejected } from './types.ts'
 
-/** Steps and guidance by what a model was trained for: a rectified flow, SD or SDXL. */
+/**
+ * Steps, guidance and its interval by what a model was trained for: a rectified flow, SD or SDXL. The last quarter of a
+ * flow's steps goes unguided: guidance there only roughens what is drawn already (docs/evaluation.md, "Sampling").
+ */
 const defaults = {
-  flow: { steps: 25, guidance: 3 },
-  sd: { steps: 25, guidance: 7.5 },
-  sdxl: { steps: 25, guidance: 5 },
-}
+  flow: { steps: 20, guidance: 3, interval: [0, 0.75] },
+  sd: { steps: 25, guidance: 7.5, interval: [0, 1] },
+  sdxl: { steps: 25, guidance: 5, interval: [0, 1] },
+} satisfies Record<string, { steps: number; guidance: number; interval: BankSettings['guidance_interval'] }>
 
 /** Pictures with sides beyond this many times those a model was trained on are no pictures any more. */
 const maxScale = 2
@@ -30,7 +33,7 @@ export function settingsOf(request: StoryRequest, bank: BankHeader | null, pipel
     scheduler: request.scheduler ?? its?.scheduler ?? null,
     guidance_scale: request.guidance_scale ?? its?.guidance_scale ?? usual.guidance,
     guidance_rescale: request.guidance_rescale ?? its?.guidance_rescale ?? 0,
-    guidance_interval: request.guidance_interval ?? its?.guidance_interval ?? [0, 1],
+    guidance_interval: request.guidance_interval ?? its?.guidance_interval ?? usual.interval,
     clip_skip: request.clip_skip ?? its?.clip_skip ?? 0,
     negative_prompt: request.negative_prompt ?? its?.negative_prompt ?? null,
     style: request.style ?? its?.style ?? null,
