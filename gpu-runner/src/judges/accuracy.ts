@@ -27,13 +27,13 @@ export type JudgesAccuracy = z.infer<typeof JudgesAccuracy>
 const seed = 770_077
 const size = 128
 
-/** Over pairs of frames of `sets` held-out sets, of the three levels in turn. */
+/** Over pairs of frames of `sets` held-out sets, of the four levels in turn. */
 export async function measureJudges(judges: Judges, sets: number): Promise<JudgesAccuracy> {
   const right = new Map<Attribute, number[]>(ATTRIBUTES.map((name) => [name, []]))
   const [found, overlap]: number[][] = [[], []]
   const known: { identity: string; set: number; embedding: Float32Array }[] = []
   for (let set = 0; set < sets; set++) {
-    const level = ((set % 3) + 1) as Level
+    const level = ((set % 4) + 1) as Level
     const frames = randomFrames(seed, set, 2, { level, split: 'held-out' })
     const rendered = frames.map((frame) => renderFrame(frame, size))
     const verdicts = await judges.judge(

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod'
 import { relu } from '../graph/activation.ts'
-import { div, offset, sqrt, square } from '../graph/arithmetic.ts'
+import { add, div, offset, sqrt, square } from '../graph/arithmetic.ts'
 import { sum } from '../graph/reduce.ts'
 import { concat, reshape, upsample2x } from '../graph/shape.ts'
 import { known, type Value } from '../graph/value.ts'
@@ -22,7 +22,7 @@ export const JudgesConfig = z.object({
   _class_name: z.literal('Judges'),
   /** Channels at a half, a quarter and an eighth of the picture. */
   locator: z.tuple([z.int(), z.int(), z.int()]),
-  /** Channels after each halving of a portrait. */
+  /** Channels after each halving of a portrait; a residual convolution follows each. */
   portrait: z.tuple([z.int(), z.int(), z.int(), z.int()]),
   /** Of the layer before a network's answers. */
   width: z.int(),
@@ -68,8 +68,10 @@ export interface PortraitAnswer {
 /** portrait[N,4,64,64]: colours in −1 … 1, and how much of each pixel is the character, 0 … 1. */
 export function judgePortrait(portrait: Value, w: Weights, config: JudgesConfig): PortraitAnswer {
   let h = portrait
-  for (const [i, out] of config.portrait.entries())
+  for (const [i, out] of config.portrait.entries()) {
     h = relu(conv(h, w.at('down').at(i), out, 3, { stride: 2, init: 'kaiming' }))
+    h = add(h, relu(conv(h, w.at('deep').at(i), out, 3)))
+  }
   const hidden = relu(linear(flat(h), w.at('hidden'), config.width, { init: 'kaiming' }))
   const vector = linear(hidden, w.at('embedding'), config.embedding)
   const length = sqrt(offset(sum(square(vector), [1]), 1e-8))

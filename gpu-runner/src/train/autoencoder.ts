@@ -8,21 +8,23 @@ import type { Weights } from '../nn/weights.ts'
 import type { HostTensor } from '../runtime/session.ts'
 import { randomFrames } from '../storydb/frames.ts'
 import { renderFrame } from '../storydb/render.ts'
-import type { Frame, Level } from '../storydb/types.ts'
+import type { Frame } from '../storydb/types.ts'
+import type { PoolRecipe } from './latent-pool.ts'
 import type { ParameterSet } from './parameters.ts'
 import type { Random } from './random.ts'
 
 export interface AutoencoderRecipe {
-  /** Frames are drawn from these levels in turn. */
-  levels: readonly Level[]
   batch: number
-  /** Side of the crops and of the frames they are cut from, in pixels. */
+  /** Side of the crops, in pixels. */
   crop: number
-  size: number
-  /** Crops cut from one frame: drawing a frame costs as much as training on a few of them. */
-  cropsPerFrame: number
   /** Latents get noise of a deviation drawn from 0 to this. */
   latentNoise: number
+}
+
+/** A frame that crops are cut from. */
+export interface CropSource {
+  frame: Frame
+  rgb: Uint8Array
 }
 
 /**
@@ -51,26 +53,33 @@ function difference(x: Value, axis: number): Value {
   return sub(slice(x, axis, 1, size), slice(x, axis, 0, size - 1))
 }
 
-/** Random crops of random frames, RGB in −1 … 1. */
-export function cropBatch(recipe: AutoencoderRecipe, seed: number, step: number, random: Random): HostTensor {
-  const { batch, crop, size, levels, cropsPerFrame } = recipe
-  const data = new Float32Array(batch * 3 * crop * crop)
-  let rgb: Uint8Array = new Uint8Array()
-  for (let i = 0; i < batch; i++) {
-    if (i % cropsPerFrame === 0) rgb = renderFrame(oneFrame(seed, (step * batch + i) / cropsPerFrame, levels), size).rgb
-    const [top, left] = [random.below(size - crop + 1), random.below(size - crop + 1)]
+/** Frame `index` of the endless row that `seed` names. */
+export function cropSource(seed: number, index: number, { levels, size }: PoolRecipe): CropSource {
+  const [frame] = randomFrames(seed, index, 1, { level: levels[index % levels.length]!, split: 'train' })
+  return { frame: frame!, rgb: renderFrame(frame!, size).rgb }
+}
+
+/** One random crop of each source, half of them around some part of a character; RGB in −1 … 1, [N,3,crop,crop]. */
+export function crops(sources: readonly CropSource[], size: number, crop: number, random: Random): HostTensor {
+  const data = new Float32Array(sources.length * 3 * crop * crop)
+  for (const [i, { frame, rgb }] of sources.entries()) {
+    const [top, left] = cropCorner(frame, size, crop, random)
     for (let channel = 0; channel < 3; channel++)
       for (let y = 0; y < crop; y++)
         for (let x = 0; x < crop; x++)
           data[((i * 3 + channel) * crop + y) * crop + x] =
             rgb[((top + y) * size + left + x) * 3 + channel]! / 127.5 - 1
   }
-  return { data, shape: [batch, 3, crop, crop] }
+  return { data, shape: [sources.length, 3, crop, crop] }
 }
 
-function oneFrame(seed: number, index: number, levels: readonly Level[]): Frame {
-  const level = levels[index % levels.length]!
-  return randomFrames(seed, index, 1, { level, split: 'train' })[0]!
+/** Row and column of a crop's upper left pixel. */
+function cropCorner({ actors }: Frame, size: number, crop: number, random: Random): [number, number] {
+  const most = size - crop
+  if (random.uniform() < 0.5) return [random.below(most + 1), random.below(most + 1)]
+  const { x, y, height } = actors[random.below(actors.length)]!
+  const corner = (middle: number) => Math.min(most, Math.max(0, Math.round(middle * size - crop / 2)))
+  return [corner(y - height * random.uniform()), corner(x + height * 0.5 * (random.uniform() - 0.5))]
 }
 
 /** Peak signal-to-noise ratio in dB of a mean square error between pictures in −1 … 1, where the peak signal is 2. */

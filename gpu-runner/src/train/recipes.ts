@@ -14,7 +14,13 @@ import type { SetPoolRecipe } from './sets.ts'
 export interface Recipe {
   vocabulary: { captions: number; size: number }
   textEncoder: { config: Record<string, unknown>; batch: number; rate: number; steps: number }
-  autoencoder: { config: Record<string, unknown>; training: AutoencoderRecipe; rate: number; steps: number }
+  autoencoder: {
+    config: Record<string, unknown>
+    training: AutoencoderRecipe
+    pool: PoolRecipe
+    rate: number
+    steps: number
+  }
   denoiser: { config: Record<string, unknown>; training: DenoiserRecipe; pool: PoolRecipe; rate: number; steps: number }
   segmenter: {
     training: SegmenterConfig
@@ -112,7 +118,8 @@ export const recipes: Record<string, Recipe> = {
     textEncoder: { config: textEncoder(192, 3, 1280), batch: 32, rate: 1e-3, steps: 600 },
     autoencoder: {
       config: autoencoder(48, 48, 16),
-      training: { levels: [1, 3], batch: 16, crop: 32, size: 128, cropsPerFrame: 4, latentNoise: 0.3 },
+      training: { batch: 8, crop: 64, latentNoise: 0.3 },
+      pool: { levels: [1, 4, 4, 3], size: 128, fresh: 2, capacity: 2048 },
       rate: 1.5e-3,
       steps: 12_000,
     },
@@ -158,13 +165,13 @@ export const recipes: Record<string, Recipe> = {
       networks: {
         _class_name: 'Judges',
         locator: [12, 32, 64],
-        portrait: [24, 48, 96, 128],
-        width: 256,
+        portrait: [32, 64, 128, 192],
+        width: 320,
         embedding: 48,
       },
-      ...{ sets: 8, levels: [1, 3, 2], size: 128, fresh: 2, capacity: 768, measured: 120 },
+      ...{ sets: 8, levels: [1, 3, 4, 2], size: 128, fresh: 2, capacity: 2048, measured: 120 },
       rate: 1.5e-3,
-      steps: 7_000,
+      steps: 9_000,
     },
   },
   /** Small enough for tests: every stage in seconds, no picture worth a look. */
@@ -173,7 +180,8 @@ export const recipes: Record<string, Recipe> = {
     textEncoder: { config: textEncoder(32, 1, 600), batch: 8, rate: 5e-3, steps: 200 },
     autoencoder: {
       config: autoencoder(48, 8, 4),
-      training: { levels: [1], batch: 2, crop: 32, size: 128, cropsPerFrame: 2, latentNoise: 0.3 },
+      training: { batch: 2, crop: 32, latentNoise: 0.3 },
+      pool: { levels: [1], size: 128, fresh: 1, capacity: 16 },
       rate: 2e-3,
       steps: 200,
     },

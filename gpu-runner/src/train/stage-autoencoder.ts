@@ -6,7 +6,7 @@ import { AutoencoderTinyConfig, decodeTiny, encodeTiny } from '../models/autoenc
 import type { Weights } from '../nn/weights.ts'
 import { modelWeights } from '../runtime/model-weights.ts'
 import { type HostTensor, openSession } from '../runtime/session.ts'
-import { cropBatch, decoderLoss, psnr } from './autoencoder.ts'
+import { cropSource, crops, decoderLoss, psnr } from './autoencoder.ts'
 import { exportWeights, loadWeights, weightsFile } from './checkpoint.ts'
 import { allocate, initialise, ParameterSet } from './parameters.ts'
 import { patchBasis, writePatchEncoder } from './patch-basis.ts'
@@ -16,11 +16,12 @@ import type { Recipe } from './recipes.ts'
 import { runTraining } from './run.ts'
 import type { Stage, StageOptions } from './stage.ts'
 import { cosineRate, Trainer } from './trainer.ts'
+import { Window } from './window.ts'
 
 const weightsName = 'diffusion_pytorch_model'
 
 export const autoencoderStage: Stage = async function* ({ recipe, folder, resume, init, ...options }: StageOptions) {
-  const { config: json, training, rate, steps } = recipe.autoencoder
+  const { config: json, training, pool, rate, steps } = recipe.autoencoder
   const config = AutoencoderTinyConfig.parse(json)
   const target = join(folder, 'vae')
   if (!existsSync(join(target, 'config.json'))) writeFirst(target, recipe.autoencoder, options.seed)
@@ -41,13 +42,10 @@ export const autoencoderStage: Stage = async function* ({ recipe, folder, resume
       if (init) loadWeights(weightsFile(join(init, 'vae'), weightsName), '', list, data)
     },
   })
-  const evaluator = await openEvaluator(config, training.size, encoder, target)
-  const fixed = cropBatch(
-    { ...training, batch: 8, crop: training.size, cropsPerFrame: 1 },
-    options.seed ^ 0x5eed,
-    0,
-    randomAt(1, 1),
-  )
+  const evaluator = await openEvaluator(config, pool.size, encoder, target)
+  const looked = Array.from({ length: 8 }, (_, index) => cropSource(options.seed ^ 0x5eed, index, pool))
+  const fixed = crops(looked, pool.size, pool.size, randomAt(1, 1))
+  const window = new Window(pool, async (indices) => indices.map((index) => cropSource(options.seed, index, pool)))
   const noiseSize = latentShape.reduce((a, b) => a * b, 1)
   let smoothError = 0
   try {
@@ -56,8 +54,8 @@ export const autoencoderStage: Stage = async function* ({ recipe, folder, resume
       trainer,
       batch: training.batch,
       steps,
-      feeds: (step, random) => ({
-        image: cropBatch(training, options.seed, step, random),
+      feeds: async (step, random) => ({
+        image: crops(await window.batch(step, training.batch, random), pool.size, training.crop, random),
         noise: { data: random.normals(noiseSize), shape: latentShape },
         noiseScale: {
           data: Float32Array.from({ length: training.batch }, () => training.latentNoise * random.uniform()),
@@ -87,14 +85,14 @@ export const autoencoderStage: Stage = async function* ({ recipe, folder, resume
 }
 
 /** `vae/` with the finished encoder and a decoder that knows nothing yet. */
-function writeFirst(target: string, { config: json, training }: Recipe['autoencoder'], seed: number): void {
+function writeFirst(target: string, { config: json, pool }: Recipe['autoencoder'], seed: number): void {
   const config = AutoencoderTinyConfig.parse(json)
   const parameters = new ParameterSet()
-  const image = input('image', [1, 3, training.size, training.size])
+  const image = input('image', [1, 3, pool.size, pool.size])
   decodeTiny(encodeTiny(image, parameters.weights(''), config), parameters.weights(''), config)
   const data = allocate(parameters.list())
   initialise(parameters.list(), data, randomAt(seed, -1).normal)
-  const basis = patchBasis(seed, 200, training.levels, training.size, config.latentChannels)
+  const basis = patchBasis(seed, 200, pool.levels, pool.size, config.latentChannels)
   writePatchEncoder((name) => data.tensors[`encoder.${name}`]!.data, basis, config.encoderChannels[0]!)
   mkdirSync(target, { recursive: true })
   exportWeights(weightsFile(target, weightsName), '', parameters.list(), data.flat)
