@@ -140,6 +140,26 @@ test('guidance: none at scale 1 and outside its interval, and rescaled to the de
   }
 })
 
+test('unconditional rows attend to no other frame, so that guidance leads away from each frame on its own', async () => {
+  const whole = () => sharing('sd15', new Map())
+  const { conditional, unconditional } = await conditioningOf('sd15')
+  const swapped = { conditional: unconditional!, unconditional: null }
+  const free = await (await denoiserOf('sd15', { conditioning: swapped, guidance: { scale: 1 } }))(x, 500, 3)
+  const bound = await (
+    await denoiserOf('sd15', {
+      conditioning: { conditional, unconditional: null },
+      guidance: { scale: 1 },
+      sharing: whole(),
+    })
+  )(x, 500, 3)
+  const guided = await (await denoiserOf('sd15', { guidance: { scale: 3 }, sharing: whole() }))(x, 500, 3)
+  near(
+    guided,
+    bound.map((value, i) => free[i]! + 3 * (value - free[i]!)),
+    1e-4,
+  )
+})
+
 test('without a negative prompt, SDXL goes away from zeros and SD from the empty prompt', async () => {
   const prompts = [promptIds('a red fox', models.sdxl.text)]
   const options = { prompts, negatives: null, size: [72, 40] as const }

@@ -63,14 +63,22 @@ export interface GuidedOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-/** The `denoise` of `sample`, for latents of all frames in `batches`, in the order of the frames' numbers. */
+/**
+ * The `denoise` of `sample`, for latents of all frames in `batches`, in the order of the frames' numbers.
+ *
+ * Unconditional rows attend to no other frame and are shown nobody: guidance then goes away from what the model would
+ * draw of nothing, and the method's cost is paid once instead of twice. That takes calls of their own, without the
+ * frames that are only there to be looked at; where nothing is shared, both halves are one call if that has room.
+ */
 export function guidedDenoise(options: GuidedOptions): Denoise {
   const { denoiser, conditioning, grid, guidance, steps, batches, most, sharing, injection, given, signal } = options
   const frames = batches.flatMap(({ taken }) => taken).sort((a, b) => a - b)
   const slots = new Map(frames.map((frame, slot) => [frame, slot]))
+  const { conditional } = conditioning
   return async (x, timestep, step) => {
     const size = x.length / frames.length
     const both = new Float32Array(2 * x.length)
+    const [free, bound] = [both.subarray(0, x.length), both.subarray(x.length)]
     const foreign = sharing?.foreign(step)
     const labels = sharing?.labels?.()
     const placed = injection?.slots(frames, timestep)
@@ -80,60 +88,53 @@ export function guidedDenoise(options: GuidedOptions): Denoise {
       const slot = slots.get(frame)!
       return x.subarray(slot * size, (slot + 1) * size)
     }
-    const { conditional } = conditioning
-    const row = (frame: number, rows: readonly ConditioningRow[]): DenoiserRow => ({
-      ...rows[frame]!,
-      latent: latentOf(frame),
-      // Nobody asks where the characters of an unconditional row are.
-      ...(sharing && rows === conditional && { selector: sharing.selectors[frame]! }),
-    })
+    const put = (to: Float32Array, frame: number, output: Float32Array) => to.set(output, slots.get(frame)! * size)
+    const rowsOf = (of: readonly number[], texts: readonly ConditioningRow[], selectors?: readonly Float32Array[]) =>
+      of.map((frame): DenoiserRow => {
+        const selector = selectors?.[frame]
+        return { ...texts[frame]!, latent: latentOf(frame), ...(selector && { selector }) }
+      })
+    const call = { grid, timestep, step: step + 1 }
     const unconditional = within(guidance, step, steps) ? conditioning.unconditional : null
-    const halves = unconditional ? [unconditional, conditional] : [conditional]
-    for (const batch of batches)
-      for (const together of 2 * batch.frames.length <= most ? [halves] : halves.map((half) => [half])) {
+    for (const batch of batches) {
+      signal?.throwIfAborted()
+      const joined = unconditional !== null && !sharing && !injection && 2 * batch.taken.length <= most
+      const before = joined ? rowsOf(batch.taken, unconditional) : []
+      if (unconditional && !joined) {
+        const { outputs } = await denoiser.run({ ...call, rows: rowsOf(batch.taken, unconditional) })
+        for (const [i, frame] of batch.taken.entries()) put(free, frame, outputs[i]!)
         signal?.throwIfAborted()
-        const { outputs, maps } = await denoiser.run({
-          rows: together.flatMap((half) => batch.frames.map((frame) => row(frame, half))),
-          grid,
-          timestep,
-          characters: sharing?.characters ?? 1,
-          ...(foreign && {
-            foreign: denoiser.plan.shared.map((level, i) => {
-              const { width, height } = levelGrid(grid, level)
-              return inBatch(foreign[i]!, batch, width * height, together.length)
-            }),
-          }),
-          labels: labels?.map((level) => together.flatMap(() => batch.frames.map((frame) => level[frame]!))),
-          ...(placed && {
-            identities: { tokens: injection!.tokens, slots: slotsIn(placed, batch, together, conditional) },
-          }),
-          step: step + 1,
-        })
-        for (const [h, half] of together.entries())
-          for (const frame of batch.taken) {
-            const at = h * batch.frames.length + batch.frames.indexOf(frame)
-            const isConditional = half === conditional
-            both.set(outputs[at]!, (isConditional ? x.length : 0) + slots.get(frame)! * size)
-            if (isConditional) sharing?.observe(step, frame, maps[at]!)
-          }
       }
-    if (!unconditional) return both.slice(x.length)
+      const { outputs, maps } = await denoiser.run({
+        ...call,
+        rows: [...before, ...rowsOf(batch.frames, conditional, sharing?.selectors)],
+        characters: sharing?.characters ?? 1,
+        ...(foreign && {
+          foreign: denoiser.plan.shared.map((level, i) => {
+            const { width, height } = levelGrid(grid, level)
+            return inBatch(foreign[i]!, batch, width * height)
+          }),
+        }),
+        labels: labels?.map((level) => batch.frames.map((frame) => level[frame]!)),
+        ...(placed && { identities: { tokens: injection!.tokens, slots: slotsIn(placed, batch) } }),
+      })
+      for (const [i] of before.entries()) put(free, batch.taken[i]!, outputs[i]!)
+      for (const frame of batch.taken) {
+        const at = before.length + batch.frames.indexOf(frame)
+        put(bound, frame, outputs[at]!)
+        sharing?.observe(step, frame, maps[at]!)
+      }
+    }
+    if (!unconditional) return bound
     return rescaled(guide(both, guidance.scale), both, frames.length, guidance.rescale ?? 0)
   }
 }
 
-/** Slots of a batch's frames in the rows of a call of these halves. */
-function slotsIn(
-  placed: readonly FrameSlot[],
-  { frames }: Batch,
-  halves: readonly (readonly ConditioningRow[])[],
-  conditional: readonly ConditioningRow[],
-): IdentitySlot[] {
-  const first = halves.indexOf(conditional) * frames.length
-  if (first < 0) return []
+/** Slots of a batch's frames in the rows of its call. */
+function slotsIn(placed: readonly FrameSlot[], { frames }: Batch): IdentitySlot[] {
   return placed.flatMap(({ frame, ...slot }) => {
-    const at = frames.indexOf(frame)
-    return at < 0 ? [] : [{ ...slot, row: first + at }]
+    const row = frames.indexOf(frame)
+    return row < 0 ? [] : [{ ...slot, row }]
   })
 }
 
@@ -142,21 +143,19 @@ function within(guidance: Guidance, step: number, steps: number): boolean {
   return isGuided(guidance) && step >= start * steps && step < end * steps
 }
 
-/** Foreign pixels of a batch's frames, counted over the rows of its call, which holds the frames `times` over. */
+/** Foreign pixels of a batch's frames, counted over the rows of its call. */
 function inBatch(
   foreign: readonly (readonly number[])[],
   { frames }: Batch,
   pixels: number,
-  times: number,
 ): readonly (readonly number[])[] {
   const place = new Map(frames.map((frame, i) => [frame, i]))
-  return Array.from({ length: times * frames.length }, (_, row) => {
-    const first = row - (row % frames.length)
-    return foreign[frames[row % frames.length]!]!.map((pixel) => {
+  return frames.map((own) =>
+    foreign[own]!.map((pixel) => {
       const frame = Math.floor(pixel / pixels)
-      const at = place.get(frame)
-      if (at === undefined) throw new RangeError(`frame ${frame} is attended to, and not in the call of ${frames}`)
-      return (first + at) * pixels + (pixel - frame * pixels)
-    })
-  })
+      const row = place.get(frame)
+      if (row === undefined) throw new RangeError(`frame ${frame} is attended to, and not in the call of ${frames}`)
+      return row * pixels + (pixel - frame * pixels)
+    }),
+  )
 }

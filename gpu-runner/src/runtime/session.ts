@@ -77,6 +77,8 @@ export async function openModel(model: Uint8Array, options: SessionOptions = {})
     extra: {
       ...(optimise === 'extended' ? { optimization: { disable_specified_optimizers: 'ConstantFolding' } } : {}),
       session: {
+        // Threads of a session that spin for more work take the cores from another's; a run stops them when it ends.
+        force_spinning_stop: '1',
         ...(weights ? { model_external_initializers_file_folder_path: weights } : {}),
         ...(optimise === 'extended' ? { disable_prepacking: '1' } : {}),
       },
