@@ -4,16 +4,15 @@ import {
   BankUrl,
   CharacterId,
   checkReferencesBetweenParts,
-  EtaSeconds,
   FrameRequest,
   Frames,
   LIMITS,
   Reference,
   STORY_EXAMPLE,
   StoryFields,
-  StoryId,
   text,
 } from './story.ts'
+import { EtaSeconds, StoryId } from './story-view.ts'
 
 /** Also fit to be the id of a character inside a story. */
 export const SavedCharacterId = z

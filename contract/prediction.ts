@@ -4,7 +4,8 @@
  */
 import { z } from 'zod'
 import { PostedStory } from './character.ts'
-import { FrameRequest, LIMITS, StoryId } from './story.ts'
+import { FrameRequest, LIMITS } from './story.ts'
+import { StoryId } from './story-view.ts'
 
 export const PredictionStatus = z
   .enum(['starting', 'processing', 'succeeded', 'failed', 'canceled', 'aborted'])

@@ -7,7 +7,8 @@
  * carry `Authorization: Bearer <RUNNER_TOKEN>`; events are signed per Standard Webhooks instead.
  */
 import { z } from 'zod'
-import { Progress, StoryError, StoryId, StoryRequest, StoryStatus } from './story.ts'
+import { StoryRequest } from './story.ts'
+import { Progress, StoryError, StoryId, StoryStatus } from './story-view.ts'
 
 export const LEASE_HEADER = 'x-lease-token'
 /** The seed a frame was drawn from, on `PUT …/frames/{index}`. */

@@ -1,6 +1,6 @@
-/** What crosses the wire between an app and the edge: the story an app posts, and the story it reads back. */
+/** The story that an app posts, as it crosses the wire, waits in the queue and is lent to a runner. */
 import { z } from 'zod'
-import { ConsistencyReport, REDRAWS } from './consistency.ts'
+import { REDRAWS } from './consistency.ts'
 
 export const LIMITS = {
   /** Of one request. */
@@ -125,7 +125,7 @@ export const WebhookEvent = z.enum(['start', 'frame', 'progress', 'completed'])
 export type WebhookEvent = z.infer<typeof WebhookEvent>
 
 const { entries, key, value } = LIMITS.metadata
-const Metadata = z
+export const Metadata = z
   .record(z.string().min(1).max(key), z.union([z.string().max(value), z.number(), z.boolean(), z.null()]))
   .refine((data) => Object.keys(data).length <= entries, `at most ${entries} entries`)
   .describe('Handed back unchanged in every view of the story')
@@ -215,193 +215,6 @@ export const StoryRequest = StoryFields.extend({
   .meta({ id: 'ClaimedStory', example: STORY_EXAMPLE })
 export type StoryRequest = z.infer<typeof StoryRequest>
 export type StoryInput = z.input<typeof StoryRequest>
-
-export const StoryId = z
-  .string()
-  .regex(/^[a-z2-7]{26}$/, 'a story id has 26 characters of a-z and 2-7')
-  .meta({ example: 'ufawqhfynnddngldkgtslldrkq' })
-
-/** `expired`: not started within its deadline. */
-export const StoryStatus = z.enum(['queued', 'running', 'succeeded', 'failed', 'canceled', 'expired'])
-export type StoryStatus = z.infer<typeof StoryStatus>
-export const isTerminal = (status: StoryStatus) => status !== 'queued' && status !== 'running'
-
-export const Stage = z.enum(['loading_model', 'encoding_text', 'sampling', 'decoding'])
-export const Progress = z
-  .strictObject({
-    stage: Stage,
-    step: z.int().min(0).describe('Sampling steps done'),
-    steps: z.int().min(0).describe('Sampling steps in all; 0 while unknown'),
-    fraction: z.number().min(0).max(1).describe('Of the whole story, for a bar'),
-    frame: z.int().min(0).optional().describe('The frame being worked on, when it is a single one'),
-  })
-  .meta({ id: 'Progress' })
-export type Progress = z.infer<typeof Progress>
-
-const Time = z.iso.datetime().meta({ example: '2026-11-23T17:00:00.123Z' })
-
-export const FrameView = z
-  .object({
-    index: z.int().min(0),
-    status: z.enum(['pending', 'succeeded']),
-    prompt: z.string(),
-    url: z
-      .url()
-      .nullable()
-      .describe('Signed, so that it can be embedded: it needs no API key as long as the picture is kept'),
-    width: z.int().nullable(),
-    height: z.int().nullable(),
-    seed: z
-      .int()
-      .nullable()
-      .describe("Of the frame's noise; with it, the prompt and the bank it can be drawn anywhere"),
-    revision: z
-      .int()
-      .min(0)
-      .nullable()
-      .describe('How often it has been drawn again; the pictures before it keep their names'),
-  })
-  .meta({ id: 'FrameView' })
-
-export const StoryError = z.object({
-  code: z
-    .string()
-    .describe(
-      'For programs: `invalid_story`, `runner_failed`, `attempts_exhausted`, `never_started`, `run_timeout`, …',
-    ),
-  message: z.string().describe('For people'),
-})
-export type StoryError = z.infer<typeof StoryError>
-
-/** `not_started`: nothing was heard of the runner after its claim. `lost`: it stopped reporting. */
-export const AttemptOutcome = z.enum([
-  'running',
-  'succeeded',
-  'failed',
-  'canceled',
-  'timed_out',
-  'released',
-  'lost',
-  'not_started',
-])
-export type AttemptOutcome = z.infer<typeof AttemptOutcome>
-
-export const Attempt = z.object({
-  number: z.int().min(1).nullable().describe('Null when the runner never started: that costs the story no attempt'),
-  runner: z.string(),
-  claimed_at: Time,
-  started_at: Time.nullable(),
-  ended_at: Time.nullable().describe('Null while it is under way'),
-  outcome: AttemptOutcome,
-})
-
-/** `p50` is usual; nine of ten stories stay below `p90`. */
-export const EtaSeconds = z
-  .object({ p50: z.number().min(0), p90: z.number().min(0) })
-  .describe('Seconds, by how long the last stories of the model took: `p50` is usual, nine of ten stay below `p90`')
-export type EtaSeconds = z.infer<typeof EtaSeconds>
-
-export const QueueView = z
-  .object({
-    stage: z
-      .enum(['waiting', 'pausing', 'starting', ...Stage.options])
-      .describe('`waiting` for its turn; `pausing` before another attempt; `starting` at a runner; then what it does'),
-    position: z
-      .int()
-      .min(1)
-      .nullable()
-      .describe('While it waits: 1 goes next, if no other key comes in and none is at its cap. Null otherwise'),
-    position_is_exact: z.boolean().describe('False where the queue is too long to count: at least this far back'),
-    eta_seconds: EtaSeconds.nullable().describe('Until all pictures are there; null while nothing has been measured'),
-  })
-  .meta({ id: 'QueueView' })
-export type QueueView = z.infer<typeof QueueView>
-
-/** A story as every route and every webhook shows it. Fields are always there; null until they are known. */
-export const Story = z
-  .object({
-    id: StoryId,
-    status: StoryStatus,
-    version: z.int().min(1).describe('Grows with every change'),
-    title: z.string().nullable(),
-    model: z.string(),
-    seed: z.int(),
-    frames: z.array(FrameView),
-    bank: z
-      .object({
-        id: StoryId.describe('Names it in `bank` of another story'),
-        url: z.url(),
-        sha256: z.string(),
-        bytes: z.int(),
-        characters: z.array(z.string()).describe('Ids of the characters that it keeps'),
-      })
-      .nullable()
-      .describe('What more frames, here or in another story, take to keep the characters; null until it is there'),
-    consistency: ConsistencyReport.extend({
-      overlay_url: z.url().nullable().describe('A page of all frames with everyone outlined, and scores; signed'),
-    })
-      .nullable()
-      .describe('How consistent the story is, measured by its runner; null before it is known'),
-    progress: Progress.nullable().describe('Null before a runner has reported'),
-    queue: QueueView.nullable().describe(
-      'How long it will take yet, where a story is read or followed by itself. Null in lists, webhooks and answers to POST, and once it has ended',
-    ),
-    error: StoryError.nullable(),
-    attempts: z.array(Attempt).describe('Who took the story up, oldest first; at most the last 20'),
-    dead_letter: z.boolean().describe('It failed because machines did, several times; it can be resumed'),
-    cancel_requested: z.boolean(),
-    metadata: Metadata,
-    webhook: z.string().nullable(),
-    created_at: Time,
-    started_at: Time.nullable(),
-    completed_at: Time.nullable(),
-    expires_at: Time.nullable().describe('When texts and pictures are removed; null before the end, and for never'),
-    data_removed: z.boolean().describe('Texts and pictures are gone, because their time was over or it was deleted'),
-    urls: z.object({
-      self: z.url(),
-      cancel: z.url(),
-      resume: z.url(),
-      frames: z.url().describe('To post more frames to'),
-      events: z.url().describe('Server-sent events; signed, so it needs no API key'),
-      storyboard: z.url().nullable().describe('A page of all frames with their captions; null until it is there'),
-    }),
-  })
-  .meta({ id: 'Story' })
-export type Story = z.infer<typeof Story>
-
-/** The answer to `POST /stories`. */
-export const AcceptedStory = Story.extend({
-  warnings: z.array(z.string()).optional().describe('What was accepted and is likely not what was meant'),
-})
-export type AcceptedStory = z.infer<typeof AcceptedStory>
-
-export const StoryList = z
-  .object({
-    results: z.array(Story),
-    next: z.url().nullable().describe('The next older page; null on the last'),
-  })
-  .meta({ id: 'StoryList' })
-
-export type StoryList = z.infer<typeof StoryList>
-
-/** The body of each webhook that the edge sends to an app; signed per Standard Webhooks. */
-export const StoryWebhook = z
-  .object({
-    type: z.enum([
-      'story.started',
-      'story.progress',
-      'story.frame.completed',
-      'story.completed',
-      'story.failed',
-      'story.canceled',
-      'story.expired',
-    ]),
-    timestamp: Time,
-    sequence: z.int().min(1).describe('Counts the messages of one story; they are sent in this order'),
-    data: Story,
-  })
-  .meta({ id: 'StoryWebhook' })
-export type StoryWebhook = z.infer<typeof StoryWebhook>
 
 export function Frames(most: number) {
   return z

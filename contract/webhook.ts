@@ -1,6 +1,6 @@
 /** What an app may see of its webhooks and do about them: `/webhooks`. The messages themselves are `StoryWebhook`. */
 import { z } from 'zod'
-import { StoryId, StoryWebhook } from './story.ts'
+import { StoryId, StoryWebhook } from './story-view.ts'
 
 const Time = z.iso.datetime()
 

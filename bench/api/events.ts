@@ -1,7 +1,7 @@
 /** From a runner's report to the app that follows the story: `POST /runner/webhooks` to the event of the SSE stream. */
 import { performance } from 'node:perf_hooks'
 import { EventSource } from 'eventsource'
-import { Story } from '../../contract/story.ts'
+import { Story } from '../../contract/story-view.ts'
 import { type Latency, latencyOf } from './load.ts'
 import { createRunner } from './runner.ts'
 import { type Bench, MODEL, story } from './setup.ts'

@@ -1,6 +1,6 @@
 /** What each route asks of D1: counted by a wrapper of its binding, on a second request, as keys are known then. */
 import { join } from 'node:path'
-import { Story } from '../../contract/story.ts'
+import { Story } from '../../contract/story-view.ts'
 import { pngOf } from '../../local/chaos/png.ts'
 import { D1Use } from './counted.ts'
 import { createRunner, type Lease } from './runner.ts'

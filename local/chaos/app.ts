@@ -3,7 +3,8 @@
  * again what was not answered.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { isTerminal, Story, type StoryInput, StoryList } from '../../contract/story.ts'
+import type { StoryInput } from '../../contract/story.ts'
+import { isTerminal, Story, StoryList } from '../../contract/story-view.ts'
 import { DeliveryList } from '../../contract/webhook.ts'
 import type { History } from './history.ts'
 import type { Lendings } from './lending.ts'

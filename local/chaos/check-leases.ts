@@ -1,5 +1,5 @@
 /** Leases: who has lost one changes nothing, who has one keeps it, and there is an end to attempts and to waiting. */
-import { isTerminal, type StoryStatus } from '../../contract/story.ts'
+import { isTerminal, type StoryStatus } from '../../contract/story-view.ts'
 import type { End, History, Transition, Violation } from './history.ts'
 
 /** How often a story is tried when machines fail. */

@@ -1,5 +1,5 @@
 /** What apps were told: by webhooks, and by answers. */
-import { isTerminal, type StoryStatus } from '../../contract/story.ts'
+import { isTerminal, type StoryStatus } from '../../contract/story-view.ts'
 import type { History, Violation } from './history.ts'
 
 const WEBHOOK_OF: Partial<Record<StoryStatus, string>> = {

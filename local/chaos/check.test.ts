@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { StoryStatus } from '../../contract/story.ts'
+import type { StoryStatus } from '../../contract/story-view.ts'
 import { violationsOf } from './check.ts'
 import { emptyHistory, type History, type Transition } from './history.ts'
 

@@ -1,5 +1,5 @@
 /** Looks for what must never happen in the history of a run. Pure, so that it can be tried on planted violations. */
-import { isTerminal } from '../../contract/story.ts'
+import { isTerminal } from '../../contract/story-view.ts'
 import { attempts, deadlines, fence, promises } from './check-leases.ts'
 import { caps, fairness } from './check-queue.ts'
 import { answers, webhooks } from './check-webhooks.ts'

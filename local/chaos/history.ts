@@ -1,5 +1,5 @@
 /** What a run leaves behind, and what the check is made of. Moments are milliseconds since 1970 by the clock of the edge. */
-import type { StoryStatus } from '../../contract/story.ts'
+import type { StoryStatus } from '../../contract/story-view.ts'
 
 /** One change of a story's place in the queue, in the order in which the database made them. */
 export interface Transition {

@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { Webhook } from 'standardwebhooks'
-import { StoryWebhook } from '../../contract/story.ts'
+import { StoryWebhook } from '../../contract/story-view.ts'
 import type { History } from './history.ts'
 
 /** What the n-th request for one message is answered, from 0; undefined for no answer at all. */

@@ -1,5 +1,5 @@
 /** Delivers one message of the outbox: what it says, where it goes, how the try ended. */
-import type { StoryWebhook } from '../../contract/story.ts'
+import type { StoryWebhook } from '../../contract/story-view.ts'
 import type { Db } from '../db/client.ts'
 import { gaveWay, keepBody, type Outcome, settle, untried } from '../db/deliveries.ts'
 import type { DeliveryRow } from '../db/schema.ts'

@@ -2,7 +2,7 @@
 import { createRoute } from '@hono/zod-openapi'
 import { streamSSE } from 'hono/streaming'
 import { z } from 'zod'
-import { isTerminal } from '../../contract/story.ts'
+import { isTerminal } from '../../contract/story-view.ts'
 import { findStory } from '../db/stories.ts'
 import { requireApiKeyOrLink } from './auth.ts'
 import { follow } from './follow.ts'

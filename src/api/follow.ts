@@ -1,5 +1,5 @@
 /** Following a story: its states as they come, without asking D1 more often than it changes. */
-import { isTerminal } from '../../contract/story.ts'
+import { isTerminal } from '../../contract/story-view.ts'
 import type { Db } from '../db/client.ts'
 import { findStoryInQueue, type StoryInQueue } from '../db/stories.ts'
 import { followStory } from './announce.ts'

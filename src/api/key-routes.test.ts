@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import type { z } from 'zod'
 import type { Key, NewKey, Usage } from '../../contract/key.ts'
 import type { Problem } from '../../contract/problem.ts'
-import type { StoryList } from '../../contract/story.ts'
+import type { StoryList } from '../../contract/story-view.ts'
 import { plainPng } from '../../test/png.ts'
 import { testEdge } from '../../test/worker.ts'
 

@@ -4,7 +4,7 @@
  */
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import { Prediction } from '../../contract/prediction.ts'
-import { StoryWebhook } from '../../contract/story.ts'
+import { StoryWebhook } from '../../contract/story-view.ts'
 import type { AppEnv } from './env.ts'
 import { exampleOf, type Schema } from './openapi-example.ts'
 

@@ -1,7 +1,7 @@
 /** What a story says of its wait: to whom it is read by itself, and only until it ends. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { StoryList } from '../../contract/story.ts'
+import type { StoryList } from '../../contract/story-view.ts'
 import { plainPng } from '../../test/png.ts'
 import { testEdge } from '../../test/worker.ts'
 

@@ -1,6 +1,6 @@
 /** `DELETE /stories/{id}`, and what happens by itself to stories whose time is over. */
 import { createRoute } from '@hono/zod-openapi'
-import { isTerminal, Story } from '../../contract/story.ts'
+import { isTerminal, Story } from '../../contract/story-view.ts'
 import type { Db } from '../db/client.ts'
 import { expiredStories, keepNothing, markFilesRemoved, removeContent, storiesWithFilesLeft } from '../db/removal.ts'
 import { cancel } from '../db/stories.ts'

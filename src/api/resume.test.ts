@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Problem } from '../../contract/problem.ts'
-import { StoryWebhook } from '../../contract/story.ts'
+import { StoryWebhook } from '../../contract/story-view.ts'
 import { plainPng } from '../../test/png.ts'
 import { testReceiver } from '../../test/receiver.ts'
 import { testEdge } from '../../test/worker.ts'

@@ -1,7 +1,7 @@
 /** `POST /stories/{id}/resume`, for the app whose story it is; `POST /admin/stories/{id}/redrive`, for dead letters. */
 import { createRoute } from '@hono/zod-openapi'
 import type { Context } from 'hono'
-import { isTerminal, Story } from '../../contract/story.ts'
+import { isTerminal, Story } from '../../contract/story-view.ts'
 import { resume } from '../db/resume.ts'
 import { findStory } from '../db/stories.ts'
 import { announce } from './announce.ts'

@@ -15,7 +15,7 @@ import {
   SEED_HEADER,
   StoredImage,
 } from '../../contract/runner.ts'
-import { StoryId } from '../../contract/story.ts'
+import { StoryId } from '../../contract/story-view.ts'
 import { findPicture } from '../db/characters.ts'
 import { type LentStory, lend } from '../db/claims.ts'
 import { framesOf, insertFrame } from '../db/frames.ts'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Problem } from '../../contract/problem.ts'
-import { type AcceptedStory, Story, StoryList } from '../../contract/story.ts'
+import { type AcceptedStory, Story, StoryList } from '../../contract/story-view.ts'
 import { testEdge } from '../../test/worker.ts'
 
 const { url, key, app, call, wrong, post, otherKey, claim, report, bindings } = await testEdge({

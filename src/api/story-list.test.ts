@@ -1,7 +1,7 @@
 /** `GET /stories` by time of creation. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { StoryList } from '../../contract/story.ts'
+import type { StoryList } from '../../contract/story-view.ts'
 import { testEdge } from '../../test/worker.ts'
 
 const { app, post, wrong, bindings } = await testEdge()

@@ -1,5 +1,5 @@
 /** A story as every route and webhook shows it. */
-import type { Story } from '../../contract/story.ts'
+import type { Story } from '../../contract/story-view.ts'
 import { etaOf, type Outlook } from '../db/outlook.ts'
 import type { FrameRow, StoryRow } from '../db/schema.ts'
 import type { StoryWithFrames } from '../db/stories.ts'

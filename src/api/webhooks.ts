@@ -1,7 +1,7 @@
 /** `/webhooks`: the secret, its rotation, the log of deliveries, replay, and ping. */
 import { createRoute } from '@hono/zod-openapi'
 import { z } from 'zod'
-import { StoryId } from '../../contract/story.ts'
+import { StoryId } from '../../contract/story-view.ts'
 import {
   Delivery,
   DeliveryId,

@@ -1,7 +1,7 @@
 /** Many completions in one request. Each is remembered under the token of its lease, so a repeat is known as one. */
 import { inArray, type SQL, sql } from 'drizzle-orm'
 import type { CompletionOutcome } from '../../contract/runner.ts'
-import type { StoryStatus } from '../../contract/story.ts'
+import type { StoryStatus } from '../../contract/story-view.ts'
 import type { Db } from './client.ts'
 import { isRunning } from './leases.ts'
 import { completing } from './reports.ts'

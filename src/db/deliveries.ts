@@ -6,7 +6,8 @@
  * times gives way to its successor, and an endpoint that cannot bear one kind of message still hears of the end.
  */
 import { and, asc, eq, inArray, isNotNull, isNull, lte, type SQL, sql } from 'drizzle-orm'
-import type { StoryWebhook, WebhookEvent } from '../../contract/story.ts'
+import type { WebhookEvent } from '../../contract/story.ts'
+import type { StoryWebhook } from '../../contract/story-view.ts'
 import type { Db } from './client.ts'
 import { type DeliveryRow, deliveries, stories, webhookAttempts } from './schema.ts'
 

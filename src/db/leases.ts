@@ -4,7 +4,7 @@
  */
 import { and, eq, isNull, type SQL, sql } from 'drizzle-orm'
 import type { ConsistencyReport } from '../../contract/consistency.ts'
-import type { AttemptOutcome, StoryStatus } from '../../contract/story.ts'
+import type { AttemptOutcome, StoryStatus } from '../../contract/story-view.ts'
 import type { Db } from './client.ts'
 import { owe } from './deliveries.ts'
 import { type StoredBank, type StoredPicture, stories } from './schema.ts'

@@ -1,6 +1,6 @@
 /** What runners report about the stories they hold: their events, each of which takes effect once. */
 import { and, eq, lt, type SQL, sql } from 'drizzle-orm'
-import type { Progress, StoryError } from '../../contract/story.ts'
+import type { Progress, StoryError } from '../../contract/story-view.ts'
 import type { Db } from './client.ts'
 import { owe } from './deliveries.ts'
 import {

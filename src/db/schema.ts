@@ -5,14 +5,8 @@ import type { BANK_TYPE, BankCharacter } from '../../contract/bank.ts'
 import type { ConsistencyReport } from '../../contract/consistency.ts'
 import { DEFAULT_RETENTION_DAYS, DEFAULT_SCOPES, type Scope } from '../../contract/key.ts'
 import type { PredictionEvent, PredictionRequest } from '../../contract/prediction.ts'
-import type {
-  AttemptOutcome,
-  Progress,
-  StoryError,
-  StoryRequest,
-  StoryStatus,
-  StoryWebhook,
-} from '../../contract/story.ts'
+import type { StoryRequest } from '../../contract/story.ts'
+import type { AttemptOutcome, Progress, StoryError, StoryStatus, StoryWebhook } from '../../contract/story-view.ts'
 
 export const apiKeys = sqliteTable('api_keys', {
   id: text('id').primaryKey(),

@@ -5,7 +5,8 @@
 import { setTimeout } from 'node:timers/promises'
 import type { ConsistencyReport } from '../../../contract/consistency.ts'
 import type { Claim } from '../../../contract/runner.ts'
-import type { Progress, StoryRequest, StoryStatus } from '../../../contract/story.ts'
+import type { StoryRequest } from '../../../contract/story.ts'
+import type { Progress, StoryStatus } from '../../../contract/story-view.ts'
 import { after } from './deadline.ts'
 import { EdgeRefused, type EventBody, type Lease, StaleLease } from './edge.ts'
 

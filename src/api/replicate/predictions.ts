@@ -10,7 +10,8 @@ import {
   storyOf,
 } from '../../../contract/prediction.ts'
 import { pointer } from '../../../contract/problem.ts'
-import { isTerminal, StoryId, type WebhookEvent } from '../../../contract/story.ts'
+import type { WebhookEvent } from '../../../contract/story.ts'
+import { isTerminal, StoryId } from '../../../contract/story-view.ts'
 import { cancel, findStory, listStories, type StoryWithFrames } from '../../db/stories.ts'
 import { accept, originOf } from '../accept.ts'
 import { announce, followStory } from '../announce.ts'

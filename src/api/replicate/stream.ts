@@ -2,7 +2,7 @@
 import { createRoute } from '@hono/zod-openapi'
 import { streamSSE } from 'hono/streaming'
 import { z } from 'zod'
-import { isTerminal, StoryId } from '../../../contract/story.ts'
+import { isTerminal, StoryId } from '../../../contract/story-view.ts'
 import type { FrameRow } from '../../db/schema.ts'
 import { findStory, type StoryWithFrames, versionOf } from '../../db/stories.ts'
 import { followStory } from '../announce.ts'
