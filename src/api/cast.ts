@@ -5,7 +5,7 @@ import { issuesOf } from '../../contract/problem.ts'
 import { StoryRequest } from '../../contract/story.ts'
 import { findCharacters } from '../db/characters.ts'
 import type { Db } from '../db/client.ts'
-import type { CharacterRow } from '../db/schema.ts'
+import type { CharacterRow } from '../db/schema-files.ts'
 import type { FoundBank } from './named-bank.ts'
 
 export type Fault = { pointer: string; message: string }

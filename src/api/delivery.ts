@@ -2,7 +2,7 @@
 import type { StoryWebhook } from '../../contract/story-view.ts'
 import type { Db } from '../db/client.ts'
 import { gaveWay, keepBody, type Outcome, settle, untried } from '../db/deliveries.ts'
-import type { DeliveryRow } from '../db/schema.ts'
+import type { DeliveryRow } from '../db/schema-webhooks.ts'
 import { findStory, type StoryWithFrames } from '../db/stories.ts'
 import { endpointOf, markGone } from '../db/webhook-log.ts'
 import type { Settings, Tools } from './env.ts'

@@ -5,7 +5,7 @@
 import type { DurableObjectState } from '@cloudflare/workers-types'
 import { type Db, openDb } from '../db/client.ts'
 import { type Lane, nextDue, takeDue } from '../db/deliveries.ts'
-import type { DeliveryRow } from '../db/schema.ts'
+import type { DeliveryRow } from '../db/schema-webhooks.ts'
 import { deliver, HOLD_MS } from './delivery.ts'
 import { type Bindings, readSettings, systemTools } from './env.ts'
 import { count, flushSometimes, observe } from './meter.ts'

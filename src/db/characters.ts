@@ -8,15 +8,8 @@ import { and, desc, eq, exists, inArray, lt, lte, ne, or, sql } from 'drizzle-or
 import type { BANK_TYPE } from '../../contract/bank.ts'
 import type { Db } from './client.ts'
 import { insertOnce, type Once } from './idempotency.ts'
-import {
-  type CharacterRow,
-  characters,
-  type IdempotencyRow,
-  idempotencyKeys,
-  type PictureType,
-  referencePictures,
-  stories,
-} from './schema.ts'
+import { type IdempotencyRow, idempotencyKeys, stories } from './schema.ts'
+import { type CharacterRow, characters, type PictureType, referencePictures } from './schema-files.ts'
 import type { Cursor } from './stories.ts'
 
 const GRACE_MS = 10 * 60_000

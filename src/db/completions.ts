@@ -5,7 +5,8 @@ import type { StoryStatus } from '../../contract/story-view.ts'
 import type { Db } from './client.ts'
 import { isRunning } from './leases.ts'
 import { completing } from './reports.ts'
-import { runnerMessages, stories } from './schema.ts'
+import { stories } from './schema.ts'
+import { runnerMessages } from './schema-webhooks.ts'
 
 export interface HeldStory {
   storyId: string

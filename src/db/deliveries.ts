@@ -9,7 +9,8 @@ import { and, asc, eq, inArray, isNotNull, isNull, lte, type SQL, sql } from 'dr
 import type { WebhookEvent } from '../../contract/story.ts'
 import type { StoryWebhook } from '../../contract/story-view.ts'
 import type { Db } from './client.ts'
-import { type DeliveryRow, deliveries, stories, webhookAttempts } from './schema.ts'
+import { stories } from './schema.ts'
+import { type DeliveryRow, deliveries, webhookAttempts } from './schema-webhooks.ts'
 
 const SECOND = 1000
 const MINUTE = 60 * SECOND

@@ -1,7 +1,7 @@
 /** Rows of `files`: uploads of apps, whose bytes are in R2. */
 import { and, desc, eq, gt, inArray, lt, lte, or } from 'drizzle-orm'
 import type { Db } from './client.ts'
-import { type FileRow, files } from './schema.ts'
+import { type FileRow, files } from './schema-files.ts'
 import type { Cursor } from './stories.ts'
 
 export async function insertFile(db: Db, file: FileRow): Promise<void> {

@@ -5,7 +5,7 @@ import { testD1 } from '../../test/d1.ts'
 import { insertFrame } from './frames.ts'
 import { heartbeat, keepPage, release } from './leases.ts'
 import { complete, confirmStop, type EventOrigin, fail, isSeen, markProgress, markStarted } from './reports.ts'
-import { deliveries } from './schema.ts'
+import { deliveries } from './schema-webhooks.ts'
 import { cancel, findStory } from './stories.ts'
 
 const { db, apiKeyId, queued, take: lease, sweepAll } = await testD1()

@@ -5,7 +5,8 @@
 import { count, isNotNull, min, sql, sum } from 'drizzle-orm'
 import type { Db } from './client.ts'
 import { PRIORITIES } from './queue-fields.ts'
-import { apiKeys, deliveries, queueShares } from './schema.ts'
+import { apiKeys, queueShares } from './schema.ts'
+import { deliveries } from './schema-webhooks.ts'
 
 /** Webhooks that are pending are counted up to here. */
 const MANY = 10_000

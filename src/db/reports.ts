@@ -15,7 +15,8 @@ import {
   ranTooLong,
   requeue,
 } from './leases.ts'
-import { frames, runnerMessages, stories } from './schema.ts'
+import { frames, stories } from './schema.ts'
+import { runnerMessages } from './schema-webhooks.ts'
 
 /** What identifies an event of a runner, and when it came. */
 export interface EventOrigin {

@@ -1,12 +1,12 @@
 /** The tables of the edge. Times are milliseconds since 1970; one row of `stories` is one job of the queue. */
 import { sql } from 'drizzle-orm'
-import { index, integer, primaryKey, real, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
-import type { BANK_TYPE, BankCharacter } from '../../contract/bank.ts'
+import { index, integer, primaryKey, real, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+import type { BankCharacter } from '../../contract/bank.ts'
 import type { ConsistencyReport } from '../../contract/consistency.ts'
 import { DEFAULT_RETENTION_DAYS, DEFAULT_SCOPES, type Scope } from '../../contract/key.ts'
 import type { PredictionEvent, PredictionRequest } from '../../contract/prediction.ts'
 import type { StoryRequest } from '../../contract/story.ts'
-import type { AttemptOutcome, Progress, StoryError, StoryStatus, StoryWebhook } from '../../contract/story-view.ts'
+import type { AttemptOutcome, Progress, StoryError, StoryStatus } from '../../contract/story-view.ts'
 
 export const apiKeys = sqliteTable('api_keys', {
   id: text('id').primaryKey(),
@@ -259,152 +259,3 @@ export const pastFrames = sqliteTable('past_frames', frameColumns(), (table) => 
   primaryKey({ columns: [table.storyId, table.index, table.revision] }),
 ])
 export type FrameRow = typeof frames.$inferSelect
-
-/**
- * `waiting` behind an earlier message of its story, `pending` a try, or settled: `delivered`, or `failed` for good.
- * Messages of one story are sent in the order of their `sequence`, so at most one or two of them are pending.
- */
-export type DeliveryStatus = 'waiting' | 'pending' | 'delivered' | 'failed'
-
-/**
- * Webhooks owed to apps. A row is written in the batch that changes the story, under an id that the event determines
- * (`msg_<story>_completed`), so a change is announced once, whatever crashes in between.
- */
-export const deliveries = sqliteTable(
-  'webhook_deliveries',
-  {
-    id: text('id').primaryKey(),
-    storyId: text('story_id')
-      .notNull()
-      .references(() => stories.id),
-    apiKeyId: text('api_key_id').notNull(),
-    /** Scheme and host of the URL. With the API key it names the lane: what one Durable Object sends. */
-    origin: text('origin').notNull(),
-    /** Counts the messages of one story from 1. */
-    sequence: integer('sequence').notNull(),
-    type: text('type').notNull().$type<StoryWebhook['type']>(),
-    status: text('status').notNull().$type<DeliveryStatus>(),
-    /** Written at the first try, so that every later try sends the same bytes. */
-    body: text('body'),
-    /** Since the message became due or was replayed; `webhook_attempts` has them all. */
-    attempts: integer('attempts').notNull().default(0),
-    /** Null unless pending. While a try is under way: when it counts as lost. */
-    nextAttemptAt: integer('next_attempt_at'),
-    lastStatus: integer('last_status'),
-    lastError: text('last_error'),
-    createdAt: integer('created_at').notNull(),
-    deliveredAt: integer('delivered_at'),
-  },
-  (table) => [
-    index('webhook_deliveries_due')
-      .on(table.apiKeyId, table.origin, table.nextAttemptAt)
-      .where(sql`next_attempt_at IS NOT NULL`),
-    index('webhook_deliveries_pending').on(table.createdAt).where(sql`next_attempt_at IS NOT NULL`),
-    uniqueIndex('webhook_deliveries_story').on(table.storyId, table.sequence),
-    index('webhook_deliveries_list').on(table.apiKeyId, table.createdAt, table.id),
-  ],
-)
-export type DeliveryRow = typeof deliveries.$inferSelect
-
-/** Every try of every delivery, for the app to look at. */
-export const webhookAttempts = sqliteTable(
-  'webhook_attempts',
-  {
-    id: integer('id').primaryKey({ autoIncrement: true }),
-    deliveryId: text('delivery_id')
-      .notNull()
-      .references(() => deliveries.id),
-    at: integer('at').notNull(),
-    /** How long the answer took. */
-    ms: integer('ms').notNull(),
-    /** Null when there was no answer. */
-    status: integer('status'),
-    /** The first kilobyte of the answer. */
-    response: text('response'),
-    error: text('error'),
-  },
-  (table) => [index('webhook_attempts_delivery').on(table.deliveryId)],
-)
-export type AttemptRow = typeof webhookAttempts.$inferSelect
-
-/** URLs that answered 410 Gone: nothing is sent there until a ping succeeds. */
-export const goneWebhooks = sqliteTable(
-  'gone_webhooks',
-  { apiKeyId: text('api_key_id').notNull(), url: text('url').notNull(), since: integer('since').notNull() },
-  (table) => [primaryKey({ columns: [table.apiKeyId, table.url] })],
-)
-
-/** `webhook-id`s of runner events that took effect, kept for as long as a copy of one would pass the age check. */
-export const runnerMessages = sqliteTable(
-  'runner_messages',
-  {
-    id: text('id').primaryKey(),
-    storyId: text('story_id').notNull(),
-    receivedAt: integer('received_at').notNull(),
-  },
-  (table) => [index('runner_messages_received').on(table.receivedAt)],
-)
-
-/** Uploads of apps; the bytes are in R2 under `key`. */
-export const files = sqliteTable(
-  'files',
-  {
-    id: text('id').primaryKey(),
-    apiKeyId: text('api_key_id').notNull(),
-    key: text('key').notNull(),
-    name: text('name').notNull(),
-    contentType: text('content_type').notNull(),
-    /** Bytes. */
-    size: integer('size').notNull(),
-    /** Hex. */
-    sha256: text('sha256').notNull(),
-    metadata: text('metadata', { mode: 'json' }).notNull().$type<Record<string, unknown>>(),
-    createdAt: integer('created_at').notNull(),
-    expiresAt: integer('expires_at').notNull(),
-  },
-  (table) => [
-    index('files_list').on(table.apiKeyId, table.createdAt, table.id),
-    index('files_expired').on(table.expiresAt),
-  ],
-)
-export type FileRow = typeof files.$inferSelect
-
-/** A picture of a character: a URL to fetch, or one that is kept in `reference_pictures`. */
-export type StoredReference = { url: string } | { sha256: string; contentType: PictureType; size: number }
-export type PictureType = 'image/png' | 'image/jpeg' | 'image/webp'
-
-export const characters = sqliteTable(
-  'characters',
-  {
-    id: text('id').primaryKey(),
-    apiKeyId: text('api_key_id').notNull(),
-    name: text('name').notNull(),
-    description: text('description').notNull(),
-    references: text('references', { mode: 'json' }).notNull().$type<StoredReference[]>(),
-    createdAt: integer('created_at').notNull(),
-  },
-  (table) => [index('characters_list').on(table.apiKeyId, table.createdAt, table.id)],
-)
-export type CharacterRow = typeof characters.$inferSelect
-
-/** Pictures, and banks, in R2 that characters, and stories that have not ended, name by their hash: one of each for an API key. */
-export const referencePictures = sqliteTable(
-  'reference_pictures',
-  {
-    /** In R2. */
-    key: text('key').primaryKey(),
-    apiKeyId: text('api_key_id').notNull(),
-    /** Hex. */
-    sha256: text('sha256').notNull(),
-    contentType: text('content_type').notNull().$type<PictureType | typeof BANK_TYPE>(),
-    /** When it was last uploaded, or a character with it deleted; null once something is known to need it. */
-    checkSince: integer('check_since'),
-    /** Nothing needs it, and its bytes have yet to be deleted. */
-    unneeded: integer('unneeded', { mode: 'boolean' }).notNull().default(false),
-  },
-  (table) => [
-    uniqueIndex('reference_pictures_hash').on(table.apiKeyId, table.sha256).where(sql`unneeded = 0`),
-    index('reference_pictures_check').on(table.checkSince).where(sql`check_since IS NOT NULL`),
-    index('reference_pictures_unneeded').on(table.key).where(sql`unneeded = 1`),
-  ],
-)

@@ -1,15 +1,8 @@
 /** What an app may see of its webhooks and do about them: the log, replay, secrets, and URLs that are gone. */
 import { and, desc, eq, inArray, lt, or, sql } from 'drizzle-orm'
 import type { Db } from './client.ts'
-import {
-  type AttemptRow,
-  apiKeys,
-  type DeliveryRow,
-  deliveries,
-  goneWebhooks,
-  stories,
-  webhookAttempts,
-} from './schema.ts'
+import { apiKeys, stories } from './schema.ts'
+import { type AttemptRow, type DeliveryRow, deliveries, goneWebhooks, webhookAttempts } from './schema-webhooks.ts'
 import type { Cursor } from './stories.ts'
 
 export interface LoggedDelivery {
