@@ -3,7 +3,7 @@ import { REDRAWS } from '../../../contract/consistency.ts'
 import type { StoryRequest } from '../../../contract/story.ts'
 import { derivedSeed } from '../diffusion/noise.ts'
 import { encodeBank } from './bank.ts'
-import type { Sampled } from './open.ts'
+import type { Sampled } from './sampled.ts'
 import type { SelfCheck } from './self-check.ts'
 import type { StoryEvent, StoryFrameResult, TellOptions } from './types.ts'
 
