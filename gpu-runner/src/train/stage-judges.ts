@@ -139,7 +139,7 @@ function card(accuracy: JudgesAccuracy, { steps, parameters }: { steps: number; 
 The networks that \`npm run eval\` reads pictures with: ${(parameters / 1e6).toFixed(2)} M parameters in two convolutional networks over
 pixels. One finds characters and tells the scene, the other tells from a portrait who somebody is and what they do.
 They share neither architecture, weights, seeds nor renders with a generator, and learned from StoryDB alone:
-\`npm run train -- judges --out gpu-runner/models/judges --minutes 10\`, ${steps} steps.
+\`npm run train -- judges --out gpu-runner/models/judges --minutes 60\`, ${steps} steps.
 
 Measured on ${accuracy.frames} held-out renders that they never saw, through the whole road: found, cut out, read.
 
