@@ -26,6 +26,8 @@ export const BankSettings = z.strictObject({
   guidance_scale: z.number().min(0).max(30),
   guidance_rescale: Share,
   guidance_interval: z.tuple([Share, Share]),
+  /** Whether unconditional rows attended to other frames; banks of before they stopped do not say. */
+  unconditional: z.enum(['shared', 'alone']).default('shared'),
   clip_skip: z.int().min(0).max(12),
   negative_prompt: z.string().max(LIMITS.prompt).nullable(),
   style: z.string().max(LIMITS.style).nullable(),

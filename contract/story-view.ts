@@ -1,4 +1,4 @@
-/** The story that an app reads back, in answers, events and webhooks. */
+/** The story that an app reads back, in answers, events and webhooks; runners report its progress and errors in the same words. */
 import { z } from 'zod'
 import { ConsistencyReport } from './consistency.ts'
 import { Metadata } from './story.ts'

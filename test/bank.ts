@@ -5,6 +5,7 @@ import { encodeBank } from '../gpu-runner/src/story/bank.ts'
 const settings = {
   ...{ width: 64, height: 64, steps: 2, scheduler: null, guidance_scale: 3, guidance_rescale: 0 },
   ...{
+    unconditional: 'alone' as const,
     clip_skip: 0,
     negative_prompt: null,
     style: null,

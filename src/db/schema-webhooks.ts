@@ -1,4 +1,4 @@
-/** The tables of what the edge and its webhooks say to each other: messages to apps, and those of runners. */
+/** Webhooks that are owed to apps, with every try, and the messages of runners that took effect. */
 import { sql } from 'drizzle-orm'
 import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
 import type { StoryWebhook } from '../../contract/story-view.ts'

@@ -1,4 +1,4 @@
-/** The tables of the edge. Times are milliseconds since 1970; one row of `stories` is one job of the queue. */
+/** API keys, stories with their frames, and the queue: see also schema-webhooks.ts and schema-files.ts. Times are milliseconds since 1970; one row of `stories` is one job of the queue. */
 import { sql } from 'drizzle-orm'
 import { index, integer, primaryKey, real, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import type { BankCharacter } from '../../contract/bank.ts'

@@ -16,8 +16,9 @@ import { progressBar } from './progress.ts'
 
 const usage = `usage: npm run eval -- --out <folder> [--model <folder>] [--judges <folder>] [--stories 20] [--frames 4]
          [--seed 1] [--level 1|2|3|4] [--descriptions full|species] [--layout columns|free] [--steps <n>]
-         [--arms ${textArms.join(',')}]
-Arms: ${armNames.join(', ')}; those with id or regions want a model that reads reference pictures.`
+         [--arms none,amsa,…]
+Arms, all by default: ${armNames.join(', ')}; those with id or regions and whole-picture want a
+model that reads reference pictures.`
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
@@ -48,8 +49,9 @@ function readFlags() {
   const values = parse(options)
   const { out, model = here('../../models/story-mini'), judges = here('../../models/judges') } = values
   if (!out) fail('--out <folder> is missing')
-  const wanted = (values.arms ?? textArms.join(',')).split(',').map(arm)
-  if (wanted.some((name) => arms[name].references) && !existsSync(join(model, 'ip_adapter.safetensors')))
+  const refers = existsSync(join(model, 'ip_adapter.safetensors'))
+  const wanted = values.arms?.split(',').map(arm) ?? (refers ? armNames : textArms)
+  if (wanted.some((name) => arms[name].references) && !refers)
     fail(`${model} has no ip_adapter.safetensors, so that it reads no reference pictures; choose among ${textArms}`)
   return {
     out,

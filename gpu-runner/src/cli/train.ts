@@ -33,7 +33,9 @@ Stages in the order that a model needs them: text-encoder, autoencoder, denoiser
 'judges' trains the networks that 'npm run eval' scores pictures with, apart from any model; its --out is theirs alone.
 --out keeps the model in training (runs/story-mini), with its state and sample sheets under training/.
 --resume goes on from that state. --init begins with the weights of a finished model instead of random ones.
---steps is where the learning rate has come down, instead of the recipe's: for a run whose length is known.`
+A stage ends after --minutes (10, or without end if --steps is given) or --steps (the recipe's), whichever comes first.
+--steps counts those of the state that is resumed; the learning rate, and what else changes while a stage trains, get there
+at the last of them.`
 
 withHugePages()
 const flags = readFlags()
@@ -52,13 +54,14 @@ async function train({ stage, part }: (typeof stages)[string]): Promise<void> {
   const { values } = flags
   const whole = recipes[values.recipe] ?? fail(`there is no recipe '${values.recipe}'`)
   const steps = values.steps ? positive('steps', values.steps) : whole[part].steps
+  if (!Number.isInteger(steps)) fail(`--steps must be a whole number, not '${values.steps}'`)
   const recipe = { ...whole, [part]: { ...whole[part], steps } }
   const { init } = values
   if (init && !existsSync(join(init, 'model_index.json'))) fail(`--init: ${init} is no model folder`)
   if (init) copyParts(init, folder)
   const stop = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
-  const minutes = positive('minutes', values.minutes)
+  const minutes = values.minutes ? positive('minutes', values.minutes) : values.steps ? Number.MAX_VALUE : 10
   const options = {
     recipe,
     folder,
@@ -86,7 +89,7 @@ function readFlags() {
     return parseArgs({
       allowPositionals: true,
       options: {
-        minutes: { type: 'string', default: '10' },
+        minutes: { type: 'string' },
         resume: { type: 'boolean', default: false },
         recipe: { type: 'string', default: 'story-mini' },
         out: { type: 'string', default: 'runs/story-mini' },

@@ -25,7 +25,11 @@ export const EvaluationReport = z.strictObject({
   frames: z.int(),
   level: z.int(),
   descriptions: z.enum(descriptions).describe('What of a character its description says'),
-  steps: z.int().nullable().describe("Null for the model's usual number"),
+  sampling: z.strictObject({
+    steps: z.int(),
+    guidance_scale: z.number(),
+    guidance_interval: z.tuple([z.number(), z.number()]).describe('Shares of the steps between which it guides'),
+  }),
   judges: JudgesAccuracy,
   arms: z.partialRecord(z.enum(armNames), z.record(z.enum(metricNames), Metric)),
 })
@@ -54,7 +58,7 @@ export function reportTable({ judges, arms, ...run }: EvaluationReport): string 
   const read = Object.values(judges.attributes)
   return `# Evaluation of ${run.model}
 
-${run.stories} stories of ${run.frames} frames about held-out characters (StoryDB level ${run.level}, seed ${run.seed}), ${run.descriptions === 'full' ? 'fully described' : 'described by their species alone'}, ${run.steps ?? 'the usual number of'} steps; the same
+${run.stories} stories of ${run.frames} frames about held-out characters (StoryDB level ${run.level}, seed ${run.seed}), ${run.descriptions === 'full' ? 'fully described' : 'described by their species alone'}, ${run.sampling.steps} steps; the same
 weights and seeds for every arm. Below each mean its 95 % interval, by bootstrap over stories. The ceiling is the renderer's
 own pictures through the same judges. What each figure means: docs/evaluation.md.
 

@@ -10,6 +10,7 @@ import { sides } from '../judges/networks.ts'
 import { areaMask, type Mask, wholePlanes } from '../measures/pictures.ts'
 import type { Pipeline } from '../pipeline/open.ts'
 import { storyModel } from '../story/open.ts'
+import { settingsOf } from '../story/settings.ts'
 import { renderFrame } from '../storydb/render.ts'
 import type { Level } from '../storydb/types.ts'
 import { type ArmName, arms, requestOf } from './arms.ts'
@@ -82,13 +83,20 @@ export async function* evaluate(options: EvaluationOptions): AsyncGenerator<numb
     frames: options.frames,
     level: options.level,
     descriptions: options.descriptions,
-    steps: options.steps ?? null,
+    sampling: samplingOf(options),
     judges: options.accuracy,
     arms: Object.fromEntries([...scores].map(([name, own]) => [name, summarise(own, ceilings)])),
   })
   await writeFile(join(out, 'report.json'), `${JSON.stringify(report, null, 2)}\n`)
   await writeFile(join(out, 'report.md'), reportTable(report))
   return report
+}
+
+/** What no arm changes. */
+function samplingOf(options: EvaluationOptions): EvaluationReport['sampling'] {
+  const settings = settingsOf(evaluationStory(0, options).request, null, options.pipeline)
+  const { steps, guidance_scale, guidance_interval } = settings
+  return { steps, guidance_scale, guidance_interval }
 }
 
 /** One story as somebody tells it, and what the judges say. */

@@ -171,7 +171,16 @@ test('the report has every metric of every arm, and figures are null where nothi
     ...{ frames: 2, found: 1, dice: 0.9, auc: 0.9, eer: 0.1 },
     attributes: Object.fromEntries(ATTRIBUTES.map((name) => [name, 1])),
   }
-  const run = { model: 'm', seed: 1, stories: 1, frames: 1, level: 3, descriptions: 'full', steps: null, judges }
+  const run = {
+    model: 'm',
+    seed: 1,
+    stories: 1,
+    frames: 1,
+    level: 3,
+    descriptions: 'full',
+    sampling: { steps: 2, guidance_scale: 3, guidance_interval: [0, 1] },
+    judges,
+  }
   const report = EvaluationReport.parse({ ...run, arms: { amsa: summarise(scores, scores) } })
   assert.deepEqual(Object.keys(report.arms.amsa!), [...metricNames])
   assert.deepEqual(report.arms.amsa!.agreement, { value: null, low: null, high: null, ceiling: null })

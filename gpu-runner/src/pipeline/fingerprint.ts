@@ -8,7 +8,7 @@ import { type ModelFolder, partCheckpoint } from './folder.ts'
 export interface Fingerprints {
   /** Of all that makes latents from words and pictures, with the changes of LoRA files. */
   readonly denoiser: string
-  /** Of the autoencoder: what latents mean. */
+  /** Of the encoder to latents: what they mean. A decoder that draws them better changes nothing of that. */
   readonly autoencoder: string
 }
 
@@ -26,14 +26,15 @@ export function fingerprintsOf(
   if (adapter !== undefined) addTensors(denoiser.update('adapter'), openSafetensors(adapter))
   for (const { path, scale } of loras) addTensors(denoiser.update(`lora ${scale}`), openSafetensors(path))
   const autoencoder = createHash('sha256')
-  addTensors(autoencoder, partCheckpoint(folder.part('vae')))
+  addTensors(autoencoder, partCheckpoint(folder.part('vae')), (name) => /^(encoder|quant_conv)\./.test(name))
   return { denoiser: denoiser.digest('hex'), autoencoder: autoencoder.digest('hex') }
 }
 
-function addTensors(hash: Hash, { tensors }: Checkpoint): void {
+function addTensors(hash: Hash, { tensors }: Checkpoint, of: (name: string) => boolean = () => true): void {
   const files = new Map<string, number>()
   try {
     for (const [name, info] of [...tensors].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      if (!of(name)) continue
       if (!files.has(info.path)) files.set(info.path, openSync(info.path, 'r'))
       hash.update(JSON.stringify([name, info.dtype, info.shape])).update(sampled(files.get(info.path)!, info))
     }

@@ -67,8 +67,8 @@ export interface GuidedOptions {
  * The `denoise` of `sample`, for latents of all frames in `batches`, in the order of the frames' numbers.
  *
  * Unconditional rows attend to no other frame and are shown nobody: guidance then goes away from what the model would
- * draw of nothing, and the method's cost is paid once instead of twice. That takes calls of their own, without the
- * frames that are only there to be looked at; where nothing is shared, both halves are one call if that has room.
+ * draw of nothing, and the method's cost is paid once instead of twice. At steps where frames attend to others or are
+ * shown somebody, these rows have calls of their own; at others both halves are one call, if that has room.
  */
 export function guidedDenoise(options: GuidedOptions): Denoise {
   const { denoiser, conditioning, grid, guidance, steps, batches, most, sharing, injection, given, signal } = options
@@ -77,16 +77,18 @@ export function guidedDenoise(options: GuidedOptions): Denoise {
   const { conditional } = conditioning
   return async (x, timestep, step) => {
     const size = x.length / frames.length
-    const both = new Float32Array(2 * x.length)
-    const [free, bound] = [both.subarray(0, x.length), both.subarray(x.length)]
-    const foreign = sharing?.foreign(step)
-    const labels = sharing?.labels?.()
+    const unconditional = within(guidance, step, steps) ? conditioning.unconditional : null
+    const both = new Float32Array(unconditional ? 2 * x.length : x.length)
+    const [free, bound] = [both.subarray(0, x.length), both.subarray(both.length - x.length)]
+    const listed = sharing?.foreign(step)
+    const foreign = listed?.some((level) => level.some((pixels) => pixels.length > 0)) ? listed : undefined
+    const labels = foreign && sharing?.labels?.()
     const placed = injection?.slots(frames, timestep)
+    const isApart = foreign !== undefined || (placed !== undefined && placed.length > 0)
+    const shown = new Map(frames.map((frame) => [frame, given?.(frame, step)]))
     const latentOf = (frame: number) => {
-      const shown = given?.(frame, step)
-      if (shown) return shown
       const slot = slots.get(frame)!
-      return x.subarray(slot * size, (slot + 1) * size)
+      return shown.get(frame) ?? x.subarray(slot * size, (slot + 1) * size)
     }
     const put = (to: Float32Array, frame: number, output: Float32Array) => to.set(output, slots.get(frame)! * size)
     const rowsOf = (of: readonly number[], texts: readonly ConditioningRow[], selectors?: readonly Float32Array[]) =>
@@ -95,19 +97,21 @@ export function guidedDenoise(options: GuidedOptions): Denoise {
         return { ...texts[frame]!, latent: latentOf(frame), ...(selector && { selector }) }
       })
     const call = { grid, timestep, step: step + 1 }
-    const unconditional = within(guidance, step, steps) ? conditioning.unconditional : null
     for (const batch of batches) {
       signal?.throwIfAborted()
-      const joined = unconditional !== null && !sharing && !injection && 2 * batch.taken.length <= most
-      const before = joined ? rowsOf(batch.taken, unconditional) : []
-      if (unconditional && !joined) {
-        const { outputs } = await denoiser.run({ ...call, rows: rowsOf(batch.taken, unconditional) })
-        for (const [i, frame] of batch.taken.entries()) put(free, frame, outputs[i]!)
+      // A frame that is given at each step is there to be looked at; where guidance would lead it makes no difference.
+      const guided = unconditional ? batch.taken.filter((frame) => !shown.get(frame)) : []
+      const joined = !isApart && guided.length + batch.frames.length <= most
+      const before = unconditional ? rowsOf(guided, unconditional) : []
+      if (before.length > 0 && !joined) {
+        const { outputs } = await denoiser.run({ ...call, rows: before })
+        for (const [i, frame] of guided.entries()) put(free, frame, outputs[i]!)
         signal?.throwIfAborted()
       }
+      const first = joined ? before.length : 0
       const { outputs, maps } = await denoiser.run({
         ...call,
-        rows: [...before, ...rowsOf(batch.frames, conditional, sharing?.selectors)],
+        rows: [...before.slice(0, first), ...rowsOf(batch.frames, conditional, sharing?.selectors)],
         characters: sharing?.characters ?? 1,
         ...(foreign && {
           foreign: denoiser.plan.shared.map((level, i) => {
@@ -116,12 +120,13 @@ export function guidedDenoise(options: GuidedOptions): Denoise {
           }),
         }),
         labels: labels?.map((level) => batch.frames.map((frame) => level[frame]!)),
-        ...(placed && { identities: { tokens: injection!.tokens, slots: slotsIn(placed, batch) } }),
+        ...(isApart && placed && { identities: { tokens: injection!.tokens, slots: slotsIn(placed, batch) } }),
       })
-      for (const [i] of before.entries()) put(free, batch.taken[i]!, outputs[i]!)
+      for (const [i, frame] of guided.slice(0, first).entries()) put(free, frame, outputs[i]!)
       for (const frame of batch.taken) {
-        const at = before.length + batch.frames.indexOf(frame)
+        const at = first + batch.frames.indexOf(frame)
         put(bound, frame, outputs[at]!)
+        if (shown.get(frame)) put(free, frame, outputs[at]!)
         sharing?.observe(step, frame, maps[at]!)
       }
     }

@@ -81,6 +81,11 @@ test('a bank of before there was a guard is told on without one', async (t) => {
   const again = await tell({ frames: [{ ...together, seed: 9 }] }, file)
   const before = await tell({ frames: [{ ...together, seed: 9 }] }, bank)
   assert.equal(Buffer.compare(again.pictures[0]!, before.pictures[0]!), 0)
+  // One of before unconditional rows stood alone cannot be sampled again: its anchors are noised instead.
+  const { unconditional: __, ...oldest } = older
+  const noised = encodeBank({ ...opened, header: { ...opened.header, settings: oldest as BankSettings } })
+  const nearly = await tell({ frames: [{ ...together, seed: 9 }] }, noised)
+  assert.notEqual(Buffer.compare(nearly.pictures[0]!, before.pictures[0]!), 0)
 })
 
 /** Tells a story: its pictures, and its bank with the settings in there. */

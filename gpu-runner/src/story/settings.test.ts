@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { after, test } from 'node:test'
 import { StoryRequest } from '../../../contract/story.ts'
 import { sd15 } from '../../../test/model-folder.ts'
 import { openPipeline } from '../pipeline/open.ts'
@@ -8,6 +8,7 @@ import { settingsOf } from './settings.ts'
 
 const mini = await openPipeline(join(import.meta.dirname, '../../models/story-mini'), {})
 const sd = await openPipeline(sd15, {})
+after(() => Promise.all([mini.release(), sd.release()]))
 const story = (more: object) => StoryRequest.parse({ frames: [{ prompt: 'a fox' }], ...more })
 const told = ({ steps, guidance_scale, guidance_interval }: ReturnType<typeof settingsOf>) => [
   steps,

@@ -34,6 +34,7 @@ export function settingsOf(request: StoryRequest, bank: BankHeader | null, pipel
     guidance_scale: request.guidance_scale ?? its?.guidance_scale ?? usual.guidance,
     guidance_rescale: request.guidance_rescale ?? its?.guidance_rescale ?? 0,
     guidance_interval: request.guidance_interval ?? its?.guidance_interval ?? usual.interval,
+    unconditional: 'alone',
     clip_skip: request.clip_skip ?? its?.clip_skip ?? 0,
     negative_prompt: request.negative_prompt ?? its?.negative_prompt ?? null,
     style: request.style ?? its?.style ?? null,

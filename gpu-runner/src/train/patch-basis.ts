@@ -32,7 +32,7 @@ export function patchBasis(
   const mean = new Float64Array(width)
   const covariance = new Float64Array(width * width)
   let n = 0
-  for (const level of levels)
+  for (const level of new Set(levels))
     for (let i = 0; i < frames; i++) {
       const [frame] = randomFrames(seed, i, 1, { level, split: 'train' })
       for (const patch of patches(renderFrame(frame!, size).rgb, size)) {

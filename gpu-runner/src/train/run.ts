@@ -37,7 +37,7 @@ export async function* runTraining(options: RunOptions): AsyncGenerator<RunRepor
   const peak = await matmulPeak()
   const start = performance.now()
   const firstStep = trainer.step
-  let last: Record<string, number> = { step: firstStep }
+  let last: Record<string, number> = { step: firstStep, samples: firstStep * batch }
   let [saved, drawn, smoothLoss, stepSeconds] = [start, start, 0, 0]
   while (trainer.step < steps && performance.now() - start < minutes * minute && !signal.aborted) {
     const from = performance.now()

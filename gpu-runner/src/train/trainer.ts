@@ -1,5 +1,5 @@
 /** One training run: a loss, its gradients, and the parameters they move. */
-import { appendFileSync } from 'node:fs'
+import { appendFileSync, existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { gradients } from '../graph/backward.ts'
 import { countFlops } from '../graph/flops.ts'
@@ -78,6 +78,8 @@ export class Trainer {
     if (!options.resume || !hasState(options.folder)) {
       initialise(parameters, this.data, randomAt(options.seed, -1).normal)
       options.begin?.(parameters, this.data)
+      // A log that is there already goes on, and where is to be seen: a run that begins counts from 0 again.
+      if (existsSync(join(options.folder, 'log.jsonl'))) this.log({ step: 0 })
     }
     this.#state = adamState(this.data)
     if (options.resume && hasState(options.folder)) loadState(options.folder, parameters, this.data, this.#state)
