@@ -8,7 +8,7 @@ import type { Weights } from '../nn/weights.ts'
 import type { HostTensor } from '../runtime/session.ts'
 import { randomFrames } from '../storydb/frames.ts'
 import { renderFrame } from '../storydb/render.ts'
-import type { Frame } from '../storydb/types.ts'
+import type { Frame, Split } from '../storydb/types.ts'
 import type { PoolRecipe } from './latent-pool.ts'
 import type { ParameterSet } from './parameters.ts'
 import type { Random } from './random.ts'
@@ -54,8 +54,13 @@ function difference(x: Value, axis: number): Value {
 }
 
 /** Frame `index` of the endless row that `seed` names. */
-export function cropSource(seed: number, index: number, { levels, size }: PoolRecipe): CropSource {
-  const [frame] = randomFrames(seed, index, 1, { level: levels[index % levels.length]!, split: 'train' })
+export function cropSource(
+  seed: number,
+  index: number,
+  { levels, size }: PoolRecipe,
+  split: Split = 'train',
+): CropSource {
+  const [frame] = randomFrames(seed, index, 1, { level: levels[index % levels.length]!, split })
   return { frame: frame!, rgb: renderFrame(frame!, size).rgb }
 }
 
@@ -80,6 +85,12 @@ function cropCorner({ actors }: Frame, size: number, crop: number, random: Rando
   const { x, y, height } = actors[random.below(actors.length)]!
   const corner = (middle: number) => Math.min(most, Math.max(0, Math.round(middle * size - crop / 2)))
   return [corner(y - height * random.uniform()), corner(x + height * 0.5 * (random.uniform() - 0.5))]
+}
+
+/** Mean square error of two batches of pictures. */
+export function errorOf(a: HostTensor, b: HostTensor): number {
+  const [x, y] = [a.data as Float32Array, b.data as Float32Array]
+  return x.reduce((sum, value, i) => sum + (value - y[i]!) ** 2, 0) / x.length
 }
 
 /** Peak signal-to-noise ratio in dB of a mean square error between pictures in −1 … 1, where the peak signal is 2. */

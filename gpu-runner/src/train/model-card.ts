@@ -45,8 +45,8 @@ a hash and never trained on; the figures below are measured on these.
 ## Recipe
 1. \`npm run train -- text-encoder\`: the text encoder learns to answer what a caption says about sixteen attributes.
 2. \`npm run train -- autoencoder\`: the encoder is not trained at all. It holds the 16 principal components of 8×8
-   patches, written into the convolutions in closed form. The decoder learns from crops, half of them around characters,
-   with noise on the latents; the first 45 616 of its samples had 32 pixels a side, since then they have ${recipe.autoencoder.training.crop}.
+   patches, written into the convolutions in closed form. The decoder learns from crops with noise on the latents: its
+   first 45 616 had 32 pixels a side, since then they have ${recipe.autoencoder.training.crop}, and half of them are around characters.
 3. \`npm run train -- denoiser\`: rectified flow, timesteps shifted by ${recipe.denoiser.training.shift}, pixels of characters weighted
    ${recipe.denoiser.training.characterWeight} times, attention of each part's pixels held to the words that describe it.
 4. \`npm run train -- segmenter\` and \`npm run train -- identity\`: a segmentation network over latents, which only
@@ -113,7 +113,11 @@ export function readLog(folder: string, stage: string): Figures[] {
   })
 }
 
-const levels = (row: readonly number[]) => [...new Set(row)].sort().join(' and ')
+const levels = (row: readonly number[]) =>
+  [...new Set(row)]
+    .sort()
+    .join(', ')
+    .replace(/, (\d+)$/, ' and $1')
 
 function figures({ step: _, samples: __, ...rest }: Figures): string {
   return Object.entries(rest)

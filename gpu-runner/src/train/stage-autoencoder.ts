@@ -6,7 +6,7 @@ import { AutoencoderTinyConfig, decodeTiny, encodeTiny } from '../models/autoenc
 import type { Weights } from '../nn/weights.ts'
 import { modelWeights } from '../runtime/model-weights.ts'
 import { type HostTensor, openSession } from '../runtime/session.ts'
-import { cropSource, crops, decoderLoss, psnr } from './autoencoder.ts'
+import { cropSource, crops, decoderLoss, errorOf, psnr } from './autoencoder.ts'
 import { exportWeights, loadWeights, weightsFile } from './checkpoint.ts'
 import { allocate, initialise, ParameterSet } from './parameters.ts'
 import { patchBasis, writePatchEncoder } from './patch-basis.ts'
@@ -43,8 +43,12 @@ export const autoencoderStage: Stage = async function* ({ recipe, folder, resume
     },
   })
   const evaluator = await openEvaluator(config, pool.size, encoder, target)
-  const looked = Array.from({ length: 8 }, (_, index) => cropSource(options.seed ^ 0x5eed, index, pool))
-  const fixed = crops(looked, pool.size, pool.size, randomAt(1, 1))
+  const unseen = [0, 1, 2, 3].map((part) => {
+    const sources = Array.from({ length: 8 }, (_, i) =>
+      cropSource(options.seed ^ 0x5eed, 8 * part + i, pool, 'held-out'),
+    )
+    return crops(sources, pool.size, pool.size, randomAt(1, 1))
+  })
   const window = new Window(pool, async (indices) => indices.map((index) => cropSource(options.seed, index, pool)))
   const noiseSize = latentShape.reduce((a, b) => a * b, 1)
   let smoothError = 0
@@ -63,14 +67,14 @@ export const autoencoderStage: Stage = async function* ({ recipe, folder, resume
         },
       }),
       sheet: async () => {
-        await writeSheet(join(folder, 'training', 'autoencoder.png'), [
-          fixed,
-          await evaluator.reconstruct(trainer, fixed),
-        ])
+        const drawn: HostTensor[] = []
+        for (const pictures of unseen) drawn.push(await evaluator.reconstruct(trainer, pictures))
+        await writeSheet(join(folder, 'training', 'autoencoder.png'), [unseen[0]!, drawn[0]!])
         exportWeights(weightsFile(target, weightsName), '', trainer.parameters, trainer.averaged, {
           keep: (name) => name.startsWith('encoder.'),
         })
-        return { psnr: psnr(smoothError) }
+        const errors = drawn.map((pictures, i) => errorOf(pictures, unseen[i]!))
+        return { psnr: psnr(errors.reduce((a, b) => a + b) / errors.length) }
       },
     })
     for await (const report of run) {
