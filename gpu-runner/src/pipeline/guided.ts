@@ -120,7 +120,7 @@ export function guidedDenoise(options: GuidedOptions): Denoise {
           }),
         }),
         labels: labels?.map((level) => batch.frames.map((frame) => level[frame]!)),
-        ...(isApart && placed && { identities: { tokens: injection!.tokens, slots: slotsIn(placed, batch) } }),
+        ...(placed && { identities: { tokens: injection!.tokens, slots: slotsIn(placed, batch) } }),
       })
       for (const [i, frame] of guided.slice(0, first).entries()) put(free, frame, outputs[i]!)
       for (const frame of batch.taken) {
