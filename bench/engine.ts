@@ -4,15 +4,15 @@
  */
 import { parseArgs } from 'node:util'
 import { progressBar } from '../gpu-runner/src/cli/progress.ts'
-import { countFlops } from '../gpu-runner/src/graph/flops.ts'
-import { input } from '../gpu-runner/src/graph/value.ts'
-import { unet } from '../gpu-runner/src/models/unet.ts'
-import { viewOf } from '../gpu-runner/src/nn/weights.ts'
-import { encodeConditioning, promptIds } from '../gpu-runner/src/pipeline/conditioning.ts'
-import { openPipeline } from '../gpu-runner/src/pipeline/open.ts'
-import { withHugePages } from '../gpu-runner/src/runtime/huge-pages.ts'
-import { matmulPeak } from '../gpu-runner/src/runtime/peak.ts'
-import { isDevice } from '../gpu-runner/src/runtime/providers.ts'
+import { countFlops } from '../gpu-runner/src/engine/graph/flops.ts'
+import { input } from '../gpu-runner/src/engine/graph/value.ts'
+import { unet } from '../gpu-runner/src/engine/models/unet.ts'
+import { viewOf } from '../gpu-runner/src/engine/nn/weights.ts'
+import { encodeConditioning, promptIds } from '../gpu-runner/src/engine/pipeline/conditioning.ts'
+import { openPipeline } from '../gpu-runner/src/engine/pipeline/open.ts'
+import { withHugePages } from '../gpu-runner/src/engine/runtime/huge-pages.ts'
+import { matmulPeak } from '../gpu-runner/src/engine/runtime/peak.ts'
+import { isDevice } from '../gpu-runner/src/engine/runtime/providers.ts'
 
 withHugePages()
 const { checkpoint, device, frames, steps, width, height } = readOptions()

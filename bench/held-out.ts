@@ -8,10 +8,10 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { StoryRequest } from '../contract/story.ts'
 import { progressBar } from '../gpu-runner/src/cli/progress.ts'
-import { evaluationStory } from '../gpu-runner/src/eval/stories.ts'
-import { contactSheet, type SheetCell } from '../gpu-runner/src/io/sheet.ts'
+import { evaluationStory } from '../gpu-runner/src/lab/eval/stories.ts'
+import type { Level } from '../gpu-runner/src/lab/storydb/types.ts'
 import { openStoryModel } from '../gpu-runner/src/story/open.ts'
-import type { Level } from '../gpu-runner/src/storydb/types.ts'
+import { contactSheet, type SheetCell } from '../gpu-runner/src/story/page/sheet.ts'
 
 const { values } = parseArgs({
   options: {

@@ -4,9 +4,9 @@
  */
 import { parseArgs } from 'node:util'
 import { type StoryInput, StoryRequest } from '../contract/story.ts'
-import { evaluationStory, referencePicture } from '../gpu-runner/src/eval/stories.ts'
-import { openPipeline } from '../gpu-runner/src/pipeline/open.ts'
-import { matmulPeak } from '../gpu-runner/src/runtime/peak.ts'
+import { openPipeline } from '../gpu-runner/src/engine/pipeline/open.ts'
+import { matmulPeak } from '../gpu-runner/src/engine/runtime/peak.ts'
+import { evaluationStory, referencePicture } from '../gpu-runner/src/lab/eval/stories.ts'
 import { storyModel } from '../gpu-runner/src/story/open.ts'
 
 const { values } = parseArgs({

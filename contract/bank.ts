@@ -1,7 +1,7 @@
 /**
  * Character banks: what it takes to draw a story's characters again, in one file that is good on any machine with the
  * same model. A safetensors file whose `__metadata__.bank` is `BankHeader` as JSON; of its tensors, which only runners
- * read, see `gpu-runner/src/story/bank.ts`.
+ * read, see `gpu-runner/src/story/bank/bank.ts`.
  */
 import { z } from 'zod'
 import { CharacterId, Layout, LIMITS, type StoryRequest, text } from './story.ts'

@@ -9,10 +9,10 @@ import type { Readable } from 'node:stream'
 import type { D1Database } from '@cloudflare/workers-types'
 import { build } from 'esbuild'
 import { Scope } from '../contract/key.ts'
-import type { Bindings } from '../src/api/env.ts'
-import { apiKeyRow } from '../src/api/keys.ts'
-import { insertApiKey } from '../src/db/api-keys.ts'
 import { openDb } from '../src/db/client.ts'
+import { insertApiKey } from '../src/db/keys/api-keys.ts'
+import type { Bindings } from '../src/platform/env.ts'
+import { apiKeyRow } from '../src/platform/ids.ts'
 import { Log, LogLevel, Miniflare } from './miniflare.ts'
 
 const root = join(import.meta.dirname, '..')
@@ -26,7 +26,7 @@ export interface EdgeOptions {
   port: number
   /** Where D1 and R2 keep their files; null for memory. */
   dataDir: string | null
-  /** Settings of the Worker, see `src/api/env.ts`. */
+  /** Settings of the Worker, see `src/platform/env.ts`. */
   env: Record<string, string>
   /** Made valid for everything, unless it is known already. */
   apiKey?: string

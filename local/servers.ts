@@ -1,6 +1,6 @@
 /** The edge and one runner on this machine, wired to each other: what `npm start` and `npm run demo` begin with. */
 import { randomBytes } from 'node:crypto'
-import { hugePages } from '../gpu-runner/src/runtime/huge-pages.ts'
+import { hugePages } from '../gpu-runner/src/engine/runtime/huge-pages.ts'
 import { startEdge } from './edge.ts'
 import { supervise } from './supervise.ts'
 

@@ -1,11 +1,11 @@
 /** The Worker: `wrangler.toml` names its bindings. */
 import type { ExecutionContext, ScheduledController } from '@cloudflare/workers-types'
 import { createApp, everyMinute } from './api/app.ts'
-import type { Bindings } from './api/env.ts'
+import type { Bindings } from './platform/env.ts'
 
-export { Meter } from './api/meter.ts'
-export { StoryRoom } from './api/story-room.ts'
-export { WebhookSender } from './api/webhook-sender.ts'
+export { Meter } from './durable/meter.ts'
+export { StoryRoom } from './durable/story-room.ts'
+export { WebhookSender } from './durable/webhook-sender.ts'
 
 const app = createApp()
 

@@ -1,6 +1,6 @@
 /** A small character bank, as a runner would hand one over. */
 import { BANK_VERSION, type BankHeader } from '../contract/bank.ts'
-import { encodeBank } from '../gpu-runner/src/story/bank.ts'
+import { encodeBank } from '../gpu-runner/src/story/bank/bank.ts'
 
 const settings = {
   ...{ width: 64, height: 64, steps: 2, scheduler: null, guidance_scale: 3, guidance_rescale: 0 },

@@ -4,12 +4,12 @@ import type { D1Database } from '@cloudflare/workers-types'
 import { StoryRequest } from '../contract/story.ts'
 import { migrate } from '../local/edge.ts'
 import { Miniflare } from '../local/miniflare.ts'
-import { newApiKey } from '../src/api/keys.ts'
-import { insertApiKey } from '../src/db/api-keys.ts'
-import { dueStories, lend } from '../src/db/claims.ts'
 import { openDb } from '../src/db/client.ts'
-import { enqueue, newStory } from '../src/db/intake.ts'
-import { sweep } from '../src/db/sweep.ts'
+import { insertApiKey } from '../src/db/keys/api-keys.ts'
+import { dueStories, lend } from '../src/db/queue/claims.ts'
+import { enqueue, newStory } from '../src/db/queue/intake.ts'
+import { sweep } from '../src/db/queue/sweep.ts'
+import { newApiKey } from '../src/platform/ids.ts'
 
 export const randomBytes = (count: number) => crypto.getRandomValues(new Uint8Array(count))
 

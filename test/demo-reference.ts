@@ -3,10 +3,10 @@
  * renderer. The rabbit is held out: no training ever saw its combination of species, top and bottom.
  */
 import { writeFileSync } from 'node:fs'
-import { encodePng } from '../gpu-runner/src/io/png.ts'
-import { isHeldOut } from '../gpu-runner/src/storydb/frames.ts'
-import { renderFrame } from '../gpu-runner/src/storydb/render.ts'
-import type { Identity } from '../gpu-runner/src/storydb/types.ts'
+import { encodePng } from '../gpu-runner/src/engine/io/png.ts'
+import { isHeldOut } from '../gpu-runner/src/lab/storydb/frames.ts'
+import { renderFrame } from '../gpu-runner/src/lab/storydb/render.ts'
+import type { Identity } from '../gpu-runner/src/lab/storydb/types.ts'
 
 const rabbit: Identity = {
   species: 'rabbit',

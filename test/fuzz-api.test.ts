@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createApp } from '../src/api/app.ts'
-import { documentOf } from '../src/api/openapi.ts'
+import { documentOf } from '../src/api/http/openapi.ts'
 import { fuzz, judge } from './fuzz-api.ts'
 
 const METHODS = ['get', 'put', 'post', 'delete', 'patch'] as const

@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util'
 import { Webhook } from 'standardwebhooks'
 import { Problem } from '../contract/problem.ts'
 import { startEdge } from '../local/edge.ts'
-import { newApiKey } from '../src/api/keys.ts'
+import { newApiKey } from '../src/platform/ids.ts'
 import { randomBytes } from './d1.ts'
 import { steadyFetch } from './fuzz-fetch.ts'
 import {

@@ -5,11 +5,11 @@
 import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
-import { gaussian } from '../gpu-runner/src/diffusion/noise.ts'
-import { input } from '../gpu-runner/src/graph/value.ts'
-import { openSafetensors, writeSafetensors } from '../gpu-runner/src/io/safetensors.ts'
-import { ClipVisionConfig, clipVision } from '../gpu-runner/src/models/clip-vision.ts'
-import { randomTensors, wantedTensors } from '../gpu-runner/src/runtime/random-weights.ts'
+import { gaussian } from '../gpu-runner/src/engine/diffusion/noise.ts'
+import { input } from '../gpu-runner/src/engine/graph/value.ts'
+import { openSafetensors, writeSafetensors } from '../gpu-runner/src/engine/io/safetensors.ts'
+import { ClipVisionConfig, clipVision } from '../gpu-runner/src/engine/models/clip-vision.ts'
+import { randomTensors, wantedTensors } from '../gpu-runner/src/lab/checkpoints/random-weights.ts'
 import { copyModel, editJson, sdxl } from './model-folder.ts'
 
 const unet = join(import.meta.dirname, 'golden/unet-sdxl-tiny')

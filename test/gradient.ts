@@ -1,10 +1,10 @@
 /** Gradient checks against finite differences, and plain tensors for tests. */
 import assert from 'node:assert/strict'
-import { mul } from '../gpu-runner/src/graph/arithmetic.ts'
-import { gradients } from '../gpu-runner/src/graph/backward.ts'
-import { sum } from '../gpu-runner/src/graph/reduce.ts'
-import { input, type Value } from '../gpu-runner/src/graph/value.ts'
-import { type HostTensor, openSession } from '../gpu-runner/src/runtime/session.ts'
+import { mul } from '../gpu-runner/src/engine/graph/arithmetic.ts'
+import { gradients } from '../gpu-runner/src/engine/graph/backward.ts'
+import { sum } from '../gpu-runner/src/engine/graph/reduce.ts'
+import { input, type Value } from '../gpu-runner/src/engine/graph/value.ts'
+import { type HostTensor, openSession } from '../gpu-runner/src/engine/runtime/session.ts'
 
 /** A small deterministic generator (mulberry32) of numbers in [0, 1). */
 export function uniform(seed: number): () => number {

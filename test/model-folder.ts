@@ -3,7 +3,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
-import { openSafetensors, writeSafetensors } from '../gpu-runner/src/io/safetensors.ts'
+import { openSafetensors, writeSafetensors } from '../gpu-runner/src/engine/io/safetensors.ts'
 
 export const sd15 = join(import.meta.dirname, 'golden/e2e-sd15-tiny/pipeline')
 export const sdxl = join(import.meta.dirname, 'golden/e2e-sdxl-tiny/pipeline')

@@ -1,6 +1,6 @@
 /** A GPU in software, for tests of the `webgpu` provider: SwiftShader, a Vulkan driver that Debian's chromium brings. */
 import { existsSync } from 'node:fs'
-import { inspectMachine, vulkanLibrary } from '../gpu-runner/src/doctor/machine.ts'
+import { inspectMachine, vulkanLibrary } from '../gpu-runner/src/cli/doctor/machine.ts'
 
 // Mesa's lavapipe of Debian 12 lacks a feature that onnxruntime asks for.
 const drivers = ['/usr/lib/chromium/vk_swiftshader_icd.json', '/opt/google/chrome/vk_swiftshader_icd.json']

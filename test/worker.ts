@@ -6,9 +6,9 @@ import { type Claim, Claims, type EventReceipt, type RunnerEvent, SEED_HEADER } 
 import type { StoryInput } from '../contract/story.ts'
 import type { Story } from '../contract/story-view.ts'
 import { startEdge } from '../local/edge.ts'
-import { newApiKey } from '../src/api/keys.ts'
-import { insertApiKey } from '../src/db/api-keys.ts'
 import { openDb } from '../src/db/client.ts'
+import { insertApiKey } from '../src/db/keys/api-keys.ts'
+import { newApiKey } from '../src/platform/ids.ts'
 import { randomBytes } from './d1.ts'
 
 export const RUNNER_TOKEN = 'a-token-of-the-tests'

@@ -4,8 +4,8 @@
  */
 import type { D1Database, D1PreparedStatement, ExecutionContext } from '@cloudflare/workers-types'
 import { z } from 'zod'
-import type { Bindings } from '../../src/api/env.ts'
 import worker from '../../src/index.ts'
+import type { Bindings } from '../../src/platform/env.ts'
 
 export { Meter, StoryRoom, WebhookSender } from '../../src/index.ts'
 

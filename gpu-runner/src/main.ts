@@ -6,12 +6,12 @@ import { totalmem } from 'node:os'
 import { resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { z } from 'zod'
-import { type Log, serve } from './queue/client.ts'
-import { connectEdge } from './queue/edge.ts'
-import { parseLoraFile } from './runtime/lora.ts'
-import { devices } from './runtime/providers.ts'
-import { openTeller } from './teller.ts'
-import { Sampler } from './worker/thread.ts'
+import { parseLoraFile } from './engine/runtime/lora.ts'
+import { devices } from './engine/runtime/providers.ts'
+import { openTeller } from './service/generator.ts'
+import { type Log, serve } from './service/queue/client.ts'
+import { connectEdge } from './service/queue/edge.ts'
+import { Sampler } from './service/worker/thread.ts'
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 

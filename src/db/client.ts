@@ -1,9 +1,9 @@
 /** A database of the edge, typed by its schema. */
 import type { D1Database } from '@cloudflare/workers-types'
 import { drizzle } from 'drizzle-orm/d1'
-import * as story from './schema.ts'
-import * as files from './schema-files.ts'
-import * as webhooks from './schema-webhooks.ts'
+import * as files from './schema/files.ts'
+import * as story from './schema/stories.ts'
+import * as webhooks from './schema/webhooks.ts'
 
 const schema = { ...story, ...files, ...webhooks }
 const connect = (d1: D1Database) => drizzle(d1, { schema })

@@ -4,8 +4,8 @@ import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { copyModel, sd15 } from '../../../test/model-folder.ts'
-import { openSafetensors } from '../io/safetensors.ts'
-import { calibrationFile, readCalibration } from '../pipeline/calibration.ts'
+import { openSafetensors } from '../engine/io/safetensors.ts'
+import { calibrationFile, readCalibration } from '../engine/pipeline/calibration.ts'
 
 const program = join(import.meta.dirname, 'calibrate.ts')
 const storyMini = join(import.meta.dirname, '../../models/story-mini')

@@ -2,10 +2,10 @@
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { calibrate } from '../eval/calibrate.ts'
-import { calibrationFile, writeCalibration } from '../pipeline/calibration.ts'
-import { openPipeline } from '../pipeline/open.ts'
-import { withHugePages } from '../runtime/huge-pages.ts'
+import { calibrationFile, writeCalibration } from '../engine/pipeline/calibration.ts'
+import { openPipeline } from '../engine/pipeline/open.ts'
+import { withHugePages } from '../engine/runtime/huge-pages.ts'
+import { calibrate } from '../lab/eval/calibrate.ts'
 
 const usage = 'usage: npm run calibrate -- [--model <folder>] [--sets 200] [--seed 1]'
 

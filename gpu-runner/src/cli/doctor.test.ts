@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { jsonOf } from '../doctor/child.ts'
+import { jsonOf } from './doctor/child.ts'
 
 test('the doctor says what there is, that the CPU works, and what to do about the rest', () => {
   const { status, stdout } = doctor('--json')

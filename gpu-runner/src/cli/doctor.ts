@@ -1,11 +1,11 @@
 /** `npm run doctor`: what this machine has, whether each device computes what the CPU does, and what to install. */
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { jsonOf } from '../doctor/child.ts'
-import { type Diagnosis, diagnose } from '../doctor/diagnosis.ts'
-import { inspectMachine, type Machine } from '../doctor/machine.ts'
-import type { DeviceCheck } from '../runtime/check-device.ts'
-import { devices } from '../runtime/providers.ts'
+import type { DeviceCheck } from '../engine/runtime/check-device.ts'
+import { devices } from '../engine/runtime/providers.ts'
+import { jsonOf } from './doctor/child.ts'
+import { type Diagnosis, diagnose } from './doctor/diagnosis.ts'
+import { inspectMachine, type Machine } from './doctor/machine.ts'
 
 const usage = `usage: npm run doctor -- [--json] [--timeout <seconds a device, default 120>]
 

@@ -10,7 +10,7 @@ import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { readBankHeader } from '../../../contract/bank.ts'
 import { sd15 } from '../../../test/model-folder.ts'
-import { writeSafetensors } from '../io/safetensors.ts'
+import { writeSafetensors } from '../engine/io/safetensors.ts'
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url))
 const good = JSON.stringify({ frames: [{ prompt: 'one' }, { prompt: 'two' }], width: 64, height: 72 })

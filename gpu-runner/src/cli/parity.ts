@@ -1,9 +1,9 @@
 /** `npm run parity -- <folder>`: run golden cases and compare with what they expect, one row a case. */
 import { existsSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { type Device, findCases } from '../parity/case.ts'
-import { type CaseResult, runCase } from '../parity/run.ts'
-import { isDevice } from '../runtime/providers.ts'
+import { isDevice } from '../engine/runtime/providers.ts'
+import { type Device, findCases } from '../lab/parity/case.ts'
+import { type CaseResult, runCase } from '../lab/parity/run.ts'
 
 const usage = `usage: npm run parity -- <folder of cases> [--device cpu|webgpu|cuda]
 

@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { type StoryInput, StoryRequest } from '../../../contract/story.ts'
 import { copyModel, fillTensor, sd15, sdxl } from '../../../test/model-folder.ts'
-import { rowBytes } from '../pipeline/batches.ts'
-import { openPipeline } from '../pipeline/open.ts'
-import type { FrameMasks } from './masks.ts'
+import { rowBytes } from '../engine/pipeline/batches.ts'
+import { openPipeline } from '../engine/pipeline/open.ts'
 import { storyModel } from './open.ts'
+import type { FrameMasks } from './sharing/masks.ts'
 import { type StoryEvent, type StoryModel, StoryRejected, type TellOptions } from './types.ts'
 
 const fox = { id: 'fox', name: 'Fern', description: 'a red fox in a blue coat' }

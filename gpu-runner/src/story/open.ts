@@ -1,12 +1,12 @@
 /** The real story model: samples a story, looks at what it drew, and hands over frames as they are done. */
 
 import type { StoryRequest } from '../../../contract/story.ts'
-import { openPipeline, type Pipeline } from '../pipeline/open.ts'
-import { NotFiniteError } from '../runtime/finite.ts'
-import { encodeBank } from './bank.ts'
-import { type RedrawOptions, redraw } from './redraw.ts'
+import { openPipeline, type Pipeline } from '../engine/pipeline/open.ts'
+import { NotFiniteError } from '../engine/runtime/finite.ts'
+import { encodeBank } from './bank/bank.ts'
+import { type RedrawOptions, redraw } from './check/redraw.ts'
+import { SelfCheck } from './check/self-check.ts'
 import { type SampleOptions, sampledStory } from './sampled.ts'
-import { SelfCheck } from './self-check.ts'
 import {
   type OpenStoryOptions,
   type StoryEvent,

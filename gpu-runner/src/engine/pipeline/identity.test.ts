@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { assertClose } from '../../../../test/gradient.ts'
+import { copyModel, editJson, sd15, sdxl } from '../../../../test/model-folder.ts'
+import { openVision } from '../../lab/parity/clip.ts'
+import { encodeConditioning, promptIds } from './conditioning.ts'
+import { ModelError } from './folder.ts'
+import { openPipeline, type PipelineOptions } from './open.ts'
+import type { IdentitySlot } from './slots.ts'
+
+const grid = { width: 9, height: 5 }
+const pixels = grid.width * grid.height
+const files = { base: join(sd15, '../ip_base.safetensors'), plus: join(sd15, '../ip_plus.safetensors') }
+const clip = { mean: [0.48145466, 0.4578275, 0.40821073], deviation: [0.26862954, 0.26130258, 0.27577711] }
+
+for (const [kind, file] of Object.entries(files))
+  test(`${kind}: an identity at every pixel of a row is that picture through an IP-Adapter; at none it changes nothing`, async (t) => {
+    const { pipeline, call } = await open(t, { ipAdapter: file })
+    const identity = pipeline.identity!
+    const picture = wave(3 * identity.side ** 2, 3)
+    const [tokens] = await identity.encode([picture])
+    const at = (row: number, share: number): IdentitySlot => ({
+      ...{ row, references: [0] },
+      mask: new Float32Array(pixels).fill(share),
+    })
+    const own = (slots: readonly IdentitySlot[]) => call({ identities: { tokens: [tokens!], slots } })
+    const [inOne, inNone, plain] = [await own([at(1, 1)]), await own([at(0, 0), at(1, 0)]), await call({})]
+
+    const session = await openVision(join(sd15, 'image_encoder'), 'cpu')
+    const area = identity.side ** 2
+    const seen = picture.map((value, i) => {
+      const c = Math.floor(i / area)
+      return ((value + 1) / 2 - clip.mean[c]!) / clip.deviation[c]!
+    })
+    const shape = [1, 3, identity.side, identity.side]
+    const embeds = (await session.run({ pixels: { data: seen, shape } }))[
+      kind === 'base' ? 'image_embeds' : 'penultimate'
+    ]!
+    await session.close()
+    const theirs = await open(t, { adapters: [{ file, embedShape: [1, ...embeds.shape.slice(1)], scale: 1 }] })
+    const [, want] = await theirs.call({}, [embeds.data as Float32Array])
+    assertClose(inOne[1]!, want!, 2e-5)
+    assertClose(inOne[0]!, plain[0]!, 2e-5)
+    assertClose(inNone[1]!, plain[1]!, 2e-5)
+    assert.ok(inOne[1]!.some((value, i) => Math.abs(value - plain[1]![i]!) > 1e-3))
+  })
+
+test('half of the pixels: the other half is what it would be at the layer itself, and two slots add up', async (t) => {
+  const { pipeline, call } = await open(t, { ipAdapter: files.plus })
+  const tokens = await pipeline.identity!.encode([1, 2].map((seed) => wave(3 * pipeline.identity!.side ** 2, seed)))
+  const left = Float32Array.from({ length: pixels }, (_, p) => Number(p % grid.width < 4))
+  const right = left.map((value) => 1 - value)
+  const run = (...slots: IdentitySlot[]) => call({ identities: { tokens, slots } })
+  const whole = await run({ row: 0, references: [0, 1], mask: left.map(() => 1) })
+  const halves = await run({ row: 0, references: [0, 1], mask: left }, { row: 0, references: [1, 0], mask: right })
+  // References have no order, and where regions meet they share pixels of the coarser layers.
+  assertClose(halves[0]!, whole[0]!, 2e-5)
+  const other = await run({ row: 0, references: [0], mask: left }, { row: 0, references: [1], mask: right })
+  assert.ok(other[0]!.some((value, i) => Math.abs(value - whole[0]![i]!) > 1e-4))
+})
+
+test('an adapter that does not belong to the model is refused by name', async (t) => {
+  await assert.rejects(openPipeline(sdxl, { ipAdapter: files.plus }), (error: unknown) => {
+    assert.ok(error instanceof ModelError)
+    assert.match(error.message, /ip_plus\.safetensors|image_encoder/)
+    return true
+  })
+  const folder = copyModel(t, sd15)
+  editJson(join(folder, 'image_encoder/config.json'), { image_size: 0 })
+  await assert.rejects(openPipeline(folder, { ipAdapter: files.plus }), ModelError)
+  const { pipeline } = await open(t, {})
+  assert.equal(pipeline.identity, null)
+})
+
+async function open(t: TestContext, options: PipelineOptions) {
+  const pipeline = await openPipeline(sd15, options)
+  t.after(() => pipeline.release())
+  const prompts = ['a red fox', 'a gray cat'].map((text) => promptIds(text, pipeline.text))
+  const { conditional } = await encodeConditioning(pipeline, { prompts, size: [72, 40] })
+  const call = async (more: object, pictures?: readonly Float32Array[]) => {
+    const rows = conditional.map((row, i) => ({
+      ...{ ...row, latent: wave(4 * pixels, i + 1) },
+      ...(pictures && { pictures }),
+    }))
+    return (await pipeline.denoiser.run({ rows, grid, timestep: 500, ...more })).outputs
+  }
+  return { pipeline, call }
+}
+
+function wave(length: number, seed: number): Float32Array {
+  return Float32Array.from({ length }, (_, i) => Math.sin(seed * i * 0.7 + i * i * 0.01))
+}

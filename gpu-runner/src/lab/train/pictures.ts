@@ -1,0 +1,28 @@
+/** Pictures for people to look at while a model trains. */
+import { mkdirSync } from 'node:fs'
+import { dirname } from 'node:path'
+import sharp from 'sharp'
+import type { HostTensor } from '../../engine/runtime/session.ts'
+
+/** Write batches of pictures [N,3,H,W] in −1 … 1 as the rows of one PNG. */
+export async function writeSheet(path: string, batches: readonly HostTensor[]): Promise<void> {
+  const [, , height, width] = batches[0]!.shape as [number, number, number, number]
+  const columns = Math.max(...batches.map(({ shape }) => shape[0]!))
+  const sheet = new Uint8Array(batches.length * height * columns * width * 3)
+  for (const [row, { data, shape }] of batches.entries())
+    for (let i = 0; i < shape[0]!; i++)
+      for (let c = 0; c < 3; c++)
+        for (let y = 0; y < height; y++)
+          for (let x = 0; x < width; x++)
+            sheet[((row * height + y) * columns * width + i * width + x) * 3 + c] = toByte(
+              Number(data[((i * 3 + c) * height + y) * width + x]),
+            )
+  mkdirSync(dirname(path), { recursive: true })
+  const raw = { width: columns * width, height: batches.length * height, channels: 3 as const }
+  await sharp(sheet, { raw }).png().toFile(path)
+}
+
+/** −1 … 1 to 0 … 255. */
+export function toByte(value: number): number {
+  return Math.max(0, Math.min(255, Math.round((value + 1) * 127.5)))
+}

@@ -1,0 +1,65 @@
+/** The loop around a trainer: feeds it for so many minutes, saves, measures, and says how it goes. */
+import { matmulPeak } from '../../engine/runtime/peak.ts'
+import type { HostTensor } from '../../engine/runtime/session.ts'
+import { type Random, randomAt } from './random.ts'
+import type { StepReport, Trainer } from './trainer.ts'
+
+export interface RunOptions {
+  trainer: Trainer
+  seed: number
+  /** Samples in a step. */
+  batch: number
+  /** Stop after this many minutes, or `steps` in all. */
+  minutes: number
+  steps: number
+  feeds: (step: number, random: Random) => Record<string, HostTensor> | Promise<Record<string, HostTensor>>
+  /** Called every `sheetMinutes` and at the end to draw and measure; what it returns goes into the log. */
+  sheet: () => Promise<Record<string, number>>
+  sheetMinutes?: number
+  signal: AbortSignal
+}
+
+export interface RunReport extends StepReport {
+  /** Mean loss of the last hundred steps or so. */
+  smoothLoss: number
+  samplesPerSecond: number
+  gflops: number
+  /** Share of the matmul peak of this machine, measured when the run began. */
+  peakShare: number
+  /** Of the time or the steps allowed, whichever is further. */
+  fraction: number
+}
+
+const minute = 60_000
+
+export async function* runTraining(options: RunOptions): AsyncGenerator<RunReport, void> {
+  const { trainer, seed, batch, minutes, steps, signal, sheetMinutes = 5 } = options
+  const peak = await matmulPeak()
+  const start = performance.now()
+  const firstStep = trainer.step
+  let last: Record<string, number> = { step: firstStep, samples: firstStep * batch }
+  let [saved, drawn, smoothLoss, stepSeconds] = [start, start, 0, 0]
+  while (trainer.step < steps && performance.now() - start < minutes * minute && !signal.aborted) {
+    const from = performance.now()
+    const report = await trainer.train(await options.feeds(trainer.step, randomAt(seed, trainer.step)))
+    if (!Number.isFinite(report.loss)) throw new RangeError(`the loss is ${report.loss} at step ${report.step}`)
+    const now = performance.now()
+    const done = trainer.step - firstStep
+    smoothLoss += (report.loss - smoothLoss) / Math.min(done, 100)
+    stepSeconds += ((now - from) / 1e3 - stepSeconds) / Math.min(done, 100)
+    const gflops = trainer.flops / stepSeconds / 1e9
+    const fraction = Math.max(trainer.step / steps, (now - start) / (minutes * minute))
+    yield { ...report, smoothLoss, samplesPerSecond: batch / stepSeconds, gflops, peakShare: gflops / peak, fraction }
+    if (now - saved > 2 * minute) {
+      trainer.save()
+      saved = now
+    }
+    last = { step: report.step, samples: report.step * batch, loss: smoothLoss, gflops, peakShare: gflops / peak }
+    if (now - drawn > sheetMinutes * minute) {
+      trainer.log({ ...last, ...(await options.sheet()) })
+      drawn = performance.now()
+    }
+  }
+  trainer.save()
+  trainer.log({ ...last, ...(await options.sheet()) })
+}

@@ -1,0 +1,57 @@
+/** Joins the sampler to what wants pictures: frames become PNG files, and all of a story's frames become a page. */
+import sharp from 'sharp'
+import { MAX_IMAGE_BYTES } from '../../../contract/runner.ts'
+import type { StoryRequest } from '../../../contract/story.ts'
+import { encodePng, readImage } from '../engine/io/png.ts'
+import { storyboard } from '../story/page/storyboard.ts'
+import { StoryRejected } from '../story/types.ts'
+import { gather } from './inputs.ts'
+import { BadStory, type Teller, type Told } from './queue/attempt.ts'
+import type { Sampler } from './worker/thread.ts'
+
+type TellerOptions = Parameters<Teller['tell']>[1]
+
+export function openTeller(sampler: Sampler): Teller & Pick<Sampler, 'open'> {
+  return { open: () => sampler.open(), tell: (request, options) => tell(sampler, request, options), storyboard: pageOf }
+}
+
+async function* tell(
+  sampler: Sampler,
+  request: StoryRequest,
+  { readStored, ...options }: TellerOptions,
+): AsyncGenerator<Told> {
+  const pictures = await gather(request, { signal: options.signal, readStored })
+  const bank = request.bank === null ? undefined : pictures[request.bank]
+  try {
+    for await (const event of sampler.tell(request, { ...options, pictures, bank })) {
+      if (event.type === 'report') yield { ...event, sheet: await withinBytes(event.sheet) }
+      else if (event.type !== 'frame') yield event
+      else {
+        const { index, seed } = event.frame
+        const png = new Uint8Array(await encodePng(event.frame))
+        yield { type: 'frame', index, png, seed }
+      }
+    }
+  } catch (error) {
+    throw error instanceof StoryRejected ? new BadStory(error.message) : error
+  }
+}
+
+/** The page of a whole story; `pngs` are its frames, in order. */
+export async function pageOf(story: StoryRequest, pngs: Uint8Array[]): Promise<Uint8Array<ArrayBuffer>> {
+  const pictures = await Promise.all(pngs.map((png) => readImage(png)))
+  const frames = pictures.map((picture, i) => ({ ...picture, caption: story.frames[i]?.prompt ?? '' }))
+  return withinBytes(await storyboard(frames, { title: story.title ?? '', cast: story.characters }))
+}
+
+/** A page smaller where the edge would refuse its bytes. */
+async function withinBytes(page: Uint8Array): Promise<Uint8Array<ArrayBuffer>> {
+  while (page.length > MAX_IMAGE_BYTES) {
+    const { width } = await sharp(page).metadata()
+    page = await sharp(page)
+      .resize({ width: Math.floor(width * 0.75) })
+      .png()
+      .toBuffer()
+  }
+  return new Uint8Array(page)
+}

@@ -1,0 +1,224 @@
+/**
+ * One attempt at one story: tell it, hand every frame over as soon as it is there, keep the lease alive meanwhile, and
+ * report how it ended. Frames handed over stay with the edge, so an attempt that is cut short leaves less to the next.
+ */
+import { setTimeout } from 'node:timers/promises'
+import type { ConsistencyReport } from '../../../../contract/consistency.ts'
+import type { Claim } from '../../../../contract/runner.ts'
+import type { StoryRequest } from '../../../../contract/story.ts'
+import type { Progress, StoryStatus } from '../../../../contract/story-view.ts'
+import { after } from './deadline.ts'
+import { EdgeRefused, type EventBody, type Lease, StaleLease } from './edge.ts'
+
+/** What an attempt is told by. `tell` throws `BadStory` when the story is at fault, anything else when it is not. */
+export interface Teller {
+  tell(
+    request: StoryRequest,
+    options: {
+      seed: number
+      signal: AbortSignal
+      skip: ReadonlySet<number>
+      /** Pictures of those frames, as PNG. */
+      finished: Readonly<Record<number, Uint8Array>>
+      /** The reference picture, or the bank, that the edge keeps under a hash. */
+      readStored: (sha256: string) => Promise<Uint8Array>
+    },
+  ): AsyncGenerator<Told>
+  /** The page of all frames; `pngs` has one for every frame, in order. */
+  storyboard(request: StoryRequest, pngs: Uint8Array[]): Promise<Uint8Array<ArrayBuffer>>
+}
+
+export type Told =
+  | { type: 'stage'; stage: Progress['stage'] }
+  | { type: 'step'; step: number; steps: number }
+  | { type: 'bank'; bytes: Uint8Array<ArrayBuffer> }
+  /** What the model makes of the story's consistency, and a PNG that shows it; before the last frame. */
+  | { type: 'report'; report: ConsistencyReport; sheet: Uint8Array<ArrayBuffer> }
+  | { type: 'frame'; index: number; png: Uint8Array<ArrayBuffer>; seed: number }
+
+/** The story cannot be told, however often it is tried. */
+export class BadStory extends Error {
+  override name = 'BadStory'
+}
+
+/** A reference picture could not be had, through no fault of the story or of this runner. */
+export class PictureUnavailable extends Error {
+  override name = 'PictureUnavailable'
+}
+
+/** `stale`: the story was no longer ours. `unreported`: the edge could not be told in time, so the lease runs out. */
+export type Outcome = 'succeeded' | 'canceled' | 'rejected' | 'failed' | 'released' | 'stale' | 'unreported'
+
+export interface AttemptOptions {
+  /** Aborted when the runner is to stop: the story is then given back. */
+  signal: AbortSignal
+  sleep?: (milliseconds: number, signal: AbortSignal) => Promise<unknown>
+  /** How long the last word on a story is still tried after `signal` was aborted. */
+  lastWordMs?: number
+}
+
+const PROGRESS_MS = 500
+const LONGEST_HEARTBEAT_MS = 5000
+const CANCELED = new Error('the story was canceled')
+
+export async function attempt(
+  claim: Claim,
+  lease: Lease,
+  teller: Teller,
+  {
+    signal,
+    sleep = (milliseconds, signal) => setTimeout(milliseconds, undefined, { signal }),
+    lastWordMs = 5000,
+  }: AttemptOptions,
+): Promise<{ outcome: Outcome; error?: Error }> {
+  // `work` ends the telling and says why; `over` ends the loops that go along with it.
+  const work = new AbortController()
+  const over = new AbortController()
+  const giveBack = () => work.abort(signal.reason)
+  signal.addEventListener('abort', giveBack)
+  if (signal.aborted) giveBack()
+  let progress: Progress = { stage: 'loading_model', step: 0, steps: 0, fraction: 0 }
+  let unsaid: Progress | undefined
+  let posting: Promise<unknown> = Promise.resolve()
+
+  const alongside = AbortSignal.any([work.signal, over.signal])
+  let leaseSeconds = claim.lease_seconds
+  const loops = [
+    every(
+      () => Math.min((leaseSeconds * 1000) / 3, LONGEST_HEARTBEAT_MS),
+      async () => {
+        const { cancel, lease_seconds } = await lease.heartbeat(alongside)
+        leaseSeconds = lease_seconds
+        if (cancel) work.abort(CANCELED)
+      },
+    ),
+    every(
+      () => PROGRESS_MS,
+      async () => {
+        if (!unsaid) return
+        const said = { type: 'story.progress', progress: unsaid } as const
+        unsaid = undefined
+        await post(said, alongside)
+      },
+    ),
+  ]
+  const telling = tellAll()
+  try {
+    // The last word does not wait for a sampler that is still busy with its step.
+    return { outcome: await Promise.race([telling, abortOf(work.signal)]) }
+  } catch (thrown) {
+    return await lastWord(work.signal.aborted ? work.signal.reason : thrown)
+  } finally {
+    signal.removeEventListener('abort', giveBack)
+    over.abort()
+    // The next story does wait; a runner that stops has no next story.
+    await Promise.allSettled(signal.aborted ? loops : [telling, ...loops])
+  }
+
+  async function tellAll(): Promise<Outcome> {
+    const { story, seed } = claim
+    const skip = new Set(claim.finished_frames)
+    const pngs = new Map<number, Uint8Array>()
+    const readStored = (sha256: string) => lease.readReference(sha256, work.signal)
+    await post({ type: 'story.started' }, work.signal)
+    for (const index of skip) pngs.set(index, await lease.readFrame(index, work.signal))
+    if (skip.size < story.frames.length) {
+      const finished = Object.fromEntries(pngs)
+      for await (const told of teller.tell(story, { seed, signal: work.signal, skip, finished, readStored })) {
+        if (told.type === 'frame') {
+          await lease.putFrame(told.index, told.png, told.seed, work.signal)
+          pngs.set(told.index, told.png)
+        }
+        if (told.type === 'bank') await lease.putBank(told.bytes, work.signal)
+        else if (told.type === 'report') {
+          await lease.putReport(told.report, work.signal)
+          await lease.putSheet(told.sheet, work.signal)
+        } else advance(told, pngs.size)
+        if (told.type === 'frame')
+          await post({ type: 'story.frame.completed', index: told.index, progress }, work.signal)
+      }
+    }
+    work.signal.throwIfAborted()
+    const ordered = story.frames.flatMap((_, index) => pngs.get(index) ?? [])
+    if (ordered.length < story.frames.length)
+      throw new Error(`the model ended after ${ordered.length} of ${story.frames.length} frames`)
+    await lease.putStoryboard(await teller.storyboard(story, ordered), work.signal)
+    const status = await post({ type: 'story.completed' }, work.signal)
+    return status === 'canceled' ? 'canceled' : 'succeeded' // the completion may have crossed a cancellation
+  }
+
+  function advance(told: Exclude<Told, { type: 'bank' | 'report' }>, finished: number): void {
+    const { stage, step, steps } = progress
+    const done = told.type === 'step' ? told.step / told.steps : steps > 0 ? step / steps : 0
+    progress = {
+      stage: told.type === 'stage' ? told.stage : stage,
+      ...(told.type === 'step' ? { step: told.step, steps: told.steps } : { step, steps }),
+      // Sampling is nearly all of the work; what is left is decoding, frame by frame.
+      fraction: Math.max(progress.fraction, 0.9 * done + (0.1 * finished) / claim.story.frames.length),
+    }
+    unsaid = told.type === 'frame' ? undefined : progress
+  }
+
+  /** Say how an attempt that was cut short ended. */
+  async function lastWord(reason: unknown): Promise<{ outcome: Outcome; error?: Error }> {
+    over.abort()
+    const error = reason instanceof Error ? reason : new Error(String(reason))
+    if (error instanceof StaleLease) return { outcome: 'stale', error }
+    const deadline = after(signal, lastWordMs)
+    try {
+      if (error === CANCELED) {
+        await post({ type: 'story.canceled' }, deadline.signal)
+        return { outcome: 'canceled' }
+      }
+      if (signal.aborted) {
+        await posting
+        await lease.release(deadline.signal)
+        return { outcome: 'released' }
+      }
+      const rejected = error instanceof BadStory
+      const said = { code: rejected ? 'invalid_story' : 'runner_failed', message: error.message }
+      await post({ type: 'story.failed', error: said, retryable: !rejected }, deadline.signal)
+      return { outcome: rejected ? 'rejected' : 'failed', error }
+    } catch (thrown) {
+      if (deadline.signal.aborted) return { outcome: 'unreported', error }
+      if (thrown instanceof StaleLease) return { outcome: 'stale', error: thrown }
+      if (thrown instanceof EdgeRefused && thrown.status === 404) return { outcome: 'stale', error: thrown }
+      // Refused for what this runner is rather than for the story, such as a wrong secret: another may do better.
+      await lease.release(deadline.signal).catch(() => {})
+      throw thrown
+    } finally {
+      deadline.clear()
+    }
+  }
+
+  /** Events go out one after the other, in the order of their sequence numbers. */
+  function post(event: EventBody, signal: AbortSignal): Promise<StoryStatus> {
+    const posted = posting.then(async () => {
+      const { cancel, status } = await lease.post(event, signal)
+      if (cancel) work.abort(CANCELED)
+      return status
+    })
+    posting = posted.catch(() => {})
+    return posted
+  }
+
+  /** Run `task` at this pace until the attempt is over; losing the lease in it ends the attempt. */
+  async function every(milliseconds: () => number, task: () => Promise<void>): Promise<void> {
+    try {
+      for (;;) {
+        await sleep(milliseconds(), alongside)
+        await task()
+      }
+    } catch (error) {
+      if (!alongside.aborted) work.abort(error)
+    }
+  }
+}
+
+/** Rejects with the reason once `signal` is aborted. */
+function abortOf(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason))
+    if (signal.aborted) reject(signal.reason)
+  })
+}

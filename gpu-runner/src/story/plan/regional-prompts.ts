@@ -1,0 +1,88 @@
+/** A prompt about several characters, cut into one for each: `diffusion/columns.ts` says who reads which. */
+import { columnWords } from '../../engine/diffusion/regional-prompts.ts'
+import type { PromptSegment } from './prompts.ts'
+
+/** What one mention of a character is followed by, up to the next. */
+interface Clause {
+  character: number
+  told: PromptSegment[]
+  words: string
+}
+
+/** Words that only lead on to the next character. */
+const joiner = '(?:[,;&.!?]|\\b(?:and|while|but|with)\\b)'
+const joiners = new RegExp(`^(?:\\s*${joiner})+\\s*|\\s*(?:${joiner}\\s*)+$`, 'gi')
+
+/** Where words stop saying what somebody does and begin to say where, or when. */
+const where =
+  /\b(?:(?:in|at|on|under|inside|outside|near|by|beside|behind|between|among|across|through|along|over|during|beneath|around)\s+\S|underwater\b)/i
+
+/**
+ * One prompt for each character in the order in which they are named, which says first where it stands; null for fewer
+ * than two. What comes before the first name is everybody's. Words after a name are those of that character, but for the
+ * place: who has none of their own gets the next one named, or the last. "Fern and Bo play": who is only joined to the
+ * next does what the next one does.
+ */
+export function columnPrompts(prompt: readonly PromptSegment[]): PromptSegment[][] | null {
+  const order = namedIn(prompt)
+  if (order.length < 2) return null
+  const first = prompt.findIndex(({ character }) => character !== undefined)
+  const clauses = clausesOf(prompt.slice(first))
+  const doings = clauses.map(({ words }) => parted(words.replace(joiners, '')))
+  for (let i = clauses.length - 2; i >= 0; i--) if (!doings[i]!.action && !doings[i]!.place) doings[i] = doings[i + 1]!
+  return order.map((character, column) => {
+    const own = clauses.flatMap((clause, i) => (clause.character === character ? [i] : []))
+    const placed = own.some((i) => doings[i]!.place)
+    const later = doings.find(({ place }, i) => i > own.at(-1)! && place) ?? doings.findLast(({ place }) => place)
+    return [
+      { text: columnWords(column, order.length) },
+      ...prompt.slice(0, first),
+      ...own.flatMap((i) => {
+        const { action, place } = doings[i]!
+        const there = placed || i !== own.at(-1) ? place : (later?.place ?? '')
+        return [
+          ...clauses[i]!.told,
+          ...(action ? [{ text: action, character }] : []),
+          ...(there ? [{ text: there }] : []),
+        ]
+      }),
+    ]
+  })
+}
+
+/**
+ * The same prompt, in which what is said of a character's doings is marked as being about that character, as the captions
+ * are that such a model was trained on: its words for clothes show where the clothes are, those for deeds all of somebody.
+ */
+export function withDeeds(prompt: readonly PromptSegment[]): PromptSegment[] {
+  let character: number | undefined
+  return prompt.flatMap((segment) => {
+    character = segment.character ?? character
+    if (segment.character !== undefined || character === undefined) return [segment]
+    const { action, place } = parted(segment.text)
+    if (!action.replace(joiners, '')) return [segment]
+    return [{ text: action, character }, ...(place ? [{ text: place }] : [])]
+  })
+}
+
+/** Characters in the order in which a prompt names them. */
+export const namedIn = (prompt: readonly PromptSegment[]): number[] => [
+  ...new Set(prompt.flatMap(({ character }) => character ?? [])),
+]
+
+function clausesOf(segments: readonly PromptSegment[]): Clause[] {
+  const clauses: Clause[] = []
+  for (const segment of segments) {
+    const { text, character } = segment
+    const last = clauses.at(-1)
+    if (character === undefined) last!.words = `${last!.words} ${text}`.trim()
+    else if (last?.character === character && last.words === '') last.told.push(segment)
+    else clauses.push({ character, told: [segment], words: '' })
+  }
+  return clauses
+}
+
+function parted(words: string): { action: string; place: string } {
+  const at = words.search(where)
+  return at < 0 ? { action: words, place: '' } : { action: words.slice(0, at).trim(), place: words.slice(at) }
+}

@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Validator } from '@seriousme/openapi-schema-validator'
+import { StoryRequest } from '../../../contract/story.ts'
+import { createApp } from '../app.ts'
+import { documentOf } from './openapi.ts'
+import { exampleOf } from './openapi-example.ts'
+
+interface Operation {
+  operationId: string
+  description: string
+  tags: string[]
+  security: Record<string, string[]>[]
+  requestBody?: { content: Record<string, { example?: unknown }> }
+  responses: Record<string, { content?: Record<string, { example?: unknown }> }>
+}
+interface Document {
+  tags: { name: string }[]
+  paths: Record<string, Record<string, Operation>>
+  webhooks: Record<string, Record<string, Operation>>
+  components: { schemas: Record<string, object>; securitySchemes: Record<string, object> }
+}
+
+const text = JSON.stringify(documentOf(createApp(), 'https://edge.example'))
+const document: Document = JSON.parse(text)
+const operations = [document.paths, document.webhooks].flatMap((items) =>
+  Object.values(items).flatMap(Object.values<Operation>),
+)
+
+test('the document is OpenAPI 3.1', async () => {
+  const { valid, errors } = await new Validator().validate(JSON.parse(text))
+  assert.ok(valid, JSON.stringify(errors))
+})
+
+test('each operation has a name of its own, a described tag, known security, and examples for all JSON', () => {
+  assert.ok(operations.length > 30, `${operations.length} operations`)
+  assert.equal(new Set(operations.map(({ operationId }) => operationId)).size, operations.length)
+  const tags = document.tags.map(({ name }) => name)
+  const schemes = Object.keys(document.components.securitySchemes)
+  for (const { operationId, tags: own, security, description, requestBody, responses } of operations) {
+    assert.ok(own.length > 0 && own.every((tag) => tags.includes(tag)), operationId)
+    assert.ok(
+      security.flatMap(Object.keys).every((name) => schemes.includes(name)),
+      operationId,
+    )
+    assert.ok(description.length > 10, operationId)
+    for (const { content } of [requestBody ?? {}, ...Object.values(responses)])
+      for (const [type, media] of Object.entries(content ?? {}))
+        if (/json/.test(type)) assert.notEqual(media.example, undefined, operationId)
+  }
+})
+
+test('what crosses the wire has its name, and our webhooks are among it', () => {
+  const names = Object.keys(document.components.schemas)
+  for (const name of ['Story', 'StoryRequest', 'Prediction', 'Problem', 'StoryWebhook'])
+    assert.ok(names.includes(name), name)
+  assert.deepEqual(Object.keys(document.webhooks), ['story', 'prediction'])
+  const example = document.paths['/stories']?.post?.requestBody?.content['application/json']?.example
+  assert.equal(StoryRequest.parse(example).frames.length, 2)
+})
+
+test('examples follow the schema', () => {
+  const components = { Name: { type: 'string', example: 'Fern' } }
+  const schema = {
+    type: 'object',
+    required: ['name', 'at', 'since', 'sizes', 'kind', 'count'],
+    properties: {
+      name: { $ref: '#/components/schemas/Name' },
+      at: { type: ['string', 'null'] },
+      since: { type: 'string', format: 'date-time' },
+      sizes: { type: 'array', items: { type: 'integer', minimum: 8 } },
+      kind: { anyOf: [{ const: 'a' }, { type: 'string' }] },
+      count: { type: 'number', exclusiveMinimum: 0 },
+      left: { type: 'string' },
+    },
+  }
+  const since = '2026-11-23T17:00:00.123Z'
+  assert.deepEqual(exampleOf(schema, components), { name: 'Fern', at: null, since, sizes: [8], kind: 'a', count: 1 })
+})

@@ -1,0 +1,154 @@
+/**
+ * `/openapi.json`: OpenAPI 3.1, from the schemas that the routes validate by. What the routes need not say again is
+ * added here: names of operations, examples, and the webhooks that we send.
+ */
+import type { OpenAPIHono } from '@hono/zod-openapi'
+import { Prediction } from '../../../contract/prediction.ts'
+import { StoryWebhook } from '../../../contract/story-view.ts'
+import type { AppEnv } from '../../platform/env.ts'
+import { exampleOf, type Schema } from './openapi-example.ts'
+
+const TAGS: Record<string, string> = {
+  Stories: 'Post stories, follow them, fetch their pictures.',
+  Characters: 'Characters with their pictures, kept to be named by stories.',
+  Webhooks: 'What is sent to your server, and how to look into it. Signed per Standard Webhooks.',
+  Replicate: "The same stories by Replicate's wire: its clients work with nothing but the base URL changed.",
+  Keys: 'API keys, their scopes and limits, and what they have used.',
+  Runner: 'For runners only: claiming stories and reporting on them.',
+  Operations: 'Health and metrics.',
+}
+
+const SECURITY = {
+  apiKey: { type: 'http', scheme: 'bearer', description: 'An API key, as `Authorization: Bearer ff_live_…`' },
+  signedLink: { type: 'apiKey', in: 'query', name: 'sig', description: 'A link from an answer, used as it was given' },
+  metricsToken: { type: 'http', scheme: 'bearer', description: 'The setting METRICS_TOKEN' },
+  runnerToken: { type: 'http', scheme: 'bearer', description: 'The token of the runners' },
+} as const
+
+/** To be called once, before the document is asked for. */
+export function describeApi(app: OpenAPIHono<AppEnv>): void {
+  for (const [name, scheme] of Object.entries(SECURITY))
+    app.openAPIRegistry.registerComponent('securitySchemes', name, { ...scheme })
+  announceWebhook(app, 'story', 'A story has changed', StoryWebhook, 'For stories posted to `/stories`.')
+  announceWebhook(app, 'prediction', 'A prediction has changed', Prediction, 'For predictions, as Replicate sends it.')
+}
+
+function announceWebhook(
+  app: OpenAPIHono<AppEnv>,
+  path: string,
+  summary: string,
+  schema: typeof StoryWebhook | typeof Prediction,
+  description: string,
+): void {
+  const header = (name: string, description: string) => ({
+    name,
+    in: 'header' as const,
+    required: true,
+    description,
+    schema: { type: 'string' as const },
+  })
+  app.openAPIRegistry.registerWebhook({
+    method: 'post',
+    path,
+    summary,
+    description: `${description} Sent again for three days until it is answered with 2xx.`,
+    tags: ['Webhooks'],
+    security: [],
+    parameters: [
+      header('webhook-id', 'The same at each try of a message'),
+      header('webhook-timestamp', 'Unix seconds of this try'),
+      header('webhook-signature', '`v1,` and HMAC-SHA256 in base64 over id, timestamp and body, joined by `.`'),
+    ],
+    request: { body: { required: true, content: { 'application/json': { schema } } } },
+    responses: { 200: { description: 'Any 2xx: received' }, 410: { description: 'Send no more to this URL' } },
+  })
+}
+
+interface Operation {
+  operationId?: string
+  summary?: string
+  description?: string
+  tags?: string[]
+  security?: Record<string, string[]>[]
+  parameters?: { name: string; in: string; required?: boolean; schema?: Schema; example?: unknown }[]
+  requestBody?: { content?: Content }
+  responses: Record<string, { description?: string; content?: Content }>
+}
+type Content = Record<string, { schema?: Schema; example?: unknown }>
+interface Document {
+  paths?: Record<string, Record<string, Operation>>
+  webhooks?: Record<string, Record<string, Operation>>
+  components?: { schemas?: Record<string, Schema> }
+}
+
+export function documentOf(app: OpenAPIHono<AppEnv>, origin: string) {
+  const document = app.getOpenAPI31Document({
+    openapi: '3.1.0',
+    info: {
+      title: 'Fableframe',
+      version: '1',
+      description: 'Stories in, pictures with the same characters out. Errors are problem documents (RFC 9457).',
+      contact: { name: 'Fableframe', url: `${origin}/docs` },
+      license: { name: 'MIT', url: 'https://opensource.org/license/mit' },
+    },
+    servers: [{ url: origin }],
+  })
+  // A copy that may be written to, with as much of its type as is needed for that.
+  const open: Document = JSON.parse(JSON.stringify(document))
+  const components = open.components?.schemas ?? {}
+  const used = new Set<string>()
+  for (const [where, items] of [
+    ['paths', open.paths],
+    ['webhooks', open.webhooks],
+  ] as const) {
+    for (const [path, item] of Object.entries(items ?? {}))
+      for (const [method, operation] of Object.entries(item)) {
+        const name = where === 'webhooks' ? `webhook ${path}` : path
+        if (where === 'paths') Object.assign(operation.responses, otherProblems())
+        complete(operation, `${method} ${name}`, components)
+        for (const tag of operation.tags ?? []) used.add(tag)
+      }
+  }
+  for (const schema of [open.paths, open.components]) closeTuples(schema)
+  const tags = [...used].map((name) => ({ name, description: TAGS[name] ?? name }))
+  return { ...open, tags }
+}
+
+/** What any operation may answer besides what it names. */
+function otherProblems(): Operation['responses'] {
+  const problem = () => ({ 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } })
+  return {
+    '4XX': { content: problem(), description: 'Any other refusal' },
+    '5XX': { content: problem(), description: 'An error of ours; it is safe to try again' },
+  }
+}
+
+function complete(operation: Operation, name: string, components: Record<string, Schema>): void {
+  operation.operationId ??= camelCase(name)
+  operation.description ??= `${operation.summary}.`
+  operation.security ??= []
+  for (const parameter of operation.parameters ?? []) {
+    // A coerced number may be left out, says its schema; a part of the path may not.
+    if (parameter.in === 'path') parameter.required = true
+  }
+  for (const { content } of [operation.requestBody ?? {}, ...Object.values(operation.responses)]) {
+    for (const [type, media] of Object.entries(content ?? {})) {
+      if (!/json$/.test(type) || !media.schema || media.example !== undefined) continue
+      media.example = exampleOf(media.schema, components)
+    }
+  }
+}
+
+/** `get /v1/files/{id}` is `getV1FilesId`. */
+function camelCase(text: string): string {
+  const words = text.split(/[^A-Za-z0-9]+/).filter((word) => word !== '')
+  return words.map((word, i) => (i === 0 ? word : word.charAt(0).toUpperCase() + word.slice(1))).join('')
+}
+
+/** Linters want `items` beside `prefixItems`, where JSON Schema takes its absence for "anything". */
+function closeTuples(node: unknown): void {
+  if (typeof node !== 'object' || node === null) return
+  if ('prefixItems' in node && Array.isArray(node.prefixItems) && !('items' in node))
+    Object.assign(node, { items: node.prefixItems[0] })
+  for (const child of Object.values(node)) closeTuples(child)
+}

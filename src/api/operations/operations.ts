@@ -1,0 +1,95 @@
+/** `/healthz` and `/metrics`: what those who run the edge look at. */
+import { createRoute } from '@hono/zod-openapi'
+import { z } from 'zod'
+import { queueDepth } from '../../db/queue/depth.ts'
+import { flush, series } from '../../durable/meter.ts'
+import { requireMetricsToken } from '../http/auth.ts'
+import { ProblemError } from '../http/problems.ts'
+import { json, newRoutes, problems } from '../http/routes.ts'
+
+const tags = ['Operations']
+/** A database that has not answered by then is not there for anyone else either. */
+const DATABASE_MS = 5_000
+
+const Health = z.object({
+  status: z.literal('ok'),
+  queue: z.object({
+    ready: z.int().describe('Stories that a runner could take'),
+    delayed: z.int().describe('Stories that wait for their next attempt'),
+    running: z.int(),
+    oldest_ready_seconds: z.number().describe('For how long the first of them has been ready; 0 when there is none'),
+  }),
+})
+
+const health = createRoute({
+  method: 'get',
+  path: '/healthz',
+  summary: 'Whether the edge reaches its database, and how long its queue is',
+  tags,
+  responses: { 200: json(Health, 'It does'), ...problems('unavailable') },
+})
+
+const metrics = createRoute({
+  method: 'get',
+  path: '/metrics',
+  summary: 'Metrics in the text format of Prometheus',
+  description: 'With `Authorization: Bearer <METRICS_TOKEN>`; not there when the edge has no such setting.',
+  tags,
+  security: [{ metricsToken: [] }],
+  middleware: [requireMetricsToken] as const,
+  responses: {
+    200: { description: 'Version 0.0.4', content: { 'text/plain': { schema: z.string() } } },
+    ...problems('unauthorized', 'not-found', 'unavailable'),
+  },
+})
+
+export const operationsRoutes = newRoutes()
+  .openapi(health, async (c) => {
+    const now = c.var.tools.now()
+    const { ready, delayed, running } = await answering(queueDepth(c.var.db))
+    const oldest_ready_seconds = secondsSince(ready.oldest, now)
+    const queue = { ready: ready.count, delayed, running, oldest_ready_seconds }
+    return c.json({ status: 'ok' as const, queue }, 200, { 'cache-control': 'no-store' })
+  })
+  .openapi(metrics, async (c) => {
+    const now = c.var.tools.now()
+    const [depth, sums] = await Promise.all([answering(queueDepth(c.var.db)), flush(c.env, now)])
+    const gauges = {
+      [series('fableframe_queue_depth', { state: 'ready' })]: depth.ready.count,
+      [series('fableframe_queue_depth', { state: 'delayed' })]: depth.delayed,
+      [series('fableframe_queue_depth', { state: 'running' })]: depth.running,
+      fableframe_queue_oldest_seconds: secondsSince(depth.ready.oldest, now),
+      fableframe_webhooks_pending: depth.webhooks.count,
+      fableframe_webhooks_oldest_seconds: secondsSince(depth.webhooks.oldest, now),
+    }
+    return c.text(expose({ ...gauges, ...sums }), 200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' })
+  })
+
+const secondsSince = (time: number | null, now: number) => (time === null ? 0 : Math.max(0, now - time) / 1000)
+
+async function answering<T>(query: Promise<T>): Promise<T> {
+  const late = new Promise<never>((_, reject) =>
+    setTimeout(() => reject(new Error(`no answer within ${DATABASE_MS / 1000} s`)), DATABASE_MS),
+  )
+  try {
+    return await Promise.race([query, late])
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new ProblemError('unavailable', `the database does not answer: ${reason}`)
+  }
+}
+
+/** Samples of one metric stand together under its type, as the text format wants it. */
+function expose(samples: Record<string, number>): string {
+  const families = Map.groupBy(Object.entries(samples), ([name]) => familyOf(name))
+  return Array.from(families, ([family, rows]) => {
+    const type = family.endsWith('_total')
+      ? 'counter'
+      : rows.some(([name]) => /_bucket\b/.test(name))
+        ? 'histogram'
+        : 'gauge'
+    return [`# TYPE ${family} ${type}`, ...rows.map(([name, value]) => `${name} ${value}`), ''].join('\n')
+  }).join('')
+}
+
+const familyOf = (name: string) => name.replace(/\{.*/s, '').replace(/_(bucket|sum|count)$/, '')

@@ -1,0 +1,104 @@
+/** `POST /runner/webhooks`: the signed events of runners. */
+import { createRoute } from '@hono/zod-openapi'
+import { Webhook, WebhookVerificationError } from 'standardwebhooks'
+import { EventReceipt, RunnerEvent } from '../../../contract/runner.ts'
+import type { Db } from '../../db/client.ts'
+import { leaseStateOf } from '../../db/queue/leases.ts'
+import {
+  complete,
+  confirmStop,
+  type EventOrigin,
+  fail,
+  isSeen,
+  markProgress,
+  markStarted,
+} from '../../db/queue/reports.ts'
+import { findStory } from '../../db/stories/stories.ts'
+import { announce } from '../../durable/announce.ts'
+import { count } from '../../durable/meter.ts'
+import { ProblemError, rejectInvalid } from '../http/problems.ts'
+import { documented, json, limitBody, MAX_JSON_BYTES, newRoutes, problems } from '../http/routes.ts'
+import { staleLeaseOf } from './runner.ts'
+
+const receive = createRoute({
+  method: 'post',
+  path: '/runner/webhooks',
+  summary: 'Report on a story',
+  description:
+    'Signed per Standard Webhooks: webhook-id, webhook-timestamp (at most 5 minutes off), webhook-signature.',
+  tags: ['Runner'],
+  middleware: [limitBody(MAX_JSON_BYTES)] as const,
+  // A plain schema only documents: the body must be verified as text before anything in it is looked at.
+  request: { body: { required: true, content: { 'application/json': { schema: documented(RunnerEvent) } } } },
+  responses: {
+    200: json(EventReceipt, 'Where that left the story'),
+    ...problems('bad-signature', 'not-found', 'stale-lease', 'frames-missing', 'too-large', 'validation'),
+  },
+})
+
+export const runnerEventRoutes = newRoutes().openapi(receive, async (c) => {
+  const { db, settings, tools } = c.var
+  const text = await c.req.text()
+  verify(text, c.req.header(), settings.RUNNER_WEBHOOK_SECRET)
+  const parsed = RunnerEvent.safeParse(parseJson(text))
+  if (!parsed.success) throw rejectInvalid({ success: false, target: 'json', error: parsed.error })
+  const event = parsed.data
+  const { story_id: storyId, lease_token: leaseToken, sequence } = event.data
+  const messageId = c.req.header('webhook-id') ?? ''
+  const origin = { messageId, storyId, leaseToken, sequence, now: tools.now() }
+  const duplicate = await isSeen(db, messageId)
+  const changed = !duplicate && (await apply(db, origin, event, tools.randomBytes(1)))
+  const state = await leaseStateOf(db, storyId, leaseToken)
+  if (!changed && !duplicate && !(await isSeen(db, messageId))) {
+    if (!state?.held) throw staleLeaseOf(storyId, state)
+    if (event.type === 'story.completed') throw await framesMissing(db, storyId)
+    // What is left has come after a later event of its lease, and is not needed any more.
+  }
+  if (!state) throw staleLeaseOf(storyId, state)
+  // A failure after which the story is `queued` is a retry.
+  if (changed) count('runner_events', { type: event.type, status: state.status })
+  announce(c, storyId)
+  return c.json({ status: state.status, cancel: state.cancel, duplicate: duplicate || !changed }, 200)
+})
+
+/** True when the event took effect. */
+async function apply(db: Db, origin: EventOrigin, event: RunnerEvent, random: Uint8Array): Promise<boolean> {
+  switch (event.type) {
+    case 'story.started':
+      return markStarted(db, origin)
+    case 'story.progress':
+    case 'story.frame.completed':
+      return markProgress(db, origin, event.data.progress)
+    case 'story.completed':
+      return (await complete(db, [origin], origin.now)).has(origin.messageId)
+    case 'story.failed':
+      return fail(db, origin, event.data.error, event.data.retryable, (random[0] ?? 0) / 256)
+    case 'story.canceled':
+      return confirmStop(db, origin)
+  }
+}
+
+function verify(text: string, headers: Record<string, string>, secret: string): void {
+  try {
+    new Webhook(secret).verify(text, headers, { jsonParse: false })
+  } catch (error) {
+    if (!(error instanceof WebhookVerificationError)) throw error
+    throw new ProblemError('bad-signature', error.message)
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new ProblemError('malformed-json', 'the body is not JSON')
+  }
+}
+
+async function framesMissing(db: Db, storyId: string): Promise<ProblemError> {
+  const found = await findStory(db, storyId)
+  const missing = Array.from({ length: found?.story.frameCount ?? 0 }, (_, index) => index).filter(
+    (index) => !found?.frames.some((frame) => frame.index === index),
+  )
+  return new ProblemError('frames-missing', `story ${storyId} lacks the frames ${missing.join(', ')}`)
+}

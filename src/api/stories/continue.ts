@@ -1,0 +1,166 @@
+/** `POST /stories/{id}/frames` and `…/frames/{index}/redraw`: a story that has ended goes on, with the same characters. */
+import { createRoute } from '@hono/zod-openapi'
+import type { Context } from 'hono'
+import { z } from 'zod'
+import { MoreFrames, Redraw } from '../../../contract/character.ts'
+import { issuesOf } from '../../../contract/problem.ts'
+import { LIMITS, StoryRequest } from '../../../contract/story.ts'
+import { isTerminal, Story, StoryId } from '../../../contract/story-view.ts'
+import { findAnswer } from '../../db/idempotency.ts'
+import { reopen, reopenedStory } from '../../db/queue/reopen.ts'
+import { findStory, type StoryWithFrames } from '../../db/stories/stories.ts'
+import { announce } from '../../durable/announce.ts'
+import { freezeMessages } from '../../durable/delivery.ts'
+import type { AppEnv } from '../../platform/env.ts'
+import { viewOf } from '../../views/story.ts'
+import { requireApiKey } from '../http/auth.ts'
+import { fingerprintOf, REPLAYED, requireSameRequest } from '../http/idempotency.ts'
+import { invalid, ProblemError } from '../http/problems.ts'
+import { json, limitBody, MAX_JSON_BYTES, newRoutes, problems } from '../http/routes.ts'
+import type { Answer } from './accept.ts'
+import { parseCancelAfter } from './cancel-after.ts'
+import { requireRoom } from './queue-room.ts'
+import { CreateHeaders, noSuchStory, StoryParams } from './stories.ts'
+
+/** Of a story that others change at the same moment. */
+const TRIES = 4
+
+const common = {
+  tags: ['Stories'],
+  security: [{ apiKey: [] }],
+  responses: {
+    202: json(Story, 'The story, queued; the header Location names it'),
+    ...problems('malformed-json', 'unauthorized', 'not-found', 'too-large', 'unsupported-media-type'),
+    ...problems('not-ended', 'no-bank', 'validation', 'idempotency-mismatch', 'queue-full'),
+  },
+}
+
+const moreRoute = createRoute({
+  ...common,
+  middleware: [requireApiKey, limitBody(MAX_JSON_BYTES)] as const,
+  method: 'post',
+  path: '/stories/{id}/frames',
+  summary: 'Add frames to a story',
+  description:
+    'Queues a story that has ended once more: its frames stay, the new ones come after them and keep the characters, ' +
+    `which its bank has. A story has at most ${LIMITS.storyFrames} frames. Its next end is announced to its webhook as well.`,
+  request: {
+    params: StoryParams,
+    headers: CreateHeaders,
+    body: { required: true, content: { 'application/json': { schema: MoreFrames } } },
+  },
+})
+
+const redrawRoute = createRoute({
+  ...common,
+  middleware: [requireApiKey, limitBody(MAX_JSON_BYTES)] as const,
+  method: 'post',
+  path: '/stories/{id}/frames/{index}/redraw',
+  summary: 'Draw a frame again',
+  description:
+    'With another prompt, another seed, or both; the characters are kept. The new picture gets a name of its own, and ' +
+    'the old one keeps its name until the story is removed.',
+  request: {
+    params: z.object({ id: StoryId, index: z.coerce.number().int().min(0) }),
+    headers: CreateHeaders,
+    body: { required: true, content: { 'application/json': { schema: Redraw } } },
+  },
+})
+
+export const continueRoutes = newRoutes()
+  .openapi(moreRoute, async (c) => {
+    const { frames } = c.req.valid('json')
+    const { answer, headers } = await goOn(c, c.req.valid('param').id, {
+      idempotencyKey: c.req.valid('header')['idempotency-key'],
+      body: frames,
+      framesOf: ({ story }) => [...story.request.frames, ...frames],
+    })
+    return c.json(answer.body, 202, { location: answer.location, ...headers })
+  })
+  .openapi(redrawRoute, async (c) => {
+    const { id, index } = c.req.valid('param')
+    const wanted = c.req.valid('json')
+    const newSeed = new DataView(c.var.tools.randomBytes(4).buffer).getUint32(0)
+    const { answer, headers } = await goOn(c, id, {
+      idempotencyKey: c.req.valid('header')['idempotency-key'],
+      body: wanted,
+      redraw: index,
+      framesOf: (found) => redrawn(found, index, wanted, newSeed),
+    })
+    return c.json(answer.body, 202, { location: answer.location, ...headers })
+  })
+
+function redrawn({ story, frames }: StoryWithFrames, index: number, wanted: Redraw, newSeed: number) {
+  const all = story.request.frames
+  const frame = all[index]
+  if (!frame) throw new ProblemError('not-found', `story ${story.id} has the frames 0 to ${all.length - 1}`)
+  const own = frames.find((row) => row.index === index)?.seed ?? frame.seed
+  const { prompt = frame.prompt, characters = frame.characters } = wanted
+  const seed = wanted.seed ?? (wanted.prompt === undefined ? newSeed : own)
+  const changed = { prompt, ...(characters && { characters }), ...(seed !== undefined && { seed }) }
+  return all.with(index, changed)
+}
+
+interface Continuation {
+  idempotencyKey: string | undefined
+  /** For the fingerprint. */
+  body: unknown
+  redraw?: number
+  /** The frames that the story is to have. */
+  framesOf: (found: StoryWithFrames) => StoryRequest['frames']
+}
+
+async function goOn(c: Context<AppEnv>, id: string, { idempotencyKey, body, redraw, framesOf }: Continuation) {
+  const { db, settings, tools, apiKey } = c.var
+  requireRoom(apiKey)
+  const cancelAfterMs = parseCancelAfter(c.req.header('cancel-after'))
+  const fingerprint = await fingerprintOf(c, { body, cancelAfterMs })
+  const replayed = (earlier: { fingerprint: string; createdAt: number; answer: unknown }) => {
+    requireSameRequest({ key: idempotencyKey ?? '', fingerprint }, earlier)
+    // The fingerprint covers the path, so the answer was given by this very route.
+    return { answer: earlier.answer as Answer<Story>, headers: REPLAYED }
+  }
+  for (let tries = 0; tries < TRIES; tries++) {
+    const now = tools.now()
+    const earlier = idempotencyKey && (await findAnswer(db, apiKey.id, idempotencyKey, now))
+    if (earlier) return replayed(earlier)
+    const found = await findStory(db, id, apiKey.id)
+    if (!found) throw noSuchStory(id)
+    requireContinuable(found, settings.MODELS)
+    const { story } = found
+    const next = reopenedStory(story, { request: continued(found, framesOf(found)), cancelAfterMs }, now)
+    const frames = found.frames.filter((frame) => frame.index !== redraw)
+    const view = viewOf({ story: next, frames }, settings)
+    const answer = { status: 202, location: view.urls.self, body: view }
+    const once = idempotencyKey === undefined ? undefined : { key: idempotencyKey, fingerprint, answer }
+    const outcome = await reopen(db, { story, next, redraw, once }, now)
+    if (outcome === 'reopened') {
+      announce(c, id)
+      return { answer, headers: {} }
+    }
+    if (outcome !== 'changed') return replayed(outcome)
+    // What is owed about its end has to show the story as it is now.
+    await freezeMessages(db, id, settings)
+  }
+  throw new ProblemError('not-ended', `story ${id} was changed by others at the same moment`)
+}
+
+function requireContinuable({ story }: StoryWithFrames, models: readonly string[]): void {
+  if (!isTerminal(story.status)) throw new ProblemError('not-ended', `story ${story.id} is ${story.status}`)
+  if (story.dataRemovedAt !== null) throw new ProblemError('no-bank', `story ${story.id} was erased`)
+  if (!story.bank && story.request.characters.length > 0)
+    throw new ProblemError('no-bank', `story ${story.id} is ${story.status}, and none was kept`)
+  if (!models.includes(story.model))
+    throw invalid([
+      { pointer: '', message: `the model ${story.model} is not served any more; ${models.join(', ')} are` },
+    ])
+}
+
+/** What pictures had to tell of the characters is in the bank, which has all of them. */
+function continued({ story: { request, bank } }: StoryWithFrames, frames: StoryRequest['frames']): StoryRequest {
+  const characters = request.characters.map(({ references: _, ...character }) => character)
+  const kept = bank ? { bank: `sha256:${bank.sha256}`, anchors: [], characters } : {}
+  const parsed = StoryRequest.safeParse({ ...request, ...kept, frames })
+  if (!parsed.success) throw invalid(issuesOf(parsed.error))
+  return parsed.data
+}

@@ -1,0 +1,26 @@
+/** `POST /stories?dry_run=true`: all that a create would find wrong, and how long it may take; nothing is written. */
+import type { Context } from 'hono'
+import type { z } from 'zod'
+import type { DryRun, PostedStory } from '../../../contract/character.ts'
+import { estimate } from '../../db/queue/outlook.ts'
+import type { AppEnv } from '../../platform/env.ts'
+import { invalid } from '../http/problems.ts'
+import { judge } from './accept.ts'
+import { parseCancelAfter } from './cancel-after.ts'
+import { storyWarnings } from './warnings.ts'
+
+export async function dryRun(c: Context<AppEnv>, posted: PostedStory): Promise<z.infer<typeof DryRun>> {
+  parseCancelAfter(c.req.header('cancel-after'))
+  const judged = await judge(c, posted)
+  if ('faults' in judged) throw invalid(judged.faults)
+  const { request, model } = judged
+  const frames = request.frames.length
+  return {
+    dry_run: true,
+    model,
+    characters: request.characters.map(({ id }) => id),
+    frames,
+    estimated_seconds: await estimate(c.var.db, model, frames),
+    warnings: await storyWarnings(c, request),
+  }
+}

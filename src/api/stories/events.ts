@@ -1,0 +1,63 @@
+/** `GET /stories/{id}/events`: the story as server-sent events. */
+import { createRoute } from '@hono/zod-openapi'
+import { streamSSE } from 'hono/streaming'
+import { z } from 'zod'
+import { isTerminal } from '../../../contract/story-view.ts'
+import { findStory } from '../../db/stories/stories.ts'
+import { viewOf } from '../../views/story.ts'
+import { requireApiKeyOrLink } from '../http/auth.ts'
+import { newRoutes, openToLinks, problems } from '../http/routes.ts'
+import { follow } from './follow.ts'
+import { noSuchStory, StoryParams } from './stories.ts'
+
+const RETRY_MS = 2000
+
+const events = createRoute({
+  method: 'get',
+  path: '/stories/{id}/events',
+  summary: 'Follow a story (server-sent events)',
+  description:
+    'An event `story` with the whole story, at once and after each change; its id is the `version` of the story. A ' +
+    'client that comes back with `Last-Event-ID` is told what it missed, if it missed anything. A comment comes every ' +
+    '15 seconds in which nothing changes. The stream ends after the terminal state, and coming back is answered 204.\n\n' +
+    '`urls.events` of a story is a link to this route that needs no API key for 7 days from the creation of the story, ' +
+    'for `EventSource` in a browser.',
+  tags: ['Stories'],
+  security: openToLinks,
+  middleware: [requireApiKeyOrLink] as const,
+  request: {
+    params: StoryParams,
+    headers: z.object({ 'last-event-id': z.string().optional().describe('The id of the last event that arrived') }),
+  },
+  responses: {
+    200: { description: 'Stream', content: { 'text/event-stream': { schema: z.string() } } },
+    204: { description: 'The story has ended, and the end has been told' },
+    ...problems('unauthorized', 'not-found'),
+  },
+})
+
+export const eventRoutes = newRoutes().openapi(events, async (c) => {
+  const { db, settings, readerId: apiKeyId } = c.var
+  const { id } = c.req.valid('param')
+  const found = await findStory(db, id, apiKeyId)
+  if (!found) throw noSuchStory(id)
+  const after = knownVersion(c.req.header('last-event-id'), found.story.version)
+  if (isTerminal(found.story.status) && after === found.story.version) return c.body(null, 204)
+  return streamSSE(c, async (stream) => {
+    await stream.write(`retry: ${RETRY_MS}\n\n`)
+    for await (const change of follow(c.env, id, { db, apiKeyId, after })) {
+      if (stream.aborted) return
+      if (!change) await stream.write(': still here\n\n')
+      else {
+        const data = JSON.stringify(viewOf(change, settings))
+        await stream.writeSSE({ event: 'story', id: String(change.story.version), data })
+      }
+    }
+  })
+})
+
+/** An id that we did not give out says nothing about what its sender knows. */
+function knownVersion(lastEventId: string | undefined, version: number): number {
+  const known = /^\d{1,15}$/.test(lastEventId ?? '') ? Number(lastEventId) : 0
+  return known <= version ? known : 0
+}

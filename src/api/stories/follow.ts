@@ -1,0 +1,60 @@
+/** Following a story: its states as they come, without asking D1 more often than it changes. */
+import { isTerminal } from '../../../contract/story-view.ts'
+import type { Db } from '../../db/client.ts'
+import { findStoryInQueue, type StoryInQueue } from '../../db/stories/stories.ts'
+import { followStory } from '../../durable/announce.ts'
+import type { Bindings } from '../../platform/env.ts'
+
+/** How long a stream is silent before it shows that it is still there. Also the longest that a lost wake-up delays. */
+export const QUIET_MS = 15_000
+/** Reads of D1 after which a stream ends, within a Worker's bound of 1 000 queries; a client comes back by itself. */
+const MAX_READS = 400
+
+export interface FollowOptions {
+  db: Db
+  /** Only a story of this API key; undefined for whoever holds a link. */
+  apiKeyId: string | undefined
+  /** The version that is known already. */
+  after: number
+  quietMs?: number
+}
+
+/**
+ * The story in each version that is newer than `after` and still there to be read, the present one at once; undefined
+ * whenever nothing has changed for `quietMs`. Ends after a terminal state, and when the story is not there (any more).
+ *
+ * One read of D1 for each change, and one for each quiet spell.
+ */
+export async function* follow(
+  env: Pick<Bindings, 'ROOMS'>,
+  id: string,
+  { db, apiKeyId, after, quietMs = QUIET_MS }: FollowOptions,
+): AsyncGenerator<StoryInQueue | undefined, void> {
+  const room = await followStory(env, id)
+  for (let reads = 0; reads < MAX_READS; reads++) {
+    const found = await findStoryInQueue(db, id, apiKeyId)
+    if (!found) return
+    if (found.story.version > after) {
+      after = found.story.version
+      yield found
+    }
+    if (isTerminal(found.story.status)) return
+    if (!(await room.changed(quietMs))) yield undefined
+  }
+}
+
+/** The story once it is newer than `after` or has ended, or as it stands at `until`; undefined when there is none. */
+export async function awaitStory(
+  env: Pick<Bindings, 'ROOMS'>,
+  id: string,
+  { db, apiKeyId, after }: FollowOptions,
+  { until, now, signal }: { until: number; now: () => number; signal: AbortSignal },
+): Promise<StoryInQueue | undefined> {
+  const room = until > now() ? await followStory(env, id) : undefined
+  for (;;) {
+    const found = await findStoryInQueue(db, id, apiKeyId)
+    const isNews = !found || found.story.version > after || isTerminal(found.story.status)
+    if (isNews || !room || now() >= until || signal.aborted) return found
+    await room.changed(until - now())
+  }
+}

@@ -1,0 +1,148 @@
+/** `/stories`: post a story, read it back, list, cancel. */
+import { createRoute } from '@hono/zod-openapi'
+import { etag } from 'hono/etag'
+import { z } from 'zod'
+import { DryRun, PostedStory } from '../../../contract/character.ts'
+import { AcceptedStory, Story, StoryId, StoryList } from '../../../contract/story-view.ts'
+import { type Cursor, cancel, listStories } from '../../db/stories/stories.ts'
+import { announce } from '../../durable/announce.ts'
+import { viewOf } from '../../views/story.ts'
+import { presumeApiKey, requireApiKey } from '../http/auth.ts'
+import { IdempotencyHeaders } from '../http/idempotency.ts'
+import { invalid, ProblemError } from '../http/problems.ts'
+import { json, limitBody, MAX_JSON_BYTES, newRoutes, PageQuery, problems, SpanQuery, spanOf } from '../http/routes.ts'
+import { accept, originOf } from './accept.ts'
+import { dryRun } from './dry-run.ts'
+import { awaitStory } from './follow.ts'
+import { storyWarnings } from './warnings.ts'
+
+const tags = ['Stories']
+const security = [{ apiKey: [] }]
+export const StoryParams = z.object({ id: StoryId })
+const StoryQuery = z.object({
+  wait: z.coerce.number().min(0, '0 to 55').max(55, '0 to 55').default(0).describe('Seconds'),
+  since_version: z.coerce.number().int().min(0, 'a version').optional().describe('The `version` that is known'),
+})
+
+export const CreateHeaders = IdempotencyHeaders.extend({
+  'cancel-after': z
+    .string()
+    .optional()
+    .describe(
+      '`90s`, `5m` or `1h`, up to 24 hours: a story that has not started by then ends as `expired`, one that runs fails with `run_timeout`',
+    ),
+})
+
+const create = createRoute({
+  method: 'post',
+  path: '/stories',
+  summary: 'Post a story',
+  tags,
+  security,
+  middleware: [presumeApiKey, limitBody(MAX_JSON_BYTES)] as const,
+  request: {
+    headers: CreateHeaders,
+    query: z.object({
+      dry_run: z.enum(['true', 'false']).default('false').describe('`true`: look at the story, and queue nothing'),
+    }),
+    body: { required: true, content: { 'application/json': { schema: PostedStory } } },
+  },
+  responses: {
+    200: json(DryRun, 'With `dry_run=true`: it would be accepted'),
+    202: json(AcceptedStory, 'Accepted; the header Location names it'),
+    ...problems('malformed-json', 'unauthorized', 'too-large', 'unsupported-media-type'),
+    ...problems('validation', 'idempotency-mismatch', 'queue-full'),
+  },
+})
+
+const read = createRoute({
+  method: 'get',
+  path: '/stories/{id}',
+  summary: 'Read a story',
+  description:
+    'With `wait`, the answer is held back until the story has ended or, when `since_version` is given, is newer than ' +
+    'that; after `wait` seconds it is the story as it stands. With `If-None-Match`, an unchanged story is answered 304.',
+  tags,
+  security,
+  middleware: [requireApiKey, etag()] as const,
+  request: { params: StoryParams, query: StoryQuery },
+  responses: {
+    200: json(Story, 'The story'),
+    304: { description: 'Unchanged' },
+    ...problems('unauthorized', 'not-found', 'validation'),
+  },
+})
+
+const list = createRoute({
+  method: 'get',
+  path: '/stories',
+  summary: 'List stories, newest first',
+  tags,
+  security,
+  middleware: [requireApiKey] as const,
+  request: { query: PageQuery.extend(SpanQuery.shape) },
+  responses: { 200: json(StoryList, 'A page'), ...problems('unauthorized', 'validation') },
+})
+
+const stop = createRoute({
+  method: 'post',
+  path: '/stories/{id}/cancel',
+  summary: 'Cancel a story',
+  description: 'A queued story is canceled at once, a running one within a heartbeat. Frames that are done are kept.',
+  tags,
+  security,
+  middleware: [requireApiKey] as const,
+  request: { params: StoryParams },
+  responses: {
+    200: json(Story, 'The story; unchanged if it had ended or was canceled before'),
+    ...problems('unauthorized', 'not-found'),
+  },
+})
+
+export const storyRoutes = newRoutes()
+  .openapi(create, async (c) => {
+    if (c.req.valid('query').dry_run === 'true') return c.json(await dryRun(c, c.req.valid('json')), 200)
+    const { answer, headers } = await accept<AcceptedStory>(c, c.req.valid('json'), {
+      idempotencyKey: c.req.valid('header')['idempotency-key'],
+      answerOf: async (story) => {
+        const warnings = await storyWarnings(c, story.request)
+        const view = viewOf({ story, frames: [] }, c.var.settings)
+        return { status: 202, location: view.urls.self, body: { ...view, ...(warnings.length > 0 && { warnings }) } }
+      },
+    })
+    return c.json(answer.body, 202, { location: answer.location, ...headers })
+  })
+  .openapi(read, async (c) => {
+    const { db, settings, tools, apiKey } = c.var
+    const { id } = c.req.valid('param')
+    const { wait, since_version: after = Number.POSITIVE_INFINITY } = c.req.valid('query')
+    const until = { until: tools.now() + wait * 1000, now: tools.now, signal: c.req.raw.signal }
+    const found = await awaitStory(c.env, id, { db, apiKeyId: apiKey.id, after }, until)
+    if (!found) throw noSuchStory(id)
+    return c.json(viewOf(found, settings), 200, { 'cache-control': 'private, no-cache' })
+  })
+  .openapi(list, async (c) => {
+    const { cursor, limit, ...times } = c.req.valid('query')
+    const from = cursor ? parseCursor(cursor) : undefined
+    const page = await listStories(c.var.db, c.var.apiKey.id, from, limit + 1, spanOf(times))
+    const last = page.length > limit ? page[limit - 1]?.story : undefined
+    const query = last && new URLSearchParams({ ...times, limit: `${limit}`, cursor: `${last.createdAt}.${last.id}` })
+    const next = query ? `${originOf(c)}/stories?${query}` : null
+    return c.json({ results: page.slice(0, limit).map((found) => viewOf(found, c.var.settings)), next }, 200)
+  })
+  .openapi(stop, async (c) => {
+    const { db, settings, tools, apiKey } = c.var
+    const found = await cancel(db, c.req.valid('param').id, apiKey.id, tools.now())
+    if (!found) throw noSuchStory(c.req.valid('param').id)
+    announce(c, found.story.id)
+    return c.json(viewOf(found, settings), 200)
+  })
+
+export const noSuchStory = (id: string) => new ProblemError('not-found', `no story ${id} under this API key`)
+
+/** `<created_at in ms>.<id>` of the last story on the page before. */
+export function parseCursor(text: string): Cursor {
+  const [, createdAt, id] = /^(\d{1,15})\.([a-z2-7]{26})$/.exec(text) ?? []
+  if (!createdAt || !id) throw invalid([{ pointer: '?cursor', message: 'must be taken from next' }])
+  return { createdAt: Number(createdAt), id }
+}

@@ -1,0 +1,182 @@
+/** `/webhooks`: the secret, its rotation, the log of deliveries, replay, and ping. */
+import { createRoute } from '@hono/zod-openapi'
+import { z } from 'zod'
+import { StoryId } from '../../../contract/story-view.ts'
+import {
+  Delivery,
+  DeliveryId,
+  DeliveryList,
+  PingRequest,
+  PingResult,
+  RotatedSecret,
+  RotateSecret,
+  WebhookSecret,
+} from '../../../contract/webhook.ts'
+import {
+  type LoggedDelivery,
+  listDeliveries,
+  markBack,
+  replay,
+  rotateSecret,
+  secretsOf,
+} from '../../db/webhooks/log.ts'
+import { announce } from '../../durable/announce.ts'
+import { HOLD_MS } from '../../durable/delivery.ts'
+import { postWebhook } from '../../durable/webhook-post.ts'
+import { base32, newWebhookSecret } from '../../platform/ids.ts'
+import { refuseUrl } from '../../platform/url-guard.ts'
+import { requireApiKey } from '../http/auth.ts'
+import { invalid, ProblemError } from '../http/problems.ts'
+import { json, limitBody, MAX_JSON_BYTES, newRoutes, problems } from '../http/routes.ts'
+import { originOf } from '../stories/accept.ts'
+
+const tags = ['Webhooks']
+const security = [{ apiKey: [] }]
+const body = <Schema extends z.ZodType>(schema: Schema) => ({
+  body: { required: true, content: { 'application/json': { schema } } },
+})
+const bodyProblems = problems('malformed-json', 'unauthorized', 'too-large', 'unsupported-media-type', 'validation')
+
+const secret = createRoute({
+  method: 'get',
+  path: '/webhooks/secret',
+  summary: 'What signs the webhooks of this API key',
+  tags,
+  security,
+  middleware: [requireApiKey] as const,
+  responses: { 200: json(WebhookSecret, 'The secret'), ...problems('unauthorized') },
+})
+
+const rotate = createRoute({
+  method: 'post',
+  path: '/webhooks/secret/rotate',
+  summary: 'Sign with a new secret',
+  description:
+    'For `overlap_hours` every webhook is signed with both secrets, so that a receiver can change over when it likes. ' +
+    'Of two rotations within an overlap, the first secret ends with the second.',
+  tags,
+  security,
+  middleware: [requireApiKey, limitBody(MAX_JSON_BYTES)] as const,
+  request: body(RotateSecret),
+  responses: { 200: json(RotatedSecret, 'The new secret'), ...bodyProblems },
+})
+
+const list = createRoute({
+  method: 'get',
+  path: '/webhooks/deliveries',
+  summary: 'What was sent, newest first',
+  tags,
+  security,
+  middleware: [requireApiKey] as const,
+  request: {
+    query: z.object({
+      story: StoryId.optional().describe('Only the messages of this story'),
+      cursor: z.string().optional().describe('From `next`'),
+      limit: z.coerce.number().int().min(1, '1 to 50').max(50, '1 to 50').default(20),
+    }),
+  },
+  responses: { 200: json(DeliveryList, 'A page'), ...problems('unauthorized', 'validation') },
+})
+
+const again = createRoute({
+  method: 'post',
+  path: '/webhooks/deliveries/{id}/replay',
+  summary: 'Send a message again',
+  description:
+    'With the same `webhook-id` and body, and all its retries. One that is still being tried comes forward to at most ' +
+    '30 seconds from now.',
+  tags,
+  security,
+  middleware: [requireApiKey] as const,
+  request: { params: z.object({ id: DeliveryId }) },
+  responses: { 202: json(Delivery, 'It will be sent'), ...problems('unauthorized', 'not-found') },
+})
+
+const ping = createRoute({
+  method: 'post',
+  path: '/webhooks/ping',
+  summary: 'Try an endpoint',
+  description:
+    'Sends a signed message of type `webhook.ping` and waits up to 15 seconds for the answer. A URL that had answered ' +
+    '410 Gone receives webhooks again once a ping succeeds.',
+  tags,
+  security,
+  middleware: [requireApiKey, limitBody(MAX_JSON_BYTES)] as const,
+  request: body(PingRequest),
+  responses: { 200: json(PingResult, 'What came of it'), ...bodyProblems },
+})
+
+export const webhookRoutes = newRoutes()
+  .openapi(secret, (c) => c.json({ key: c.var.apiKey.webhookSecret }, 200))
+  .openapi(rotate, async (c) => {
+    const { db, tools, apiKey } = c.var
+    const until = tools.now() + c.req.valid('json').overlap_hours * 3_600_000
+    const key = newWebhookSecret(tools.randomBytes)
+    await rotateSecret(db, apiKey.id, key, until)
+    return c.json({ key, previous_valid_until: new Date(until).toISOString() }, 200)
+  })
+  .openapi(list, async (c) => {
+    const { story: storyId, cursor, limit } = c.req.valid('query')
+    const about = { ...(storyId && { storyId }), ...(cursor && { cursor: parseCursor(cursor) }), limit: limit + 1 }
+    const page = await listDeliveries(c.var.db, c.var.apiKey.id, about)
+    const last = page.length > limit ? page[limit - 1]?.delivery : undefined
+    const next = last && new URL('/webhooks/deliveries', originOf(c))
+    if (storyId) next?.searchParams.set('story', storyId)
+    next?.searchParams.set('limit', String(limit))
+    if (last) next?.searchParams.set('cursor', `${last.createdAt}.${last.id}`)
+    return c.json({ results: page.slice(0, limit).map(viewOfDelivery), next: next?.href ?? null }, 200)
+  })
+  .openapi(again, async (c) => {
+    const { db, tools, apiKey } = c.var
+    const { id } = c.req.valid('param')
+    await replay(db, apiKey.id, id, tools.now(), HOLD_MS)
+    const [found] = await listDeliveries(db, apiKey.id, { id, limit: 1 })
+    if (!found) throw new ProblemError('not-found', `no delivery ${id} under this API key`)
+    announce(c, found.delivery.storyId)
+    return c.json(viewOfDelivery(found), 202)
+  })
+  .openapi(ping, async (c) => {
+    const { db, settings, tools, apiKey } = c.var
+    const { url } = c.req.valid('json')
+    const allowInsecure = settings.ALLOW_INSECURE_WEBHOOKS === '1'
+    const refusal = refuseUrl(url, allowInsecure)
+    if (refusal) throw invalid([{ pointer: '/url', message: refusal }])
+    const id = `msg_ping_${base32(tools.randomBytes(16))}`
+    const timestamp = new Date(tools.now()).toISOString()
+    const body = JSON.stringify({ type: 'webhook.ping', timestamp, data: {} })
+    const target = { url, secrets: secretsOf(apiKey, tools.now()), allowInsecure }
+    const { delivered, status, ms, response, error } = await postWebhook({ id, body }, target, tools)
+    if (delivered) await markBack(db, apiKey.id, url)
+    return c.json({ id, delivered, status, ms, response, error }, 200)
+  })
+
+function viewOfDelivery({ delivery, url, attempts }: LoggedDelivery): Delivery {
+  return {
+    id: delivery.id,
+    story: delivery.storyId,
+    type: delivery.type,
+    sequence: delivery.sequence,
+    url,
+    status: delivery.status,
+    error: delivery.lastError,
+    created_at: new Date(delivery.createdAt).toISOString(),
+    delivered_at: time(delivery.deliveredAt),
+    next_attempt_at: time(delivery.nextAttemptAt),
+    attempts: attempts.map(({ at, status, ms, response, error }) => ({
+      at: new Date(at).toISOString(),
+      status,
+      ms,
+      response,
+      error,
+    })),
+  }
+}
+
+const time = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString())
+
+/** `<created_at in ms>.<id>` of the last delivery on the page before. */
+function parseCursor(text: string) {
+  const [, createdAt, id] = /^(\d{1,15})\.(msg_\w{1,100})$/.exec(text) ?? []
+  if (!createdAt || !id) throw invalid([{ pointer: '?cursor', message: 'must be taken from next' }])
+  return { createdAt: Number(createdAt), id }
+}

@@ -1,0 +1,95 @@
+/** Rows of `api_keys`: who may post stories. Only the hash of a key is kept. */
+import { and, desc, eq, gt, gte, isNull, or, sql } from 'drizzle-orm'
+import type { Db } from '../client.ts'
+import { apiKeys, frames, queueClocks, queueShares, stories } from '../schema/stories.ts'
+
+export type ApiKeyRow = typeof apiKeys.$inferSelect
+
+/** Keep a key; one that is already known stays as it is. Answers the row that is there afterwards. */
+export async function insertApiKey(db: Db, key: typeof apiKeys.$inferInsert): Promise<ApiKeyRow> {
+  const [, [row]] = await db.batch([
+    db.insert(apiKeys).values(key).onConflictDoNothing({ target: apiKeys.hash }),
+    db.select().from(apiKeys).where(eq(apiKeys.hash, key.hash)),
+  ])
+  if (!row) throw new Error(`the key ${key.id} was not kept`)
+  return row
+}
+
+/** The key that has this SHA-256 (hex), or had it before a rotation that still overlaps; undefined when unknown or revoked. */
+export async function findApiKey(db: Db, hash: string, now: number): Promise<ApiKeyRow | undefined> {
+  const previous = and(eq(apiKeys.previousHash, hash), gt(apiKeys.previousHashUntil, now))
+  return db
+    .select()
+    .from(apiKeys)
+    .where(and(or(eq(apiKeys.hash, hash), previous), isNull(apiKeys.revokedAt)))
+    .get()
+}
+
+/** All of them, newest first, revoked ones too. */
+export async function listApiKeys(db: Db): Promise<ApiKeyRow[]> {
+  return db.select().from(apiKeys).orderBy(desc(apiKeys.createdAt), desc(apiKeys.id))
+}
+
+/** Refuse a key from now on. Answers its row, unchanged if it was revoked before; undefined when there is none. */
+export async function revokeApiKey(db: Db, id: string, now: number): Promise<ApiKeyRow | undefined> {
+  return db
+    .update(apiKeys)
+    .set({ revokedAt: sql`coalesce(${apiKeys.revokedAt}, ${now})` })
+    .where(eq(apiKeys.id, id))
+    .returning()
+    .get()
+}
+
+/** Put a new key in place of the present one, which stays good until `until`. Undefined when there is none in force. */
+export async function rotateApiKey(
+  db: Db,
+  id: string,
+  { hash, prefix }: { hash: string; prefix: string },
+  until: number,
+): Promise<ApiKeyRow | undefined> {
+  return db
+    .update(apiKeys)
+    .set({ hash, prefix, previousHash: sql`${apiKeys.hash}`, previousHashUntil: until })
+    .where(and(eq(apiKeys.id, id), isNull(apiKeys.revokedAt)))
+    .returning()
+    .get()
+}
+
+export type KeyLimits = Pick<ApiKeyRow, 'createsPerMinute' | 'weight' | 'maxRunning' | 'maxQueued'>
+
+/**
+ * Change what bounds a key. Caps and weight are read whenever a story is taken in or lent, so they count at once. What
+ * a key has left to wait for its turn was measured in its old weight, and is measured anew in the new one (CLIENT_MODIFY
+ * of Waldspurger and Weihl, 1995): else a key of small weight that is given a large one would sit out its old stride.
+ * Answers the row; undefined when there is none.
+ */
+export async function updateApiKey(db: Db, id: string, changes: Partial<KeyLimits>): Promise<ApiKeyRow | undefined> {
+  const clock = sql`(SELECT ${queueClocks.pass} FROM ${queueClocks} WHERE ${queueClocks.model} = ${queueShares.model})`
+  const old = sql`(SELECT ${apiKeys.weight} FROM ${apiKeys} WHERE ${apiKeys.id} = ${id})`
+  const { weight = null } = changes
+  const [, [row]] = await db.batch([
+    db
+      .update(queueShares)
+      .set({ pass: sql`${clock} + (${queueShares.pass} - ${clock}) * ${old} / ${weight}` })
+      .where(and(eq(queueShares.apiKeyId, id), sql`${queueShares.pass} > ${clock}`, sql`${weight} IS NOT NULL`)),
+    db.update(apiKeys).set(changes).where(eq(apiKeys.id, id)).returning(),
+  ])
+  return row
+}
+
+/** What a key used on each day (UTC) from `since` on, newest first. A story counts on the day it was accepted. */
+export async function usageOf(db: Db, apiKeyId: string, since: number) {
+  const day = sql<string>`date(${stories.createdAt} / 1000, 'unixepoch')`
+  const drawn = sql`(SELECT count(*) FROM ${frames} WHERE ${frames.storyId} = ${stories.id})`
+  return db
+    .select({
+      day,
+      stories: sql<number>`count(*)`,
+      frames: sql<number>`sum(${drawn})`,
+      runnerMs: sql<number>`coalesce(sum(${stories.completedAt} - ${stories.startedAt}), 0)`,
+    })
+    .from(stories)
+    .where(and(eq(stories.apiKeyId, apiKeyId), gte(stories.createdAt, since)))
+    .groupBy(day)
+    .orderBy(desc(day))
+}

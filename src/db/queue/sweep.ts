@@ -1,0 +1,77 @@
+/** What time does to stories: pauses and leases run out, deadlines pass. */
+import { and, lte, sql } from 'drizzle-orm'
+import type { Db } from '../client.ts'
+import { stories } from '../schema/stories.ts'
+import { owe } from '../webhooks/deliveries.ts'
+import {
+  cancelRequested,
+  end,
+  exhausted,
+  isIdle,
+  isRunning,
+  nextVersion,
+  notCanceled,
+  ranTooLong,
+  requeue,
+} from './leases.ts'
+
+/** Claims in a row of which nothing more was heard, after which the story is given up. */
+export const MAX_UNSTARTED = 10
+
+const neverStarted = sql`json_object('code', 'never_started', 'message',
+  'gave up after ' || ${MAX_UNSTARTED} || ' claims by runners that did not report')`
+
+/**
+ * Do what is due to those of the stories `ids` to which it still applies. Answers the ids of those that changed.
+ *
+ * - A lease is over: the story is ready again at once, because leases end as spread out as they began. It ends if it
+ *   was canceled, ran for too long, has used up its attempts, or was claimed too often without being started.
+ * - A pause before another attempt is over: the story is ready.
+ * - A story was not started in time: it ends as expired.
+ */
+export async function sweep(db: Db, ids: string[], now: number): Promise<string[]> {
+  if (ids.length === 0) return []
+  const these = sql`${stories.id} IN (SELECT value FROM json_each(${JSON.stringify(ids)}))`
+  const lost = and(these, isRunning, lte(stories.claimableAt, now))
+  const queued = and(these, sql`${stories.status} = 'queued'`)
+  const canceled = and(lost, cancelRequested)
+  const overtime = sql`coalesce(${stories.runBy} <= ${now}, FALSE)`
+  const ignored = sql`${isIdle} AND ${stories.unstarted} + 1 >= ${MAX_UNSTARTED}`
+  const spent = sql`NOT ${isIdle} AND ${stories.attempt} >= ${stories.maxAttempts}`
+  const failed = and(lost, notCanceled, sql`(${overtime} OR (${ignored}) OR (${spent}))`)
+  const expired = and(queued, lte(stories.startBy, now))
+  const outcome = sql`iif(${isIdle}, 'not_started', 'lost')`
+  const changed = { id: stories.id }
+  const [, , , ...rows] = await db.batch([
+    owe(db, 'story.canceled', canceled, now),
+    owe(db, 'story.failed', failed, now),
+    owe(db, 'story.expired', expired, now),
+    db
+      .update(stories)
+      .set(end('canceled', now, outcome))
+      .where(canceled)
+      .returning(changed),
+    db
+      .update(stories)
+      .set({
+        ...end('failed', now, sql`iif(${overtime}, 'timed_out', ${outcome})`),
+        error: sql`CASE WHEN ${overtime} THEN ${ranTooLong} WHEN ${isIdle} THEN ${neverStarted}
+          ELSE ${exhausted(sql`'the runner stopped reporting'`)} END`,
+        deadLetter: sql`NOT ${overtime}`,
+      })
+      .where(failed)
+      .returning(changed),
+    db.update(stories).set(end('expired', now)).where(expired).returning(changed),
+    db
+      .update(stories)
+      .set({ ...requeue(now, outcome), unstarted: sql`${stories.unstarted} + ${isIdle}` })
+      .where(lost)
+      .returning(changed),
+    db
+      .update(stories)
+      .set({ ready: true, version: nextVersion })
+      .where(and(queued, sql`${stories.ready} = 0`, lte(stories.claimableAt, now)))
+      .returning(changed),
+  ])
+  return rows.flat().map(({ id }) => id)
+}

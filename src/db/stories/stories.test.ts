@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { eq } from 'drizzle-orm'
+import { randomBytes, testD1 } from '../../../test/d1.ts'
+import { newApiKey, sha256 } from '../../platform/ids.ts'
+import { findApiKey, insertApiKey } from '../keys/api-keys.ts'
+import { apiKeys } from '../schema/stories.ts'
+import { insertFrame } from './frames.ts'
+import { cancel, findStory, listStories, versionOf } from './stories.ts'
+
+const { db, apiKeyId, queued, take } = await testD1()
+const hashOf = (key: string) => sha256(new TextEncoder().encode(key))
+
+test('a story is found by its own key only, with the frames it has', async () => {
+  const { id, model } = await queued(1)
+  await take(model, 'a', 1, 10)
+  await insertFrame(db, id, 'a', { key: 'k', sha256: 's', width: 8, height: 8, index: 1, seed: 3 }, 2)
+  assert.deepEqual(
+    (await findStory(db, id, apiKeyId))?.frames.map((frame) => frame.index),
+    [1],
+  )
+  assert.equal(await findStory(db, id, 'key_other'), undefined)
+  assert.equal(await versionOf(db, id, 'key_other'), undefined)
+  assert.equal(await cancel(db, id, 'key_other', 3), undefined)
+  assert.equal((await findStory(db, id))?.story.cancelRequested, false)
+})
+
+test('the version grows with each change that shows', async () => {
+  const { id, model } = await queued(1)
+  const versions = [await versionOf(db, id, apiKeyId)]
+  await take(model, 'a', 1, 10)
+  versions.push(await versionOf(db, id, apiKeyId))
+  await insertFrame(db, id, 'a', { key: 'k', sha256: 's', width: 8, height: 8, index: 1, seed: 3 }, 2)
+  versions.push(await versionOf(db, id, apiKeyId))
+  await cancel(db, id, apiKeyId, 3)
+  versions.push(await versionOf(db, id, apiKeyId))
+  assert.deepEqual(versions, [1, 2, 4, 5])
+})
+
+test('pages go from new to old and meet without a gap, even among stories of the same moment', async () => {
+  const { row } = await newApiKey('lister', { now: () => 0, randomBytes })
+  await insertApiKey(db, row)
+  const ids: string[] = []
+  for (let i = 0; i < 7; i++) ids.push((await queued(100 + Math.floor(i / 3), {}, 'listed')).id)
+  const seen: string[] = []
+  for (let cursor: { createdAt: number; id: string } | undefined; ; ) {
+    const page = await listStories(db, apiKeyId, cursor, 2)
+    seen.push(...page.map(({ story }) => story.id).filter((id) => ids.includes(id)))
+    const last = page.at(-1)
+    if (!last) break
+    cursor = last.story
+  }
+  assert.deepEqual(seen.toSorted(), ids.toSorted())
+  assert.deepEqual(await listStories(db, row.id, undefined, 10), [])
+})
+
+test('a key is found by its hash until it is revoked, and is not kept itself', async () => {
+  const { key, row } = await newApiKey('app', { now: () => 5, randomBytes })
+  await insertApiKey(db, row)
+  await insertApiKey(db, { ...row, id: 'key_again' })
+  assert.equal((await findApiKey(db, await hashOf(key), 5))?.id, row.id)
+  assert.ok(!JSON.stringify(await db.select().from(apiKeys)).includes(key))
+  await db.update(apiKeys).set({ revokedAt: 6 }).where(eq(apiKeys.id, row.id))
+  assert.equal(await findApiKey(db, await hashOf(key), 5), undefined)
+})

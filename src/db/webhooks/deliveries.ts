@@ -1,0 +1,241 @@
+/**
+ * Rows of `webhook_deliveries`: the outbox of webhooks owed to apps.
+ *
+ * The messages of a story are sent in order: one waits until the one before it is delivered or given up. Every body is
+ * the whole story, so a later message says all that an earlier one would have: one that has failed `GIVE_WAY_AFTER`
+ * times gives way to its successor, and an endpoint that cannot bear one kind of message still hears of the end.
+ */
+import { and, asc, eq, inArray, isNotNull, isNull, lte, type SQL, sql } from 'drizzle-orm'
+import type { WebhookEvent } from '../../../contract/story.ts'
+import type { StoryWebhook } from '../../../contract/story-view.ts'
+import type { Db } from '../client.ts'
+import { stories } from '../schema/stories.ts'
+import { type DeliveryRow, deliveries, webhookAttempts } from '../schema/webhooks.ts'
+
+const SECOND = 1000
+const MINUTE = 60 * SECOND
+const HOUR = 60 * MINUTE
+/** The pauses after each failed try, 3 days and 3 hours in all, before jitter. */
+const RETRY_MS = [5 * SECOND, 30 * SECOND, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 24 * HOUR, 24 * HOUR]
+const LONGEST_RETRY_AFTER_MS = 24 * HOUR
+/** Tries, over six minutes, after which a message gives way to the next one of its story. */
+export const GIVE_WAY_AFTER = 4
+
+const EVENT_OF = {
+  'story.started': 'start',
+  'story.frame.completed': 'frame',
+  'story.progress': 'progress',
+  'story.completed': 'completed',
+  'story.failed': 'completed',
+  'story.canceled': 'completed',
+  'story.expired': 'completed',
+} as const satisfies Record<StoryWebhook['type'], WebhookEvent>
+
+/**
+ * The statement that owes `type` to the webhook of each story in `where`, if it subscribed to that. To be batched
+ * ahead of the change it announces, under the same condition, so that both happen or neither.
+ *
+ * @param suffix tells apart several messages of one kind: the index of a frame, the number of a progress report.
+ */
+export function owe(db: Db, type: StoryWebhook['type'], where: SQL | undefined, now: number, suffix = sql`''`) {
+  const event = EVENT_OF[type]
+  const subscribed = sql`EXISTS (SELECT 1 FROM json_each(${stories.request}, '$.webhook_events_filter')
+    WHERE json_each.value = ${event})`
+  const earlier = sql`FROM webhook_deliveries earlier WHERE earlier.story_id = ${stories.id}`
+  const inTheWay = sql`EXISTS (SELECT 1 ${earlier} AND (earlier.status = 'waiting'
+    OR earlier.status = 'pending' AND earlier.attempts < ${GIVE_WAY_AFTER}))`
+  const rows = db
+    .select({
+      // A story that was resumed ends once more.
+      id: sql<string>`'msg_' || ${stories.id} || ${`_${event}`} || ${suffix}
+        || iif(${stories.resumes} > 0, '_r' || ${stories.resumes}, '')`.as('id'),
+      storyId: stories.id,
+      apiKeyId: stories.apiKeyId,
+      // Up to the first slash behind `https://`, whose own are the 7th and 8th character.
+      origin: sql<string>`substr(${stories.webhook}, 1, instr(substr(${stories.webhook}, 9) || '/', '/') + 7)`.as(
+        'origin',
+      ),
+      sequence: sql<number>`(SELECT coalesce(max(earlier.sequence), 0) + 1 ${earlier})`.as('sequence'),
+      type: sql<StoryWebhook['type']>`${type}`.as('type'),
+      status: sql<'waiting' | 'pending'>`iif(${inTheWay}, 'waiting', 'pending')`.as('status'),
+      body: sql<null>`NULL`.as('body'),
+      attempts: sql<number>`0`.as('attempts'),
+      nextAttemptAt: sql<number | null>`iif(${inTheWay}, NULL, ${now})`.as('next_attempt_at'),
+      lastStatus: sql<null>`NULL`.as('last_status'),
+      lastError: sql<null>`NULL`.as('last_error'),
+      createdAt: sql<number>`${now}`.as('created_at'),
+      deliveredAt: sql<null>`NULL`.as('delivered_at'),
+    })
+    .from(stories)
+    .where(and(where, isNotNull(stories.webhook), subscribed, notThrottled(type, now)))
+  return db.insert(deliveries).select(rows).onConflictDoNothing()
+}
+
+/** Predictions hear of outputs and logs at most once in this time each, as on Replicate; of the rest, always. */
+const PREDICTION_THROTTLE_MS = 500
+
+function notThrottled(type: StoryWebhook['type'], now: number): SQL | undefined {
+  if (type !== 'story.frame.completed' && type !== 'story.progress') return undefined
+  return sql`(${stories.prediction} IS NULL OR NOT EXISTS (SELECT 1 FROM webhook_deliveries recent
+    WHERE recent.story_id = ${stories.id} AND recent.type = ${type}
+      AND recent.created_at > ${now - PREDICTION_THROTTLE_MS}))`
+}
+
+/** What one sender sends: the messages of one API key to one host, so that no other has to wait for them. */
+export interface Lane {
+  apiKeyId: string
+  origin: string
+}
+
+const isOf = ({ apiKeyId, origin }: Lane) => and(eq(deliveries.apiKeyId, apiKeyId), eq(deliveries.origin, origin))
+
+/** The lanes in which something is due; of these stories, when they are given. */
+export async function dueLanes(db: Db, now: number, storyIds?: string[]): Promise<Lane[]> {
+  const ofThese = storyIds && sql`${deliveries.storyId} IN (SELECT value FROM json_each(${JSON.stringify(storyIds)}))`
+  return db
+    .selectDistinct({ apiKeyId: deliveries.apiKeyId, origin: deliveries.origin })
+    .from(deliveries)
+    .where(and(lte(deliveries.nextAttemptAt, now), ofThese))
+}
+
+/** When the next try of a lane is due, or one under way counts as lost; undefined when nothing is pending. */
+export async function nextDue(db: Db, lane: Lane): Promise<number | undefined> {
+  const row = await db
+    .select({ at: deliveries.nextAttemptAt })
+    .from(deliveries)
+    .where(and(isOf(lane), isNotNull(deliveries.nextAttemptAt)))
+    .orderBy(asc(deliveries.nextAttemptAt))
+    .limit(1)
+    .get()
+  return row?.at ?? undefined
+}
+
+/**
+ * Take up to `limit` messages of a lane that are due, oldest first. Each is held for `holdMs`: when the sender dies, it
+ * is due again.
+ */
+export async function takeDue(
+  db: Db,
+  lane: Lane,
+  { now, holdMs, limit }: { now: number; holdMs: number; limit: number },
+): Promise<DeliveryRow[]> {
+  const due = db
+    .select({ id: deliveries.id })
+    .from(deliveries)
+    .where(and(isOf(lane), lte(deliveries.nextAttemptAt, now)))
+    .orderBy(asc(deliveries.nextAttemptAt))
+    .limit(limit)
+  return db
+    .update(deliveries)
+    .set({ nextAttemptAt: now + holdMs, attempts: sql`${deliveries.attempts} + 1` })
+    .where(inArray(deliveries.id, due))
+    .returning()
+}
+
+/** Freeze the body of a message, at its first try or before. Answers the one that is kept, which may be an earlier one. */
+export async function keepBody(db: Db, id: string, body: string): Promise<string> {
+  const [, [kept]] = await db.batch([
+    db
+      .update(deliveries)
+      .set({ body })
+      .where(and(eq(deliveries.id, id), isNull(deliveries.body))),
+    db.select({ body: deliveries.body }).from(deliveries).where(eq(deliveries.id, id)),
+  ])
+  return kept?.body ?? body
+}
+
+/** Messages of a story that were never tried, and so have no body yet. */
+export const untried = (db: Db, storyId: string): Promise<DeliveryRow[]> =>
+  db
+    .select()
+    .from(deliveries)
+    .where(and(eq(deliveries.storyId, storyId), isNull(deliveries.body)))
+
+/** How one try ended. */
+export interface Outcome {
+  delivered: boolean
+  /** False when no further try can help, such as after 410 Gone. */
+  retryable: boolean
+  /** Null when there was no answer. */
+  status: number | null
+  /** The first kilobyte of the answer. */
+  response: string | null
+  error: string | null
+  ms: number
+  /** What the endpoint asked for by Retry-After. */
+  retryAfterMs: number | null
+}
+
+/**
+ * Note how a try ended: delivered, due again after a pause, or given up; the last two let the next message of the story
+ * go. `random` in [0, 1) spreads the pause by ±20 %.
+ */
+export async function settle(
+  db: Db,
+  delivery: DeliveryRow,
+  outcome: Outcome,
+  { now, random }: { now: number; random: number },
+): Promise<void> {
+  const pause = RETRY_MS[delivery.attempts - 1]
+  const asked = Math.min(outcome.retryAfterMs ?? 0, LONGEST_RETRY_AFTER_MS)
+  const again =
+    outcome.delivered || !outcome.retryable || pause === undefined
+      ? undefined
+      : now + Math.round(Math.max(pause * (0.8 + 0.4 * random), asked))
+  // A sender that overran its hold must not undo what the next one achieved.
+  const ours = and(eq(deliveries.id, delivery.id), eq(deliveries.attempts, delivery.attempts), pending)
+  const givesWay = delivery.attempts >= GIVE_WAY_AFTER ? hasSuccessor(delivery) : sql`FALSE`
+  const about = { lastStatus: outcome.status, lastError: outcome.error }
+  const { status, response, error, ms } = outcome
+  await db.batch([
+    db.insert(webhookAttempts).values({ deliveryId: delivery.id, at: now - ms, status, response, error, ms }),
+    again === undefined
+      ? db
+          .update(deliveries)
+          .set({
+            ...about,
+            status: outcome.delivered ? 'delivered' : 'failed',
+            nextAttemptAt: null,
+            deliveredAt: outcome.delivered ? now : null,
+          })
+          .where(ours)
+      : db
+          .update(deliveries)
+          .set({
+            ...about,
+            status: sql`iif(${givesWay}, 'failed', 'pending')`,
+            nextAttemptAt: sql`iif(${givesWay}, NULL, ${again})`,
+            lastError: sql`iif(${givesWay}, ${`${outcome.error}; given up for a later message of the story`}, ${outcome.error})`,
+          })
+          .where(ours),
+    releaseNext(db, delivery.storyId, now),
+  ])
+}
+
+const pending = eq(deliveries.status, 'pending')
+
+/** Whether the message has been overtaken, or is about to be: it is not tried any more then. */
+export async function gaveWay(db: Db, delivery: DeliveryRow): Promise<boolean> {
+  if (delivery.attempts <= GIVE_WAY_AFTER) return false
+  const row = await db
+    .select({ is: sql<number>`${hasSuccessor(delivery)}` })
+    .from(deliveries)
+    .limit(1)
+    .get()
+  return row?.is === 1
+}
+
+const hasSuccessor = ({ storyId, sequence }: DeliveryRow) =>
+  sql`EXISTS (SELECT 1 FROM webhook_deliveries later WHERE later.story_id = ${storyId} AND later.sequence > ${sequence})`
+
+/** Lets the first waiting message of a story go, once none before it is pending. */
+export function releaseNext(db: Db, storyId: string, now: number) {
+  return db
+    .update(deliveries)
+    .set({ status: 'pending', nextAttemptAt: now })
+    .where(
+      sql`${deliveries.id} = (SELECT id FROM webhook_deliveries WHERE story_id = ${storyId} AND status = 'waiting'
+        ORDER BY sequence LIMIT 1)
+        AND NOT EXISTS (SELECT 1 FROM webhook_deliveries ahead WHERE ahead.story_id = ${storyId} AND ahead.status = 'pending')`,
+    )
+}

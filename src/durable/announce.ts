@@ -1,0 +1,70 @@
+/** After a change of a story is in the database: wakes those who follow it, and the senders of its webhooks. */
+import type { Context } from 'hono'
+import type { Db } from '../db/client.ts'
+import { dueLanes, type Lane } from '../db/webhooks/deliveries.ts'
+import type { AppEnv, Bindings } from '../platform/env.ts'
+import { roomNameOf } from './story-room.ts'
+
+/** Any URL will do: the request goes to the object, not into the network. */
+const OBJECT = 'https://object/'
+/** Before a room that failed is tried again. */
+const REOPEN_MS = 1000
+
+/** Does not hold the answer up. Whatever of it is lost is made up for by cron, and by the followers' own timeouts. */
+export function announce(c: Context<AppEnv>, ...storyIds: string[]): void {
+  const { db, tools } = c.var
+  c.executionCtx.waitUntil(announceAll(c.env, db, tools.now(), storyIds))
+}
+
+export async function announceAll(env: Bindings, db: Db, now: number, storyIds: string[]): Promise<void> {
+  if (storyIds.length === 0) return
+  const byRoom = Map.groupBy(storyIds, roomNameOf)
+  await Promise.all([
+    ...Array.from(byRoom.values(), (ids) => {
+      return roomOf(env, ids[0] ?? '').fetch(OBJECT, { method: 'POST', body: JSON.stringify(ids) })
+    }),
+    dueLanes(db, now, storyIds).then((lanes) => wakeSenders(env, lanes)),
+  ])
+}
+
+/** Have what is due in these lanes sent. */
+export async function wakeSenders(env: Bindings, lanes: Lane[]): Promise<void> {
+  await Promise.all(
+    lanes.map((lane) => {
+      const sender = env.SENDERS.get(env.SENDERS.idFromName(`${lane.apiKeyId} ${lane.origin}`))
+      return sender.fetch(OBJECT, { method: 'POST', body: JSON.stringify(lane) })
+    }),
+  )
+}
+
+/**
+ * Waits for changes of a story. Open it before reading the story: `changed` then resolves with true at once for a change
+ * that came after the opening, whether or not anybody was waiting; with false when there was none for `ms`.
+ */
+export async function followStory(env: Pick<Bindings, 'ROOMS'>, id: string) {
+  const room = roomOf(env, id)
+  let ticket = ''
+  ticket = await take(0)
+  return {
+    async changed(ms: number): Promise<boolean> {
+      const seen = ticket
+      ticket = await take(ms)
+      return ticket !== seen
+    },
+  }
+
+  async function take(ms: number): Promise<string> {
+    const query = new URLSearchParams({ story: id, ticket, ms: String(ms) })
+    try {
+      return await (await room.fetch(`${OBJECT}?${query}`)).text()
+    } catch {
+      // The object was moved or replaced. Nothing is known then, which is the same as a change.
+      await new Promise((resolve) => setTimeout(resolve, Math.min(ms, REOPEN_MS)))
+      return ''
+    }
+  }
+}
+
+function roomOf(env: Pick<Bindings, 'ROOMS'>, id: string) {
+  return env.ROOMS.get(env.ROOMS.idFromName(roomNameOf(id)))
+}

@@ -1,0 +1,83 @@
+/** What the Worker is given: bindings and settings, and the clock, randomness and network that it works with. */
+import type { D1Database, DurableObjectNamespace, Fetcher, R2Bucket } from '@cloudflare/workers-types'
+import type { RequestIdVariables } from 'hono/request-id'
+import { z } from 'zod'
+import type { RateLimiter } from '../api/http/rate-limit.ts'
+import type { Db } from '../db/client.ts'
+import type { ApiKeyRow } from '../db/keys/api-keys.ts'
+
+const Settings = z.object({
+  /** Bearer token of the runners. */
+  RUNNER_TOKEN: z.string().min(16),
+  /** Signs the events of the runners; `whsec_` and standard base64. */
+  RUNNER_WEBHOOK_SECRET: z.string().regex(/^whsec_[A-Za-z0-9+/]{32,}={0,2}$/),
+  /** Names of the models that stories may ask for, with commas; the first serves those that ask for none. */
+  MODELS: z
+    .string()
+    .default('story-mini')
+    .transform((names) => names.split(',').map((name) => name.trim()))
+    .pipe(z.tuple([z.string().min(1)], z.string().min(1))),
+  /** How long a runner holds a story without a heartbeat. */
+  LEASE_SECONDS: z.coerce.number().positive().default(30),
+  /** `1` lets webhooks go to plain http and private addresses; for a machine of one's own. */
+  ALLOW_INSECURE_WEBHOOKS: z.stringFormat('flag', /^[01]$/).default('0'),
+  /** Scheme and host of the links in views; default: those of the request. */
+  PUBLIC_URL: z.url().optional(),
+  /** Bearer token of `/metrics`; without it there is no such route. */
+  METRICS_TOKEN: z.string().min(16).optional(),
+  /** `1` writes a line of JSON for each request. */
+  LOG_REQUESTS: z.stringFormat('flag', /^[01]$/).default('0'),
+  /** Signs links that need no API key; default: derived from RUNNER_WEBHOOK_SECRET. Changing it ends them all. */
+  URL_SECRET: z.string().min(32).optional(),
+  /** Requests a minute of one API key that change something (unless the key has a limit of its own), and that read. */
+  RATE_LIMIT_CREATE: z.coerce.number().int().positive().default(600),
+  RATE_LIMIT_READ: z.coerce.number().int().positive().default(60_000),
+  /** Requests a minute of one address whose API key is missing or wrong. */
+  RATE_LIMIT_UNAUTHENTICATED: z.coerce.number().int().positive().default(120),
+})
+export type Settings = z.infer<typeof Settings>
+
+export interface Bindings extends Record<keyof z.input<typeof Settings>, string | undefined> {
+  DB: D1Database
+  IMAGES: R2Bucket
+  /** One object for each lane of webhooks: `WebhookSender`. */
+  SENDERS: DurableObjectNamespace
+  /** The one object that adds up metrics: `Meter`. */
+  METER: DurableObjectNamespace
+  /** Objects in which those wait who follow a story: `StoryRoom`. */
+  ROOMS: DurableObjectNamespace
+  /** The files of swagger-ui-dist, for `/docs`. */
+  ASSETS: Fetcher
+}
+
+export interface Tools {
+  now: () => number
+  randomBytes: (count: number) => Uint8Array
+  fetch: (url: string, init: RequestInit) => Promise<Response>
+}
+
+export const systemTools: Tools = {
+  now: () => Date.now(),
+  randomBytes: (count) => crypto.getRandomValues(new Uint8Array(count)),
+  fetch: (url, init) => fetch(url, init),
+}
+
+export interface AppEnv {
+  Bindings: Bindings
+  Variables: RequestIdVariables & {
+    db: Db
+    settings: Settings
+    tools: Tools
+    limiter: RateLimiter
+    apiKey: ApiKeyRow
+    /** Of the key that was shown: SHA-256 in hex. */
+    keyHash: string
+    readerId?: string
+  }
+}
+
+export function readSettings(env: Bindings): Settings {
+  const parsed = Settings.safeParse(env)
+  if (parsed.success) return parsed.data
+  throw new Error(`settings of the Worker: ${parsed.error.issues.map((i) => `${i.path}: ${i.message}`).join('; ')}`)
+}

@@ -1,0 +1,102 @@
+/** A story as every route and webhook shows it. */
+import type { Story } from '../../contract/story-view.ts'
+import { etaOf, type Outlook } from '../db/queue/outlook.ts'
+import type { FrameRow, StoryRow } from '../db/schema/stories.ts'
+import type { StoryWithFrames } from '../db/stories/stories.ts'
+import { type LinkSettings, linksEnd, signUrl } from '../platform/signed-url.ts'
+
+/** `outlook` for those who read or follow one story. */
+export function viewOf(
+  { story, frames, outlook }: StoryWithFrames & { outlook?: Outlook },
+  settings: LinkSettings,
+): Story {
+  const self = `${story.origin}/stories/${story.id}`
+  const signed = (path: string) => signUrl(`${self}/${path}`, linksEnd(story), settings)
+  const drawn = new Map(frames.map((frame) => [frame.index, frame]))
+  return {
+    id: story.id,
+    status: story.status,
+    version: story.version,
+    title: story.request.title,
+    model: story.model,
+    seed: story.seed,
+    frames: story.request.frames.map(({ prompt }, index) => {
+      const frame = drawn.get(index)
+      const { width = null, height = null, seed = null, revision = null } = frame ?? {}
+      const status = frame ? 'succeeded' : 'pending'
+      const url = frame ? signed(`frames/${fileOf(frame)}`) : null
+      return { index, status, prompt, url, width, height, seed, revision }
+    }),
+    bank: story.bank && {
+      id: story.id,
+      url: `${self}/bank.safetensors`,
+      sha256: story.bank.sha256,
+      bytes: story.bank.bytes,
+      characters: story.bank.cast.map(({ id }) => id),
+    },
+    consistency: story.consistency && {
+      ...story.consistency,
+      overlay_url: story.consistencySheet ? signed('consistency.png') : null,
+    },
+    progress: story.progress,
+    queue: outlook ? queueOf(story, story.frameCount - frames.length, outlook) : null,
+    error: story.status === 'failed' ? story.error : null,
+    attempts: attemptsOf(story),
+    dead_letter: story.deadLetter,
+    cancel_requested: story.cancelRequested,
+    metadata: story.request.metadata,
+    webhook: story.webhook,
+    created_at: new Date(story.createdAt).toISOString(),
+    started_at: time(story.startedAt),
+    completed_at: time(story.completedAt),
+    expires_at: time(story.expiresAt),
+    data_removed: story.dataRemovedAt !== null,
+    urls: {
+      self,
+      cancel: `${self}/cancel`,
+      resume: `${self}/resume`,
+      frames: `${self}/frames`,
+      events: signed('events'),
+      storyboard: story.storyboard ? signed('storyboard.png') : null,
+    },
+  }
+}
+
+/** `2.png`, and when it was drawn again `2-1.png`: what a name stands for never changes. */
+export const fileOf = ({ index, revision }: Pick<FrameRow, 'index' | 'revision'>) =>
+  revision === 0 ? `${index}.png` : `${index}-${revision}.png`
+
+/** @param left frames that have yet to be drawn. */
+function queueOf(story: StoryRow, left: number, outlook: Outlook): Story['queue'] {
+  const { status, ready, attemptStartedAt, progress } = story
+  if (status !== 'queued' && status !== 'running') return null
+  const { ahead } = outlook
+  const running = attemptStartedAt === null ? 'starting' : (progress?.stage ?? 'starting')
+  return {
+    stage: status === 'running' ? running : ready ? 'waiting' : 'pausing',
+    position: ahead && ahead.count + 1,
+    position_is_exact: !ahead?.atLeast,
+    eta_seconds: etaOf({ ...story, frameCount: story.status === 'queued' ? left : story.frameCount }, outlook),
+  }
+}
+
+/** Earlier claims, and the one under way. */
+function attemptsOf({ attempts, attempt, runner, claimedAt, attemptStartedAt }: StoryRow): Story['attempts'] {
+  const past = attempts.map(({ number, runner, claimedAt, startedAt, endedAt, outcome }) => ({
+    number,
+    runner,
+    claimed_at: new Date(claimedAt).toISOString(),
+    started_at: time(startedAt),
+    ended_at: time(endedAt),
+    outcome,
+  }))
+  if (runner === null || claimedAt === null) return past
+  const number = attemptStartedAt === null ? null : attempt
+  const claimed_at = new Date(claimedAt).toISOString()
+  return [
+    ...past,
+    { number, runner, claimed_at, started_at: time(attemptStartedAt), ended_at: null, outcome: 'running' },
+  ]
+}
+
+const time = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString())
