@@ -10,9 +10,9 @@ import { unet } from '../gpu-runner/src/engine/models/unet.ts'
 import { viewOf } from '../gpu-runner/src/engine/nn/weights.ts'
 import { encodeConditioning, promptIds } from '../gpu-runner/src/engine/pipeline/conditioning.ts'
 import { openPipeline } from '../gpu-runner/src/engine/pipeline/open.ts'
+import { isDevice } from '../gpu-runner/src/engine/runtime/device.ts'
 import { withHugePages } from '../gpu-runner/src/engine/runtime/huge-pages.ts'
 import { matmulPeak } from '../gpu-runner/src/engine/runtime/peak.ts'
-import { isDevice } from '../gpu-runner/src/engine/runtime/providers.ts'
 
 withHugePages()
 const { checkpoint, device, frames, steps, width, height } = readOptions()

@@ -9,7 +9,7 @@ import { parseArgs } from 'node:util'
 import type { StoryRequest } from '../contract/story.ts'
 import { progressBar } from '../gpu-runner/src/cli/progress.ts'
 import { evaluationStory } from '../gpu-runner/src/lab/eval/stories.ts'
-import type { Level } from '../gpu-runner/src/lab/storydb/types.ts'
+import type { Level } from '../gpu-runner/src/lab/storydb/levels.ts'
 import { openStoryModel } from '../gpu-runner/src/story/open.ts'
 import { contactSheet, type SheetCell } from '../gpu-runner/src/story/page/sheet.ts'
 

@@ -16,7 +16,7 @@ import { z } from 'zod'
 import type { StoryInput } from '../contract/story.ts'
 import { isTerminal, Story, StoryWebhook } from '../contract/story-view.ts'
 import { progressBar } from '../gpu-runner/src/cli/progress.ts'
-import { newApiKey } from '../src/platform/ids.ts'
+import { newApiKey } from '../src/db/keys/new-key.ts'
 import { startServers } from './servers.ts'
 
 const story: StoryInput = {

@@ -11,8 +11,8 @@ import { build } from 'esbuild'
 import { Scope } from '../contract/key.ts'
 import { openDb } from '../src/db/client.ts'
 import { insertApiKey } from '../src/db/keys/api-keys.ts'
+import { apiKeyRow } from '../src/db/keys/new-key.ts'
 import type { Bindings } from '../src/platform/env.ts'
-import { apiKeyRow } from '../src/platform/ids.ts'
 import { Log, LogLevel, Miniflare } from './miniflare.ts'
 
 const root = join(import.meta.dirname, '..')

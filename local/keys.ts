@@ -8,7 +8,8 @@ import { parseArgs } from 'node:util'
 import type { z } from 'zod'
 import { CreateKey, Key, KeyList, NewKey, UpdateKey } from '../contract/key.ts'
 import { issuesOf, Problem } from '../contract/problem.ts'
-import { apiKeyRow, newKeyText } from '../src/platform/ids.ts'
+import { apiKeyRow } from '../src/db/keys/new-key.ts'
+import { newKeyText } from '../src/platform/api-key.ts'
 
 const usage = `npm run keys -- create --name <name> [--scopes stories:read,stories:write,webhooks,admin] [--expires <date>]
                        [--retention <days>|ever] [--creates-per-minute <n>]

@@ -1,7 +1,7 @@
 /** `npm start`: the edge and a runner on this machine, until SIGINT or SIGTERM. */
 import { randomBytes } from 'node:crypto'
 import { resolve } from 'node:path'
-import { newApiKey } from '../src/platform/ids.ts'
+import { newApiKey } from '../src/db/keys/new-key.ts'
 import { startServers } from './servers.ts'
 
 const { PORT = '8787', FABLEFRAME_DATA = '.fableframe', FABLEFRAME_API_KEY, LEASE_SECONDS = '15' } = process.env

@@ -6,10 +6,10 @@ import { migrate } from '../local/edge.ts'
 import { Miniflare } from '../local/miniflare.ts'
 import { openDb } from '../src/db/client.ts'
 import { insertApiKey } from '../src/db/keys/api-keys.ts'
+import { newApiKey } from '../src/db/keys/new-key.ts'
 import { dueStories, lend } from '../src/db/queue/claims.ts'
 import { enqueue, newStory } from '../src/db/queue/intake.ts'
 import { sweep } from '../src/db/queue/sweep.ts'
-import { newApiKey } from '../src/platform/ids.ts'
 
 export const randomBytes = (count: number) => crypto.getRandomValues(new Uint8Array(count))
 

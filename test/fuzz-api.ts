@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util'
 import { Webhook } from 'standardwebhooks'
 import { Problem } from '../contract/problem.ts'
 import { startEdge } from '../local/edge.ts'
-import { newApiKey } from '../src/platform/ids.ts'
+import { newApiKey } from '../src/db/keys/new-key.ts'
 import { randomBytes } from './d1.ts'
 import { steadyFetch } from './fuzz-fetch.ts'
 import {

@@ -4,7 +4,8 @@ import { mul } from '../gpu-runner/src/engine/graph/arithmetic.ts'
 import { gradients } from '../gpu-runner/src/engine/graph/backward.ts'
 import { sum } from '../gpu-runner/src/engine/graph/reduce.ts'
 import { input, type Value } from '../gpu-runner/src/engine/graph/value.ts'
-import { type HostTensor, openSession } from '../gpu-runner/src/engine/runtime/session.ts'
+import { openSession } from '../gpu-runner/src/engine/runtime/session.ts'
+import type { HostTensor } from '../gpu-runner/src/engine/runtime/tensor.ts'
 
 /** A small deterministic generator (mulberry32) of numbers in [0, 1). */
 export function uniform(seed: number): () => number {

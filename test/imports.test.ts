@@ -1,57 +1,87 @@
-/** The arrows between our folders run one way only; this is the list of them. */
+/** The arrows between our folders run one way only, and no files import each other in a circle. */
 import assert from 'node:assert/strict'
 import { globSync, readFileSync } from 'node:fs'
 import { dirname, join, matchesGlob, normalize } from 'node:path'
 import { test } from 'node:test'
 
-const engine = (...folders: string[]) => folders.map((folder) => `gpu-runner/src/${folder}/**`)
+const runner = (...folders: string[]) => folders.map((folder) => `gpu-runner/src/${folder}/**`)
+const engine = (...folders: string[]) => runner(...folders.map((folder) => `engine/${folder}`))
 /** The first pattern that a file matches says what it may import, besides its own folder and packages. */
 const arrows: Record<string, string[]> = {
   'contract/**': [],
-  'src/db/**': ['contract/**'],
-  'src/api/**': ['contract/**', 'src/db/**'],
+  'src/platform/**': ['contract/**'],
+  'src/db/**': ['contract/**', 'src/platform/**'],
+  'src/views/**': ['contract/**', 'src/{platform,db}/**'],
+  'src/durable/**': ['contract/**', 'src/{platform,db,views}/**'],
+  'src/api/**': ['contract/**', 'src/{platform,db,views,durable}/**'],
   'src/client.ts': ['src/api/**'],
   'src/index.ts': ['src/**', 'contract/**'],
-  'gpu-runner/src/graph/**': [],
-  'gpu-runner/src/diffusion/**': [],
-  'gpu-runner/src/io/**': [],
-  'gpu-runner/src/storydb/**': [],
-  'gpu-runner/src/measures/**': [],
-  'gpu-runner/src/nn/**': engine('graph'),
-  'gpu-runner/src/models/**': engine('nn', 'graph'),
-  'gpu-runner/src/runtime/**': engine('graph', 'nn', 'io'),
-  'gpu-runner/src/judges/**': engine('nn', 'graph', 'io', 'runtime', 'storydb', 'measures'),
-  'gpu-runner/src/train/**': engine(
-    'judges',
-    'models',
-    'nn',
-    'graph',
-    'diffusion',
-    'io',
-    'runtime',
-    'storydb',
-    'measures',
-  ),
-  'gpu-runner/src/pipeline/**': engine('models', 'nn', 'graph', 'diffusion', 'io', 'runtime'),
-  'gpu-runner/src/story/**': [...engine('pipeline', 'diffusion', 'io', 'runtime', 'measures'), 'contract/**'],
-  'gpu-runner/src/eval/**': [...engine('story', 'pipeline', 'judges', 'io', 'storydb', 'measures'), 'contract/**'],
-  'gpu-runner/src/doctor/**': engine('runtime'),
-  'gpu-runner/src/worker/**': [...engine('story'), 'contract/**'],
-  'gpu-runner/src/queue/**': ['contract/**'],
-  'gpu-runner/src/**': ['gpu-runner/src/**', 'contract/**'],
-  'local/**': ['contract/**', 'src/**', 'gpu-runner/src/{main,runtime/huge-pages}.ts', ...engine('cli')],
+  'gpu-runner/src/engine/graph/**': [],
+  'gpu-runner/src/engine/diffusion/**': [],
+  'gpu-runner/src/engine/io/**': [],
+  'gpu-runner/src/engine/nn/**': engine('graph'),
+  'gpu-runner/src/engine/models/**': engine('nn', 'graph'),
+  'gpu-runner/src/engine/runtime/**': engine('graph', 'nn', 'io'),
+  'gpu-runner/src/engine/pipeline/**': engine('models', 'nn', 'graph', 'diffusion', 'io', 'runtime'),
+  'gpu-runner/src/story/measures/**': [],
+  'gpu-runner/src/story/**': [...engine('pipeline', 'diffusion', 'io', 'runtime'), 'contract/**'],
+  'gpu-runner/src/lab/storydb/**': [],
+  'gpu-runner/src/lab/checkpoints/**': engine('**'),
+  'gpu-runner/src/lab/parity/**': engine('**'),
+  'gpu-runner/src/lab/judges/**': [...engine('**'), ...runner('lab/storydb', 'story/measures')],
+  'gpu-runner/src/lab/train/**': [
+    ...engine('**'),
+    ...runner('lab/storydb', 'lab/judges', 'story/measures'),
+    'gpu-runner/src/story/references/cut-out.ts',
+  ],
+  'gpu-runner/src/lab/eval/**': [
+    ...engine('pipeline', 'io'),
+    ...runner('lab/storydb', 'lab/judges', 'story'),
+    'contract/**',
+  ],
+  'gpu-runner/src/service/queue/**': ['contract/**'],
+  'gpu-runner/src/service/**': [...runner('service', 'story'), ...engine('io', 'runtime'), 'contract/**'],
+  'gpu-runner/src/main.ts': [...runner('service'), ...engine('runtime')],
+  'gpu-runner/src/cli/doctor/**': engine('runtime'),
+  'gpu-runner/src/cli/**': [...runner('engine', 'story', 'lab', 'service', 'cli'), 'contract/**'],
+  'local/**': [
+    'contract/**',
+    'src/**',
+    'gpu-runner/src/main.ts',
+    'gpu-runner/src/engine/runtime/huge-pages.ts',
+    ...runner('cli'),
+  ],
 }
 
+const files = globSync('{contract,src,gpu-runner/src,local}/**/*.ts').filter((file) => !file.endsWith('.test.ts'))
+const imported = /(?:from|import\(?) ?'(\.[^']+)'/g
+/** Threads and child processes too. */
+const reached = /(?:from|import\(?|new URL\() ?'(\.[^']+)'/g
+
+const targetsOf = (file: string, pattern: RegExp): string[] =>
+  [...readFileSync(file, 'utf8').matchAll(pattern)].map(([, path]) => normalize(join(dirname(file), path!)))
+
 test('no file imports against the arrows', () => {
-  const files = globSync('{contract,src,gpu-runner/src,local}/**/*.ts').filter((file) => !file.endsWith('.test.ts'))
   const wrong = files.flatMap((file) => {
     const [own, allowed] = Object.entries(arrows).find(([pattern]) => matchesGlob(file, pattern)) ?? [dirname(file), []]
-    const imports = readFileSync(file, 'utf8').matchAll(/(?:from|import\(?|new URL\() ?'(\.[^']+)'/g)
-    return [...imports]
-      .map(([, path]) => normalize(join(dirname(file), path!)))
+    return targetsOf(file, reached)
       .filter((target) => ![own, ...allowed].some((pattern) => matchesGlob(target, pattern)))
       .map((target) => `${file} imports ${target}`)
   })
   assert.ok(files.length > 20, `only ${files.length} files were looked at`)
   assert.deepEqual(wrong, [])
+})
+
+test('no files import each other in a circle', () => {
+  const done = new Set<string>()
+  const circles: string[] = []
+  for (const file of files) visit(file, [])
+  assert.deepEqual(circles, [])
+
+  function visit(file: string, path: string[]): void {
+    if (path.includes(file)) circles.push([...path.slice(path.indexOf(file)), file].join(' -> '))
+    if (done.has(file) || path.includes(file)) return
+    for (const target of targetsOf(file, imported)) if (files.includes(target)) visit(target, [...path, file])
+    done.add(file)
+  }
 })

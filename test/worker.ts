@@ -8,7 +8,7 @@ import type { Story } from '../contract/story-view.ts'
 import { startEdge } from '../local/edge.ts'
 import { openDb } from '../src/db/client.ts'
 import { insertApiKey } from '../src/db/keys/api-keys.ts'
-import { newApiKey } from '../src/platform/ids.ts'
+import { newApiKey } from '../src/db/keys/new-key.ts'
 import { randomBytes } from './d1.ts'
 
 export const RUNNER_TOKEN = 'a-token-of-the-tests'

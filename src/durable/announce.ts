@@ -1,20 +1,13 @@
 /** After a change of a story is in the database: wakes those who follow it, and the senders of its webhooks. */
-import type { Context } from 'hono'
 import type { Db } from '../db/client.ts'
 import { dueLanes, type Lane } from '../db/webhooks/deliveries.ts'
-import type { AppEnv, Bindings } from '../platform/env.ts'
+import type { Bindings } from '../platform/env.ts'
 import { roomNameOf } from './story-room.ts'
 
 /** Any URL will do: the request goes to the object, not into the network. */
 const OBJECT = 'https://object/'
 /** Before a room that failed is tried again. */
 const REOPEN_MS = 1000
-
-/** Does not hold the answer up. Whatever of it is lost is made up for by cron, and by the followers' own timeouts. */
-export function announce(c: Context<AppEnv>, ...storyIds: string[]): void {
-  const { db, tools } = c.var
-  c.executionCtx.waitUntil(announceAll(c.env, db, tools.now(), storyIds))
-}
 
 export async function announceAll(env: Bindings, db: Db, now: number, storyIds: string[]): Promise<void> {
   if (storyIds.length === 0) return

@@ -1,10 +1,6 @@
 /** What the Worker is given: bindings and settings, and the clock, randomness and network that it works with. */
 import type { D1Database, DurableObjectNamespace, Fetcher, R2Bucket } from '@cloudflare/workers-types'
-import type { RequestIdVariables } from 'hono/request-id'
 import { z } from 'zod'
-import type { RateLimiter } from '../api/http/rate-limit.ts'
-import type { Db } from '../db/client.ts'
-import type { ApiKeyRow } from '../db/keys/api-keys.ts'
 
 const Settings = z.object({
   /** Bearer token of the runners. */
@@ -60,20 +56,6 @@ export const systemTools: Tools = {
   now: () => Date.now(),
   randomBytes: (count) => crypto.getRandomValues(new Uint8Array(count)),
   fetch: (url, init) => fetch(url, init),
-}
-
-export interface AppEnv {
-  Bindings: Bindings
-  Variables: RequestIdVariables & {
-    db: Db
-    settings: Settings
-    tools: Tools
-    limiter: RateLimiter
-    apiKey: ApiKeyRow
-    /** Of the key that was shown: SHA-256 in hex. */
-    keyHash: string
-    readerId?: string
-  }
 }
 
 export function readSettings(env: Bindings): Settings {

@@ -1,10 +1,10 @@
 /** A story as Replicate's clients see it. */
 import type { Prediction, PredictionStatus } from '../../contract/prediction.ts'
 import type { StoryRequest } from '../../contract/story.ts'
-import { refOf } from '../api/replicate/refs.ts'
 import type { FrameRow, StoryRow } from '../db/schema/stories.ts'
 import type { StoryWithFrames } from '../db/stories/stories.ts'
 import { type LinkSettings, linksEnd, signUrl } from '../platform/signed-url.ts'
+import { refOf } from './model-ref.ts'
 import { fileOf } from './story.ts'
 
 /** @param aborted whether the reader knows the status `aborted`; stock clients wait for ever when they meet it. */

@@ -1,4 +1,4 @@
-/** `npm run calibrate`: makes `consistency.safetensors` of a model, by which stories are checked; see `eval/calibrate.ts`. */
+/** `npm run calibrate`: makes `consistency.safetensors` of a model, by which stories are checked; see `lab/eval/calibrate.ts`. */
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'

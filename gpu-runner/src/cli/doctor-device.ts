@@ -1,6 +1,6 @@
 /** `node doctor-device.ts <device>`: the check of one device as JSON. A process of its own, because a driver may crash. */
 import { checkDevice } from '../engine/runtime/check-device.ts'
-import { DeviceUnavailable, isDevice } from '../engine/runtime/providers.ts'
+import { DeviceUnavailable, isDevice } from '../engine/runtime/device.ts'
 
 const [device = ''] = process.argv.slice(2)
 if (!isDevice(device)) throw new RangeError(`no device '${device}'`)

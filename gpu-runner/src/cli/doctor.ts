@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { DeviceCheck } from '../engine/runtime/check-device.ts'
-import { devices } from '../engine/runtime/providers.ts'
+import { devices } from '../engine/runtime/device.ts'
 import { jsonOf } from './doctor/child.ts'
 import { type Diagnosis, diagnose } from './doctor/diagnosis.ts'
 import { inspectMachine, type Machine } from './doctor/machine.ts'

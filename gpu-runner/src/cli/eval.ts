@@ -11,7 +11,7 @@ import { evaluate } from '../lab/eval/run.ts'
 import { descriptions } from '../lab/eval/stories.ts'
 import { JudgesAccuracy } from '../lab/judges/accuracy.ts'
 import { Judges } from '../lab/judges/judges.ts'
-import type { Level } from '../lab/storydb/types.ts'
+import type { Level } from '../lab/storydb/levels.ts'
 import { progressBar } from './progress.ts'
 
 const usage = `usage: npm run eval -- --out <folder> [--model <folder>] [--judges <folder>] [--stories 20] [--frames 4]

@@ -1,7 +1,7 @@
 /** `npm run parity -- <folder>`: run golden cases and compare with what they expect, one row a case. */
 import { existsSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { isDevice } from '../engine/runtime/providers.ts'
+import { isDevice } from '../engine/runtime/device.ts'
 import { type Device, findCases } from '../lab/parity/case.ts'
 import { type CaseResult, runCase } from '../lab/parity/run.ts'
 

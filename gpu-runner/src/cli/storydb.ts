@@ -1,8 +1,8 @@
 /** `npm run storydb`: draw sets of frames with masks, labels and captions into a folder; run again to go on. */
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
+import { LEVELS } from '../lab/storydb/levels.ts'
 import type { StoryDbOptions } from '../lab/storydb/options.ts'
-import { LEVELS } from '../lab/storydb/types.ts'
 import { writeStoryDb } from '../lab/storydb/write.ts'
 import { progressBar } from './progress.ts'
 

@@ -1,7 +1,7 @@
 /** What a story model is to everything above it: a request in, stages, steps and finished frames out. */
 import type { ConsistencyReport } from '../../../contract/consistency.ts'
 import type { StoryRequest } from '../../../contract/story.ts'
-import type { Device } from '../engine/runtime/providers.ts'
+import type { Device } from '../engine/runtime/device.ts'
 
 export type { Device }
 

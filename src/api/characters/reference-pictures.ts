@@ -5,9 +5,10 @@ import { LIMITS, Reference } from '../../../contract/story.ts'
 import { forgetPictures, keepPicture, unneededPictures } from '../../db/characters/characters.ts'
 import type { Db } from '../../db/client.ts'
 import type { PictureType, StoredReference } from '../../db/schema/files.ts'
-import type { AppEnv, Bindings } from '../../platform/env.ts'
+import type { Bindings } from '../../platform/env.ts'
 import { base32, sha256 } from '../../platform/ids.ts'
 import { refuseUrl } from '../../platform/url-guard.ts'
+import type { AppEnv } from '../http/app-env.ts'
 
 /** The first twelve bytes in hex. */
 const MAGIC: [PictureType, RegExp][] = [

@@ -2,11 +2,13 @@
 import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { type ApiKeyRow, findApiKey } from '../../db/keys/api-keys.ts'
-import type { AppEnv } from '../../platform/env.ts'
-import { isWellFormed, sha256 } from '../../platform/ids.ts'
+import { isWellFormed } from '../../platform/api-key.ts'
+import { sha256 } from '../../platform/ids.ts'
 import { isSigned, refuseSignedUrl } from '../../platform/signed-url.ts'
+import type { AppEnv } from './app-env.ts'
 import { ProblemError } from './problems.ts'
-import { limit, type Policy } from './rate-limit.ts'
+import { limit } from './rate-limit.ts'
+import type { Policy } from './rate-limiter.ts'
 import { isRead, scopeFor } from './scopes.ts'
 
 /** How old may be what is presumed of a key. */

@@ -5,7 +5,7 @@
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import { Prediction } from '../../../contract/prediction.ts'
 import { StoryWebhook } from '../../../contract/story-view.ts'
-import type { AppEnv } from '../../platform/env.ts'
+import type { AppEnv } from './app-env.ts'
 import { exampleOf, type Schema } from './openapi-example.ts'
 
 const TAGS: Record<string, string> = {

@@ -3,9 +3,10 @@ import type { Context, ErrorHandler } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import type { z } from 'zod'
 import { issuesOf, PROBLEMS, type Problem, type ProblemName } from '../../../contract/problem.ts'
-import type { AppEnv } from '../../platform/env.ts'
+import type { AppEnv } from './app-env.ts'
 
-type Fault = { pointer: string; message: string }
+/** What is wrong, and where: a JSON pointer (RFC 6901). */
+export type Fault = { pointer: string; message: string }
 
 /** Thrown by handlers to answer with a problem document. */
 export class ProblemError extends Error {

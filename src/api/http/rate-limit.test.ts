@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Problem } from '../../../contract/problem.ts'
 import { testEdge } from '../../../test/worker.ts'
-import { RateLimiter } from './rate-limit.ts'
+import { RateLimiter } from './rate-limiter.ts'
 
 const story = { frames: [{ prompt: 'one' }] }
 

@@ -2,7 +2,7 @@
 import { createMiddleware } from 'hono/factory'
 import { routePath } from 'hono/route'
 import { count, flushSometimes, observe } from '../../durable/meter.ts'
-import type { AppEnv } from '../../platform/env.ts'
+import type { AppEnv } from './app-env.ts'
 
 /** The id in `x-request-id`, in problems and in the log is one and the same. */
 export const observeRequests = createMiddleware<AppEnv>(async (c, next) => {

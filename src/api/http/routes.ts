@@ -3,7 +3,7 @@ import { OpenAPIHono } from '@hono/zod-openapi'
 import { createMiddleware } from 'hono/factory'
 import { z } from 'zod'
 import { PROBLEMS, Problem, type ProblemName } from '../../../contract/problem.ts'
-import type { AppEnv } from '../../platform/env.ts'
+import type { AppEnv } from './app-env.ts'
 import { ProblemError, rejectInvalid } from './problems.ts'
 
 /** The `security` of paths that an API key or a signed link opens. */

@@ -11,7 +11,8 @@ import {
   updateApiKey,
   usageOf,
 } from '../../db/keys/api-keys.ts'
-import { hashedKey, newApiKey, newKeyText } from '../../platform/ids.ts'
+import { newApiKey } from '../../db/keys/new-key.ts'
+import { hashedKey, newKeyText } from '../../platform/api-key.ts'
 import { requireApiKey } from '../http/auth.ts'
 import { invalid, ProblemError } from '../http/problems.ts'
 import { json, limitBody, MAX_JSON_BYTES, newRoutes, problems } from '../http/routes.ts'

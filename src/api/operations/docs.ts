@@ -3,7 +3,7 @@
  * its Content-Security-Policy lets it load nothing else.
  */
 import { Hono } from 'hono'
-import type { AppEnv } from '../../platform/env.ts'
+import type { AppEnv } from '../http/app-env.ts'
 import { ProblemError } from '../http/problems.ts'
 
 const PAGE = `<!doctype html>

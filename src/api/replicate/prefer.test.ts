@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { findRef, refOf } from '../../views/model-ref.ts'
 import { applied, parsePrefer } from './prefer.ts'
-import { findRef, refOf } from './refs.ts'
 
 test('Prefer: a wait is kept within 1 to 55 seconds, and what is unknown is passed over', () => {
   const waits: [string | undefined, number | undefined][] = [

@@ -2,8 +2,8 @@
 import { createRoute } from '@hono/zod-openapi'
 import { CompletionReceipts, Completions } from '../../../contract/runner.ts'
 import { completeAll } from '../../db/queue/completions.ts'
-import { announce } from '../../durable/announce.ts'
 import { count } from '../../durable/meter.ts'
+import { announce } from '../http/announce.ts'
 import { requireRunner } from '../http/auth.ts'
 import { json, limitBody, MAX_JSON_BYTES, newRoutes, problems } from '../http/routes.ts'
 

@@ -14,8 +14,8 @@ import {
   markStarted,
 } from '../../db/queue/reports.ts'
 import { findStory } from '../../db/stories/stories.ts'
-import { announce } from '../../durable/announce.ts'
 import { count } from '../../durable/meter.ts'
+import { announce } from '../http/announce.ts'
 import { ProblemError, rejectInvalid } from '../http/problems.ts'
 import { documented, json, limitBody, MAX_JSON_BYTES, newRoutes, problems } from '../http/routes.ts'
 import { staleLeaseOf } from './runner.ts'

@@ -4,7 +4,7 @@ import { randomBytes } from '../../../test/d1.ts'
 import { testEdge } from '../../../test/worker.ts'
 import { openDb } from '../../db/client.ts'
 import { insertApiKey } from '../../db/keys/api-keys.ts'
-import { newApiKey } from '../../platform/ids.ts'
+import { newApiKey } from '../../db/keys/new-key.ts'
 
 const { app, bindings, key: admin } = await testEdge()
 const story = { frames: [{ prompt: 'a fox reads' }] }

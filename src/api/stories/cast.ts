@@ -6,9 +6,8 @@ import { StoryRequest } from '../../../contract/story.ts'
 import { findCharacters } from '../../db/characters/characters.ts'
 import type { Db } from '../../db/client.ts'
 import type { CharacterRow } from '../../db/schema/files.ts'
+import type { Fault } from '../http/problems.ts'
 import type { FoundBank } from './named-bank.ts'
-
-export type Fault = { pointer: string; message: string }
 
 export async function castOf(
   db: Db,

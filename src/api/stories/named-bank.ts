@@ -3,11 +3,11 @@ import type { Context } from 'hono'
 import { type BankCharacter, BankError, readBankHeader } from '../../../contract/bank.ts'
 import type { NamedBank } from '../../../contract/character.ts'
 import { findStory } from '../../db/stories/stories.ts'
-import type { AppEnv } from '../../platform/env.ts'
 import { sha256 } from '../../platform/ids.ts'
 import { refuseUrl } from '../../platform/url-guard.ts'
 import { decodeBase64 } from '../characters/reference-pictures.ts'
-import type { Fault } from './cast.ts'
+import type { AppEnv } from '../http/app-env.ts'
+import type { Fault } from '../http/problems.ts'
 
 export interface FoundBank {
   /** For `StoryRequest.bank`. */

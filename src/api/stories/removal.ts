@@ -10,9 +10,9 @@ import {
   storiesWithFilesLeft,
 } from '../../db/stories/removal.ts'
 import { cancel } from '../../db/stories/stories.ts'
-import { announce } from '../../durable/announce.ts'
 import type { Bindings } from '../../platform/env.ts'
 import { viewOf } from '../../views/story.ts'
+import { announce } from '../http/announce.ts'
 import { requireApiKey } from '../http/auth.ts'
 import { json, newRoutes, problems } from '../http/routes.ts'
 import { noSuchStory, StoryParams } from './stories.ts'

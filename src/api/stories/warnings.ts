@@ -2,7 +2,7 @@
 import type { Context } from 'hono'
 import { unseenIn } from '../../../contract/mentions.ts'
 import type { StoryRequest } from '../../../contract/story.ts'
-import type { AppEnv } from '../../platform/env.ts'
+import type { AppEnv } from '../http/app-env.ts'
 import { webhookWarnings } from '../webhooks/warnings.ts'
 
 export async function storyWarnings(c: Context<AppEnv>, request: StoryRequest): Promise<string[]> {

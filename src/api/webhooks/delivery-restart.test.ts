@@ -7,7 +7,7 @@ import { randomBytes } from '../../../test/d1.ts'
 import { dataFolder } from '../../../test/data-folder.ts'
 import { type ReceiverAnswer, testReceiver } from '../../../test/receiver.ts'
 import { RUNNER_TOKEN, RUNNER_WEBHOOK_SECRET } from '../../../test/worker.ts'
-import { newApiKey } from '../../platform/ids.ts'
+import { newApiKey } from '../../db/keys/new-key.ts'
 
 const receiver = await testReceiver((path, n): ReceiverAnswer | undefined => {
   if (n > 0) return { status: 200 }

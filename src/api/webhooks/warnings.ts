@@ -1,7 +1,7 @@
 /** What is accepted about a webhook, and likely not what was meant. */
 import type { Context } from 'hono'
 import { goneSince } from '../../db/webhooks/log.ts'
-import type { AppEnv } from '../../platform/env.ts'
+import type { AppEnv } from '../http/app-env.ts'
 
 export async function webhookWarnings(c: Context<AppEnv>, webhook: string | null): Promise<string[]> {
   if (webhook === null) return []

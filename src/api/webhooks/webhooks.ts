@@ -20,11 +20,11 @@ import {
   rotateSecret,
   secretsOf,
 } from '../../db/webhooks/log.ts'
-import { announce } from '../../durable/announce.ts'
 import { HOLD_MS } from '../../durable/delivery.ts'
 import { postWebhook } from '../../durable/webhook-post.ts'
 import { base32, newWebhookSecret } from '../../platform/ids.ts'
 import { refuseUrl } from '../../platform/url-guard.ts'
+import { announce } from '../http/announce.ts'
 import { requireApiKey } from '../http/auth.ts'
 import { invalid, ProblemError } from '../http/problems.ts'
 import { json, limitBody, MAX_JSON_BYTES, newRoutes, problems } from '../http/routes.ts'

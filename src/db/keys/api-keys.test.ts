@@ -3,9 +3,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { StoryRequest } from '../../../contract/story.ts'
 import { randomBytes, testD1 } from '../../../test/d1.ts'
-import { newApiKey } from '../../platform/ids.ts'
 import { enqueue, newStory } from '../queue/intake.ts'
 import { insertApiKey, type KeyLimits, updateApiKey } from './api-keys.ts'
+import { newApiKey } from './new-key.ts'
 
 const { db, take } = await testD1()
 const request = StoryRequest.parse({ frames: [{ prompt: 'one' }] })

@@ -1,6 +1,6 @@
 /** What the doctor makes of a machine and of what its devices computed. */
 import type { DeviceCheck } from '../../engine/runtime/check-device.ts'
-import type { Device } from '../../engine/runtime/providers.ts'
+import type { Device } from '../../engine/runtime/device.ts'
 import { cudaLibraries, cudnnLibrary, type Machine, vulkanLibrary } from './machine.ts'
 
 /** The check of a device, or why there is none. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { assertClose, evaluate, randn } from '../../../../test/gradient.ts'
 import { gatherFeeds } from '../pipeline/gather.ts'
-import type { HostTensor } from '../runtime/session.ts'
+import type { HostTensor } from '../runtime/tensor.ts'
 import { gatheredAttention, queryClasses } from './gathered-attention.ts'
 import { input, type Value } from './value.ts'
 

@@ -3,7 +3,7 @@ import { input } from '../graph/value.ts'
 import { openSafetensors } from '../io/safetensors.ts'
 import { type Adapter, adapterConfig, imageTokens } from '../models/ip-adapter.ts'
 import { storedWeights } from '../runtime/model-weights.ts'
-import type { HostTensor } from '../runtime/session.ts'
+import type { HostTensor } from '../runtime/tensor.ts'
 
 export interface PictureAdapter {
   readonly file: string

@@ -7,7 +7,8 @@ import { AutoencoderConfig, decode, encode, posterior } from '../models/autoenco
 import { AutoencoderTinyConfig, decodeTiny, encodeTiny } from '../models/autoencoder-tiny.ts'
 import type { Weights } from '../nn/weights.ts'
 import { changedWeights } from '../runtime/model-weights.ts'
-import type { HostTensor, SessionOptions } from '../runtime/session.ts'
+import type { SessionOptions } from '../runtime/session.ts'
+import type { HostTensor } from '../runtime/tensor.ts'
 import { ModelError, partCheckpoint, partConfig } from './folder.ts'
 import { Part } from './part.ts'
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { queryClasses } from '../graph/gathered-attention.ts'
-import type { HostTensor } from '../runtime/session.ts'
+import type { HostTensor } from '../runtime/tensor.ts'
 import { gatherFeeds } from './gather.ts'
 
 /** Which classes are set, in each place. */

@@ -1,6 +1,6 @@
 /** Keys and values that rows of a batch attend to, as the gathered attention takes them. */
 import { queryClasses } from '../graph/gathered-attention.ts'
-import type { HostTensor } from '../runtime/session.ts'
+import type { HostTensor } from '../runtime/tensor.ts'
 
 /** Characters that can be guarded from each other: one class is everybody's. */
 export const mostGuarded = queryClasses - 1

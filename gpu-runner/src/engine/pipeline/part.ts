@@ -2,7 +2,8 @@
 import type { Value } from '../graph/value.ts'
 import { assertFinite } from '../runtime/finite.ts'
 import type { OpenWeights } from '../runtime/model-weights.ts'
-import { type HostTensor, openSession, type Session, type SessionOptions } from '../runtime/session.ts'
+import { openSession, type SessionOptions } from '../runtime/session.ts'
+import type { HostTensor, Session } from '../runtime/tensor.ts'
 import { ModelError } from './folder.ts'
 
 /**

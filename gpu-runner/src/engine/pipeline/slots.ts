@@ -1,5 +1,5 @@
 /** Where identities go in a call of the UNet: the feeds of an ID-Injector's slots, on the grids of all its layers. */
-import type { HostTensor } from '../runtime/session.ts'
+import type { HostTensor } from '../runtime/tensor.ts'
 import { type Grid, levelGrid } from './attention-plan.ts'
 
 /** A region of one row that references are drawn at. */

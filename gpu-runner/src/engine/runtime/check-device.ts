@@ -6,8 +6,10 @@ import { linear, matmul } from '../graph/matmul.ts'
 import { groupNorm } from '../graph/norm.ts'
 import { toTokens } from '../graph/shape.ts'
 import { input, type Value } from '../graph/value.ts'
-import { type Device, fusedAttentionIsRight, largestError } from './providers.ts'
-import { type HostTensor, openAsIs, openSession } from './session.ts'
+import type { Device } from './device.ts'
+import { fusedAttentionIsRight, largestError } from './providers.ts'
+import { openAsIs, openSession } from './session.ts'
+import type { HostTensor } from './tensor.ts'
 
 export interface DeviceCheck {
   /** The largest difference from the CPU, relative to the largest value, over all stages. */

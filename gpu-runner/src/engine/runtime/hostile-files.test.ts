@@ -25,7 +25,8 @@ import { WeightError } from '../nn/weights.ts'
 import { assertFinite, NotFiniteError } from './finite.ts'
 import { LoraError, openLoras } from './lora.ts'
 import { openWeights } from './model-weights.ts'
-import { type HostTensor, openModel, openSession, SessionError } from './session.ts'
+import { openModel, openSession, SessionError } from './session.ts'
+import type { HostTensor } from './tensor.ts'
 
 const golden = join(import.meta.dirname, '../../../../test/golden')
 const pipeline = join(golden, 'e2e-sd15-tiny/pipeline')

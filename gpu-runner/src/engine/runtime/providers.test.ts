@@ -7,9 +7,11 @@ import { encodeModel, inOrder } from '../graph/onnx.ts'
 import { input, type Value } from '../graph/value.ts'
 import { unet } from '../models/unet.ts'
 import { parseUNetConfig } from '../models/unet-config.ts'
+import { DeviceUnavailable } from './device.ts'
 import { modelWeights } from './model-weights.ts'
-import { DeviceUnavailable, fit, largestError } from './providers.ts'
-import { type HostTensor, openAsIs, openModel, type Session } from './session.ts'
+import { fit, largestError } from './providers.ts'
+import { openAsIs, openModel } from './session.ts'
+import type { HostTensor, Session } from './tensor.ts'
 
 const folder = join(import.meta.dirname, '../../../../test/golden/e2e-sd15-tiny/pipeline/unet')
 const config = parseUNetConfig(JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8')))

@@ -13,29 +13,8 @@ import {
 } from '../graph/portable.ts'
 import { rewrite } from '../graph/rewrite.ts'
 import { input, type Node, type Value } from '../graph/value.ts'
-import type { HostTensor, Session } from './session.ts'
-
-export const devices = ['cpu', 'webgpu', 'cuda'] as const
-export type Device = (typeof devices)[number]
-export const isDevice = (name: string): name is Device => (devices as readonly string[]).includes(name)
-
-/** The provider is not in this installation, or found no device that it can use. */
-export class DeviceUnavailable extends Error {
-  override name = 'DeviceUnavailable'
-  /** In onnxruntime's words. */
-  readonly reason: string
-
-  constructor(device: Device, cause: unknown) {
-    const words = cause instanceof Error ? cause.message : String(cause)
-    // What stands before is a place in onnxruntime's source.
-    const reason = words
-      .replace(/\s+/g, ' ')
-      .trim()
-      .replace(/^.* was false\. /, '')
-    super(`${device} cannot be used here: ${reason}; \`npm run doctor\` says what is missing`, { cause })
-    this.reason = reason
-  }
-}
+import { type Device, DeviceUnavailable } from './device.ts'
+import type { HostTensor, Session } from './tensor.ts'
 
 type Forms = Readonly<Record<string, (made: Node) => Value>>
 

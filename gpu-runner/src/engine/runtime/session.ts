@@ -2,14 +2,9 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { encodeModel, inOrder } from '../graph/onnx.ts'
 import { type DType, known, product, type Value } from '../graph/value.ts'
-import { type Device, fit } from './providers.ts'
-
-export type TensorData = Float32Array | BigInt64Array | Int32Array | Uint8Array | Uint16Array
-
-export interface HostTensor {
-  readonly data: TensorData
-  readonly shape: readonly number[]
-}
+import type { Device } from './device.ts'
+import { fit } from './providers.ts'
+import type { HostTensor, Session, TensorData } from './tensor.ts'
 
 export interface SessionOptions {
   /** Folder of the weight files that the graph points into. */
@@ -20,12 +15,6 @@ export interface SessionOptions {
   optimise?: 'all' | 'extended'
   /** Write onnxruntime's own profile to files that start with this. */
   profile?: string
-}
-
-export interface Session {
-  readonly inputs: readonly string[]
-  run(feeds: Readonly<Record<string, HostTensor>>): Promise<Record<string, HostTensor>>
-  close(): Promise<void>
 }
 
 /** Onnxruntime refused to open or to run a graph; its own words are in the message and the `cause`. */

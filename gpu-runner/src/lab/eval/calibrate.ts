@@ -14,8 +14,9 @@ import { areaUnderCurve, cosine, equalErrorRate } from '../../story/measures/ver
 import type { Reference } from '../../story/references/cut-out.ts'
 import { resize } from '../../story/sharing/masks.ts'
 import { randomFrames } from '../storydb/frames.ts'
+import type { Level } from '../storydb/levels.ts'
 import { renderFrame } from '../storydb/render.ts'
-import type { Level, Split } from '../storydb/types.ts'
+import type { Split } from '../storydb/types.ts'
 
 /** Side in pixels of renders, and of what is cut out of them. */
 const size = 128

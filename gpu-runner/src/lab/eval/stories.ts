@@ -3,8 +3,9 @@ import { type StoryInput, StoryRequest } from '../../../../contract/story.ts'
 import { encodePng } from '../../engine/io/png.ts'
 import { captionText, describeIdentity } from '../storydb/caption.ts'
 import { randomFrames } from '../storydb/frames.ts'
+import type { Level } from '../storydb/levels.ts'
 import { renderFrame } from '../storydb/render.ts'
-import type { Actor, Frame, Identity, Level } from '../storydb/types.ts'
+import type { Actor, Frame, Identity } from '../storydb/types.ts'
 import { ACTION_WORDS, PLACE_WORDS, TIME_WORDS } from '../storydb/words.ts'
 
 export interface EvaluationStory {

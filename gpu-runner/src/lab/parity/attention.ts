@@ -11,7 +11,8 @@ import { unet } from '../../engine/models/unet.ts'
 import { parseUNetConfig } from '../../engine/models/unet-config.ts'
 import { adapterInputs, embedsName, type PictureAdapter } from '../../engine/pipeline/adapters.ts'
 import { changedWeights, modelWeights } from '../../engine/runtime/model-weights.ts'
-import { type HostTensor, openSession } from '../../engine/runtime/session.ts'
+import { openSession } from '../../engine/runtime/session.ts'
+import type { HostTensor } from '../../engine/runtime/tensor.ts'
 import {
   checkAll,
   type Device,

@@ -3,8 +3,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
 import { type Checkpoint, openSafetensors } from '../../engine/io/safetensors.ts'
-import type { Device } from '../../engine/runtime/providers.ts'
-import type { HostTensor } from '../../engine/runtime/session.ts'
+import type { Device } from '../../engine/runtime/device.ts'
+import type { HostTensor } from '../../engine/runtime/tensor.ts'
 import { type Check, compare, type Tolerance } from './compare.ts'
 
 const CaseJson = z.looseObject({

@@ -10,7 +10,8 @@ import {
 } from '../../engine/models/clip-text.ts'
 import { clipVision as buildVision, ClipVisionConfig } from '../../engine/models/clip-vision.ts'
 import { modelWeights } from '../../engine/runtime/model-weights.ts'
-import { openSession, type Session } from '../../engine/runtime/session.ts'
+import { openSession } from '../../engine/runtime/session.ts'
+import type { Session } from '../../engine/runtime/tensor.ts'
 import { checkAll, type Device, type GoldenCase, inputOf, readJson, weightsOf } from './case.ts'
 import type { Check } from './compare.ts'
 

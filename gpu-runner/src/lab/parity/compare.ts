@@ -1,5 +1,5 @@
 /** How far a computed tensor is from the expected one. */
-import type { HostTensor } from '../../engine/runtime/session.ts'
+import type { HostTensor } from '../../engine/runtime/tensor.ts'
 
 export interface Tolerance {
   readonly atol: number

@@ -9,7 +9,7 @@ import { type Conditioning, encodeConditioning, promptIds } from '../../engine/p
 import { guidedDenoise, isGuided } from '../../engine/pipeline/guided.ts'
 import { openPipeline, type Pipeline } from '../../engine/pipeline/open.ts'
 import type { PromptIds } from '../../engine/pipeline/text-encoders.ts'
-import type { HostTensor } from '../../engine/runtime/session.ts'
+import type { HostTensor } from '../../engine/runtime/tensor.ts'
 import { checkAll, type Device, type GoldenCase, inputOf } from './case.ts'
 import type { Check } from './compare.ts'
 import { type Pictures, picturesOf } from './e2e-pictures.ts'

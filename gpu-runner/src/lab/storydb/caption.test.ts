@@ -3,7 +3,8 @@ import { test } from 'node:test'
 import { captionFrame, captionMentions, captionText, describeIdentity } from './caption.ts'
 import { randomFrames } from './frames.ts'
 import { attributeValues } from './labels.ts'
-import type { Caption, Frame, Level, Part } from './types.ts'
+import type { Level } from './levels.ts'
+import type { Caption, Frame, Part } from './types.ts'
 import type { Attribute } from './vocabulary.ts'
 import {
   ACCESSORY_WORDS,

@@ -1,7 +1,8 @@
 /** The data card: what a collection is and how it is spread, as Markdown beside its contact sheet. */
+
+import type { Level } from './levels.ts'
 import type { StoryDbOptions } from './options.ts'
 import type { Histogram, Statistics } from './statistics.ts'
-import type { Level } from './types.ts'
 import type { Attribute } from './vocabulary.ts'
 
 const levelWords: Readonly<Record<number, string>> = {

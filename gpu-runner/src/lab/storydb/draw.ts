@@ -3,11 +3,12 @@ import sharp from 'sharp'
 import { captionFrame, captionText, describeIdentity } from './caption.ts'
 import { randomFrames } from './frames.ts'
 import { attributeLabels, attributeValues } from './labels.ts'
+import type { Level } from './levels.ts'
 import { levelOf, type StoryDbOptions, setName } from './options.ts'
 import { type Layout, layoutOf } from './places.ts'
 import { hashText } from './random.ts'
 import { renderFrame } from './render.ts'
-import type { CharacterMasks, Frame, Level, Scene, Segment } from './types.ts'
+import type { CharacterMasks, Frame, Scene, Segment } from './types.ts'
 import type { Attribute, Value } from './vocabulary.ts'
 
 const MASKS = ['mask', 'face', 'upper', 'lower'] as const satisfies (keyof CharacterMasks)[]

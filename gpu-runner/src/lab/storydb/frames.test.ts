@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { isHeldOut, randomFrames } from './frames.ts'
 import { attributeLabels } from './labels.ts'
+import { LEVELS, type Level } from './levels.ts'
 import { random } from './random.ts'
-import { LEVELS, type Level } from './types.ts'
 import { ATTRIBUTES, COLOURS, VOCABULARY, valuesAt } from './vocabulary.ts'
 
 test('a set is the same whenever it is drawn, and other sets, seeds and levels differ', () => {

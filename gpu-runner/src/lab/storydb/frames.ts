@@ -1,6 +1,8 @@
 /** Draws sets of frames: one cast each, and for every frame fresh poses, moods, places and layouts. */
+
+import type { Level } from './levels.ts'
 import { hashText, type Random, random } from './random.ts'
-import type { AccessoryType, Actor, Colour, Frame, HairColour, HairStyle, Identity, Level, Split } from './types.ts'
+import type { AccessoryType, Actor, Colour, Frame, HairColour, HairStyle, Identity, Split } from './types.ts'
 import { COLOURS, fursOf, hairStylesOf, valuesAt } from './vocabulary.ts'
 
 /** Share of (species, top colour, bottom colour) combinations that training never sees. */

@@ -1,5 +1,7 @@
 /** What a collection is made of, and how it is laid out on disk. */
-import type { Level, Split } from './types.ts'
+
+import type { Level } from './levels.ts'
+import type { Split } from './types.ts'
 
 /** `all` mixes the levels, the same way for every seed. */
 export type LevelChoice = Level | 'all'

@@ -1,12 +1,6 @@
 /** Plain data of StoryDB: who is in a frame, what they do, where; and what a rendered frame consists of. */
 import type { Attribute, Value } from './vocabulary.ts'
 
-/**
- * 1: one large character, small vocabulary. 2: one character, all of it. 3: one to three characters, all of it. 4: one to
- * three characters, small vocabulary.
- */
-export type Level = (typeof LEVELS)[number]
-export const LEVELS = [1, 2, 3, 4] as const
 export type Split = 'train' | 'held-out'
 export type Part = 'face' | 'upper' | 'lower'
 

@@ -2,7 +2,7 @@
  * Every attribute a StoryDB frame can have. The order is a contract: class indices of trained classifiers are positions
  * in these lists, so values are only ever appended. Levels 1 and 4 use the first values of each list.
  */
-import type { Level } from './types.ts'
+import type { Level } from './levels.ts'
 
 export const COLOURS = ['red', 'blue', 'green', 'yellow', 'purple', 'white', 'black', 'orange'] as const
 

@@ -2,7 +2,8 @@
 import type { Tokenizer } from '../../engine/io/tokenizer.ts'
 import { captionFrame, captionText } from '../storydb/caption.ts'
 import { randomFrames } from '../storydb/frames.ts'
-import type { Caption, Frame, Level, Part, Segment } from '../storydb/types.ts'
+import type { Level } from '../storydb/levels.ts'
+import type { Caption, Frame, Part, Segment } from '../storydb/types.ts'
 
 /** Parts of up to three characters: the columns of a token selector. */
 export const parts: readonly Part[] = ['face', 'upper', 'lower']

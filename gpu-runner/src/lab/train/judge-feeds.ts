@@ -1,12 +1,13 @@
 /** What the judges learn from: two frames of a set, and one character of it in both, as a denoiser might have drawn them. */
 
-import type { HostTensor } from '../../engine/runtime/session.ts'
+import type { HostTensor } from '../../engine/runtime/tensor.ts'
 import { areaMask, type Mask, portraitPlanes, squareAround, wholePlanes } from '../../story/measures/pictures.ts'
 import { type JudgesConfig, places, portraitHeads, sceneHeads, sides } from '../judges/networks.ts'
 import { randomFrames } from '../storydb/frames.ts'
 import { attributeLabels } from '../storydb/labels.ts'
+import type { Level } from '../storydb/levels.ts'
 import { renderFrame } from '../storydb/render.ts'
-import type { Frame, Level } from '../storydb/types.ts'
+import type { Frame } from '../storydb/types.ts'
 import type { Attribute } from '../storydb/vocabulary.ts'
 import type { Random } from './random.ts'
 import type { WindowRecipe } from './window.ts'

@@ -1,8 +1,9 @@
 /** Single frames to train on, encoded once and met several times. */
 import type { AutoencoderTinyConfig } from '../../engine/models/autoencoder-tiny.ts'
 import { randomFrames } from '../storydb/frames.ts'
+import type { Level } from '../storydb/levels.ts'
 import { renderFrame } from '../storydb/render.ts'
-import type { Frame, Level, Split } from '../storydb/types.ts'
+import type { Frame, Split } from '../storydb/types.ts'
 import { type EncodedFrame, FrameEncoder } from './frame-encoder.ts'
 import type { Random } from './random.ts'
 import { Window, type WindowRecipe } from './window.ts'

@@ -1,7 +1,7 @@
 /** Parameters in training: inputs of the graph, fed from one flat buffer that the optimiser updates in place. */
 import { input, type Value } from '../../engine/graph/value.ts'
 import { type Init, initialDeviation, viewOf, type Weights } from '../../engine/nn/weights.ts'
-import type { HostTensor } from '../../engine/runtime/session.ts'
+import type { HostTensor } from '../../engine/runtime/tensor.ts'
 
 export interface Parameter {
   readonly name: string

@@ -6,8 +6,8 @@
  * latents independent, and lets decoder and denoiser be trained at the same time, in any order and as often as wanted.
  */
 import { randomFrames } from '../storydb/frames.ts'
+import type { Level } from '../storydb/levels.ts'
 import { renderFrame } from '../storydb/render.ts'
-import type { Level } from '../storydb/types.ts'
 
 const side = 8
 const width = 3 * side * side

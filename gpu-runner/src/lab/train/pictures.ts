@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import sharp from 'sharp'
-import type { HostTensor } from '../../engine/runtime/session.ts'
+import type { HostTensor } from '../../engine/runtime/tensor.ts'
 
 /** Write batches of pictures [N,3,H,W] in −1 … 1 as the rows of one PNG. */
 export async function writeSheet(path: string, batches: readonly HostTensor[]): Promise<void> {

@@ -1,6 +1,6 @@
 /** The loop around a trainer: feeds it for so many minutes, saves, measures, and says how it goes. */
 import { matmulPeak } from '../../engine/runtime/peak.ts'
-import type { HostTensor } from '../../engine/runtime/session.ts'
+import type { HostTensor } from '../../engine/runtime/tensor.ts'
 import { type Random, randomAt } from './random.ts'
 import type { StepReport, Trainer } from './trainer.ts'
 

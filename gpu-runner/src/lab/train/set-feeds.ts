@@ -3,7 +3,7 @@
 import { columnMask, columnReads, columnWords, layoutStands } from '../../engine/diffusion/regional-prompts.ts'
 import type { Tokenizer } from '../../engine/io/tokenizer.ts'
 import { CharacterEncoderConfig } from '../../engine/models/character-encoder.ts'
-import type { HostTensor } from '../../engine/runtime/session.ts'
+import type { HostTensor } from '../../engine/runtime/tensor.ts'
 import { type Region, seenRegions } from '../../story/references/cut-out.ts'
 import { type CaptionOptions, captionFrame } from '../storydb/caption.ts'
 import type { Frame } from '../storydb/types.ts'

@@ -1,7 +1,8 @@
 /** What shared attention and references contribute: the error on held-out sets with short captions, with and without. */
 import type { Tokenizer } from '../../engine/io/tokenizer.ts'
 import { modelWeights } from '../../engine/runtime/model-weights.ts'
-import { type HostTensor, openSession } from '../../engine/runtime/session.ts'
+import { openSession } from '../../engine/runtime/session.ts'
+import type { HostTensor } from '../../engine/runtime/tensor.ts'
 import { ParameterSet } from './parameters.ts'
 import { randomAt } from './random.ts'
 import { setFeeds } from './set-feeds.ts'

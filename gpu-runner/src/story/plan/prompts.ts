@@ -4,17 +4,8 @@ import type { StoryRequest } from '../../../../contract/story.ts'
 import type { Tokenizer } from '../../engine/io/tokenizer.ts'
 import type { PromptIds } from '../../engine/pipeline/text-encoders.ts'
 import { describedParts, regionNames } from '../references/regions.ts'
+import type { PromptSegment } from './prompt-segment.ts'
 import { columnPrompts, withDeeds } from './regional-prompts.ts'
-
-/**
- * A stretch of a prompt; `character` is the place in the story's cast of whom it names or describes, `region` the place in
- * `regionNames` of the part it speaks of.
- */
-export interface PromptSegment {
-  text: string
-  character?: number
-  region?: number
-}
 
 export interface TokenisedPrompt {
   /** Exactly the tokenizer's `modelMaxLength` ids. */

@@ -1,6 +1,6 @@
-/** A prompt about several characters, cut into one for each: `diffusion/columns.ts` says who reads which. */
+/** A prompt about several characters, cut into one for each: `engine/diffusion/regional-prompts.ts` says who reads which. */
 import { columnWords } from '../../engine/diffusion/regional-prompts.ts'
-import type { PromptSegment } from './prompts.ts'
+import type { PromptSegment } from './prompt-segment.ts'
 
 /** What one mention of a character is followed by, up to the next. */
 interface Clause {

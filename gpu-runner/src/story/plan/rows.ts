@@ -8,7 +8,7 @@ import type { Bank } from '../bank/bank.ts'
 import type { PreparedReferences } from '../references/references.ts'
 import type { FrameMasks } from '../sharing/masks.ts'
 import { chooseAnchors } from '../sharing/sharing.ts'
-import type { PromptSegment } from './prompts.ts'
+import type { PromptSegment } from './prompt-segment.ts'
 
 /** Of the noise of a frame: its own, or one that follows from the story's and its place. */
 export const frameSeed = ({ frames }: StoryRequest, frame: number, seed: number) =>

@@ -1,0 +1,8 @@
+/** How much StoryDB draws and says, in levels. */
+
+/**
+ * 1: one large character, small vocabulary. 2: one character, all of it. 3: one to three characters, all of it. 4: one to
+ * three characters, small vocabulary.
+ */
+export type Level = (typeof LEVELS)[number]
+export const LEVELS = [1, 2, 3, 4] as const

@@ -1,0 +1,20 @@
+/** What a route finds in its context, besides the bindings of the Worker. */
+import type { RequestIdVariables } from 'hono/request-id'
+import type { Db } from '../../db/client.ts'
+import type { ApiKeyRow } from '../../db/keys/api-keys.ts'
+import type { Bindings, Settings, Tools } from '../../platform/env.ts'
+import type { RateLimiter } from './rate-limiter.ts'
+
+export interface AppEnv {
+  Bindings: Bindings
+  Variables: RequestIdVariables & {
+    db: Db
+    settings: Settings
+    tools: Tools
+    limiter: RateLimiter
+    apiKey: ApiKeyRow
+    /** Of the key that was shown: SHA-256 in hex. */
+    keyHash: string
+    readerId?: string
+  }
+}
