@@ -7,7 +7,7 @@ export const REDRAWS = { usual: 3, most: 12 } as const
 const Share = z.number().min(0).max(1)
 const Score = Share.nullable()
 
-export const CharacterCheck = z.strictObject({
+const CharacterCheck = z.strictObject({
   id: z.string().max(100),
   score: Score.describe(
     'Probability that this is the character of the other frames, and of its bank: the mean over all of them',
@@ -16,7 +16,7 @@ export const CharacterCheck = z.strictObject({
   area: Share.describe('Share of the picture that it takes up'),
 })
 
-export const FrameCheck = z.strictObject({
+const FrameCheck = z.strictObject({
   index: z.int().min(0).max(100),
   score: Score.describe('The lowest of its characters; of one seen in no other frame, that to its references'),
   redraws: z.int().min(0).max(REDRAWS.most).describe('How often it was drawn again for `min_score`'),

@@ -13,7 +13,7 @@ import { Progress, StoryError, StoryId, StoryStatus } from './story-view.ts'
 export const LEASE_HEADER = 'x-lease-token'
 /** The seed a frame was drawn from, on `PUT …/frames/{index}`. */
 export const SEED_HEADER = 'x-frame-seed'
-export const MAX_CLAIM_WAIT_SECONDS = 25
+const MAX_CLAIM_WAIT_SECONDS = 25
 /** Stories in one answer to a claim. */
 export const MAX_CLAIMS = 50
 /** Bytes of one PNG. */

@@ -13,7 +13,7 @@ export const StoryStatus = z.enum(['queued', 'running', 'succeeded', 'failed', '
 export type StoryStatus = z.infer<typeof StoryStatus>
 export const isTerminal = (status: StoryStatus) => status !== 'queued' && status !== 'running'
 
-export const Stage = z.enum(['loading_model', 'encoding_text', 'sampling', 'decoding'])
+const Stage = z.enum(['loading_model', 'encoding_text', 'sampling', 'decoding'])
 export const Progress = z
   .strictObject({
     stage: Stage,
@@ -27,7 +27,7 @@ export type Progress = z.infer<typeof Progress>
 
 const Time = z.iso.datetime().meta({ example: '2026-11-23T17:00:00.123Z' })
 
-export const FrameView = z
+const FrameView = z
   .object({
     index: z.int().min(0),
     status: z.enum(['pending', 'succeeded']),
@@ -73,7 +73,7 @@ export const AttemptOutcome = z.enum([
 ])
 export type AttemptOutcome = z.infer<typeof AttemptOutcome>
 
-export const Attempt = z.object({
+const Attempt = z.object({
   number: z.int().min(1).nullable().describe('Null when the runner never started: that costs the story no attempt'),
   runner: z.string(),
   claimed_at: Time,
@@ -88,7 +88,7 @@ export const EtaSeconds = z
   .describe('Seconds, by how long the last stories of the model took: `p50` is usual, nine of ten stay below `p90`')
 export type EtaSeconds = z.infer<typeof EtaSeconds>
 
-export const QueueView = z
+const QueueView = z
   .object({
     stage: z
       .enum(['waiting', 'pausing', 'starting', ...Stage.options])
@@ -102,7 +102,6 @@ export const QueueView = z
     eta_seconds: EtaSeconds.nullable().describe('Until all pictures are there; null while nothing has been measured'),
   })
   .meta({ id: 'QueueView' })
-export type QueueView = z.infer<typeof QueueView>
 
 /** A story as every route and every webhook shows it. Fields are always there; null until they are known. */
 export const Story = z

@@ -56,7 +56,7 @@ export const storedHash = (reference: string) => /^sha256:([0-9a-f]{64})$/.exec(
 const aBank = 'an https URL, or sha256:… of a bank that the edge keeps'
 export const BankUrl = z.url({ protocol: /^https$/, error: aBank }).max(2048)
 
-export const Character = z
+const Character = z
   .strictObject({
     id: CharacterId,
     name: text(LIMITS.name).describe('How the prompts call the character; no other character may share it'),
@@ -99,7 +99,7 @@ const Strength = within(z.number(), 0, 1)
 /** How a frame of several characters is read. */
 export const Layout = z.enum(['columns', 'free'])
 
-export const Consistency = z.strictObject({
+const Consistency = z.strictObject({
   layout: Layout.optional().describe(
     "'columns': characters stand side by side, from the left in the order in which the prompt names them, and in each one's column only what is said of that one is read, so that looks do not mix; 'free': the prompt is read as a whole and they stand wherever. When left out, what the model was trained for",
   ),
@@ -132,7 +132,7 @@ export const Metadata = z
 
 const Seconds = (max: number) => within(z.number(), 1, max).nullable().default(null)
 
-export const Deadline = z.strictObject({
+const Deadline = z.strictObject({
   start_within: Seconds(7 * 86_400).describe(
     'Seconds that the story may wait for its start; after that it ends as `expired`. Null for as long as it takes',
   ),

@@ -40,7 +40,7 @@ export interface EdgeOptions {
   beside?: string
 }
 
-export type LocalBindings = Pick<Bindings, 'DB' | 'IMAGES' | 'ROOMS' | 'SENDERS'>
+type LocalBindings = Pick<Bindings, 'DB' | 'IMAGES' | 'ROOMS' | 'SENDERS'>
 
 export interface Edge {
   url: string

@@ -6,7 +6,7 @@ import { type Bench, fillQueue, METRICS_TOKEN, MODEL, rowsIn } from './setup.ts'
 const ROUTES = ['claim', 'healthz', 'metrics', 'getStory'] as const
 type Route = (typeof ROUTES)[number]
 
-export interface BacklogPoint extends Record<Route, Latency> {
+interface BacklogPoint extends Record<Route, Latency> {
   queued: number
 }
 

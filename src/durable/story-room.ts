@@ -11,12 +11,12 @@ import { z } from 'zod'
 import { base32 } from '../platform/ids.ts'
 
 const ROOMS = 8
-export const LONGEST_WAIT_MS = 30_000
+const LONGEST_WAIT_MS = 30_000
 /** Stories that a room remembers; of the longest forgotten, a follower takes the next ticket for a change. */
 const MAX_STORIES = 10_000
 
 /** The ids of stories that have changed. */
-export const Changed = z.array(z.string())
+const Changed = z.array(z.string())
 
 interface Followed {
   ticket: number

@@ -91,7 +91,7 @@ async function readStart(response: Response): Promise<string> {
 }
 
 /** RFC 9110 §10.2.3: seconds, or a date; null when it is neither. */
-export function retryAfterMs(headers: Headers, now: number): number | null {
+function retryAfterMs(headers: Headers, now: number): number | null {
   const value = headers.get('retry-after')
   if (value === null) return null
   const ms = /^\d{1,9}$/.test(value) ? Number(value) * 1000 : Date.parse(value) - now

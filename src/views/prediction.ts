@@ -53,7 +53,7 @@ export function errorOf({ status, error }: StoryRow): string | null {
 }
 
 /** The pictures that are done, by index: a client that reads along sees the list grow. */
-export function outputOf({ story, frames }: StoryWithFrames, settings: LinkSettings): string[] {
+function outputOf({ story, frames }: StoryWithFrames, settings: LinkSettings): string[] {
   return story.dataRemovedAt === null ? frames.map((frame) => frameUrl(story, frame, settings)) : []
 }
 

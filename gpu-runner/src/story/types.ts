@@ -3,8 +3,6 @@ import type { ConsistencyReport } from '../../../contract/consistency.ts'
 import type { StoryRequest } from '../../../contract/story.ts'
 import type { Device } from '../engine/runtime/device.ts'
 
-export type { Device }
-
 /** One finished picture: `rgb` is height × width × 3 bytes, row by row, and belongs to whoever received it. */
 export interface StoryFrameResult {
   index: number

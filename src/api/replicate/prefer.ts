@@ -4,7 +4,7 @@
  * The longest that a request is held, in seconds: replicate-stainless gives up after 60 and would post once more.
  * replicate-javascript asks for 60.
  */
-export const MAX_WAIT_SECONDS = 55
+const MAX_WAIT_SECONDS = 55
 
 export interface Preferences {
   /** How long the answer may be held back for the end of the prediction; undefined when it is wanted at once. */

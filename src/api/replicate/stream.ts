@@ -61,13 +61,13 @@ export interface Position {
 }
 
 /** `<ms since 1970>:<outputs seen>`; from the beginning when there is none or it is not ours. */
-export function positionOf(lastEventId: string | undefined): Position {
+function positionOf(lastEventId: string | undefined): Position {
   const outputs = Number(/^\d+:(\d{1,3})$/.exec(lastEventId ?? '')?.[1] ?? 0)
   return { outputs, progress: undefined }
 }
 
 /** What a reader has not seen. Outputs come in the order in which they were done, so that their number is a position. */
-export function eventsAfter(found: StoryWithFrames, { outputs, progress }: Position, settings: LinkSettings) {
+function eventsAfter(found: StoryWithFrames, { outputs, progress }: Position, settings: LinkSettings) {
   const { story } = found
   const done = found.frames.toSorted(byCompletion)
   const events = done.slice(outputs).map((frame, i) => ({

@@ -6,7 +6,7 @@ import { followStory } from '../../durable/announce.ts'
 import type { Bindings } from '../../platform/env.ts'
 
 /** How long a stream is silent before it shows that it is still there. Also the longest that a lost wake-up delays. */
-export const QUIET_MS = 15_000
+const QUIET_MS = 15_000
 /** Reads of D1 after which a stream ends, within a Worker's bound of 1 000 queries; a client comes back by itself. */
 const MAX_READS = 400
 

@@ -10,7 +10,7 @@ import { frames, stories } from '../schema/stories.ts'
 import { sweep } from './sweep.ts'
 
 /** Stories whose time has come that one sweep takes on. */
-export const SWEEP_LIMIT = 100
+const SWEEP_LIMIT = 100
 
 /** A view: what is inserted lends a story, and is kept nowhere. Not in the schema, of which the migrations are made. */
 const claims = sqliteTable('claims', {

@@ -14,7 +14,7 @@ const MOST_KEYS = 200
 const LAST = 50
 
 /** How many stories will be lent before this one, if nothing changes. */
-export interface Ahead {
+interface Ahead {
   count: number
   /** There may be more. */
   atLeast: boolean

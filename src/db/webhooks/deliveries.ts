@@ -229,7 +229,7 @@ const hasSuccessor = ({ storyId, sequence }: DeliveryRow) =>
   sql`EXISTS (SELECT 1 FROM webhook_deliveries later WHERE later.story_id = ${storyId} AND later.sequence > ${sequence})`
 
 /** Lets the first waiting message of a story go, once none before it is pending. */
-export function releaseNext(db: Db, storyId: string, now: number) {
+function releaseNext(db: Db, storyId: string, now: number) {
   return db
     .update(deliveries)
     .set({ status: 'pending', nextAttemptAt: now })

@@ -58,7 +58,7 @@ export function linear(x: Value, w: Value, b?: Value | null): Value {
 }
 
 /** x[…,C] + b[C]; db is one sum over all rows. */
-export function addBias(x: Value, b: Value): Value {
+function addBias(x: Value, b: Value): Value {
   const grad = (dy: Value) => [dy, reshape(sum(rows(dy), [0]), b.shape)]
   return node('Add', [x, b], { shape: x.shape, grad })
 }

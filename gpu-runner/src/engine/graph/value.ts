@@ -13,7 +13,7 @@ export interface ExternalData {
   readonly length: number
 }
 
-export type Source =
+type Source =
   | { readonly kind: 'input'; readonly name: string }
   | { readonly kind: 'constant'; readonly data: ArrayBufferView }
   | { readonly kind: 'weight'; readonly name: string; readonly data: ExternalData }
@@ -26,7 +26,7 @@ export interface Value {
 }
 
 /** Gradients of a node's inputs from `dy`, the gradient of its first output `y`; null where there is none. */
-export type Gradient = (dy: Value, y: Value) => readonly (Value | null)[]
+type Gradient = (dy: Value, y: Value) => readonly (Value | null)[]
 
 export interface Node {
   readonly op: string

@@ -19,9 +19,9 @@ export interface Conditioning {
 }
 
 /** [height, width] or [top, left]. */
-export type Pair = readonly [number, number]
+type Pair = readonly [number, number]
 
-export interface PictureSizes {
+interface PictureSizes {
   readonly original?: Pair | undefined
   readonly crop?: Pair | undefined
   readonly target?: Pair | undefined

@@ -3,7 +3,7 @@ import { queryClasses } from '../graph/gathered-attention.ts'
 import type { HostTensor } from '../runtime/tensor.ts'
 
 /** Characters that can be guarded from each other: one class is everybody's. */
-export const mostGuarded = queryClasses - 1
+const mostGuarded = queryClasses - 1
 
 export interface GatherFeeds {
   readonly index: HostTensor

@@ -101,7 +101,7 @@ function placesBelow(root: string): (path: string) => string {
 }
 
 /** The deepest folder above all of `paths`. */
-export function commonFolder(paths: readonly string[]): string {
+function commonFolder(paths: readonly string[]): string {
   const parts = paths.map((path) => resolve(path).split(sep))
   const [first = []] = parts
   const differs = first.findIndex((part, i) => parts.some((other) => other[i] !== part))

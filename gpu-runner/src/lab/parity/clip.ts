@@ -38,7 +38,7 @@ export async function* clipVision(golden: GoldenCase, device: Device): AsyncGene
 }
 
 /** ids[N,length] to everything a pipeline may take from a text encoder, under the names of the cases. */
-export async function openText(folder: string, length: number, device: Device): Promise<Session> {
+async function openText(folder: string, length: number, device: Device): Promise<Session> {
   const config = ClipTextConfig.parse(readJson(join(folder, 'config.json')))
   const weights = modelWeights(folder, 'model')
   const ids = input('ids', ['batch', length], 'int64')

@@ -34,7 +34,7 @@ export async function* vae(golden: GoldenCase, device: Device): AsyncGenerator<C
 }
 
 /** image[N,3,H,W] and unit noise to every stage of the encoding, under the names of the cases. */
-export async function openEncoder(folder: string, device: Device) {
+async function openEncoder(folder: string, device: Device) {
   const config = AutoencoderConfig.parse(readJson(join(folder, 'config.json')))
   const moments = encode(input('image', ['batch', config.inChannels, 'height', 'width']), vaeWeights(folder), config)
   const { mean, logvar, std } = posterior(moments, config)
@@ -48,7 +48,7 @@ export async function openEncoder(folder: string, device: Device) {
 }
 
 /** latent[N,L,h,w], unscaled, to `decoded`. */
-export async function openDecoder(folder: string, device: Device) {
+async function openDecoder(folder: string, device: Device) {
   const config = AutoencoderConfig.parse(readJson(join(folder, 'config.json')))
   const latent = input('latent', ['batch', config.latentChannels, 'height', 'width'])
   const decoded = decode(latent, vaeWeights(folder), config)

@@ -31,7 +31,7 @@ export type CaptionOptions = {
 type Draft = { segments: Segment[]; mentions: Set<Attribute> }
 
 /** How much of an identity is told: all, all but some of the clothes, or the species with or without its colour. */
-export type Detail = 'full' | 'partial' | 'short'
+type Detail = 'full' | 'partial' | 'short'
 
 export const captionText = ({ segments }: Pick<Caption, 'segments'>): string =>
   segments.map(({ text }) => text).join(' ')

@@ -28,7 +28,7 @@ export type FrameLabel = {
   characters: CharacterLabel[]
 }
 
-export type CharacterLabel = {
+type CharacterLabel = {
   /** The identity alone, all of it, as one describes a character to the API. */
   description: string
   attributes: { [A in Attribute]: Value<A> }

@@ -36,7 +36,7 @@ function randomCast(r: Random, level: Level, split: Split): Identity[] {
   return cast
 }
 
-export function randomIdentity(r: Random, level: Level): Identity {
+function randomIdentity(r: Random, level: Level): Identity {
   const species = r.pick(valuesAt('species', level))
   const identity: Identity = {
     species,

@@ -16,7 +16,7 @@ import { drawFace } from './faces.ts'
 import { FUR, HAIR } from './palette.ts'
 import type { Expression, Fur, HairStyle, Identity, Species } from './types.ts'
 
-export const HEAD_Y = -0.6
+const HEAD_Y = -0.6
 
 type Coat = (typeof FUR)[Fur]
 /** `behind` is drawn before the skull, `marks` after it and under the face. */

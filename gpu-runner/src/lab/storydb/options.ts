@@ -7,7 +7,7 @@ import type { Split } from './types.ts'
 export type LevelChoice = Level | 'all'
 
 /** `folders`: a folder a set. `shards`: tar archives of many sets, named as WebDataset's tools expect it. */
-export type Format = 'folders' | 'shards'
+type Format = 'folders' | 'shards'
 
 export type StoryDbOptions = {
   out: string

@@ -56,7 +56,7 @@ export function sky(stage: Stage, x = 0.85, y = 0.15): void {
       star(stage, sx, sy, 0.016)
 }
 
-export function skyLight({ g, time }: Pick<Stage, 'g' | 'time'>, x: number, y: number, size = 1): void {
+function skyLight({ g, time }: Pick<Stage, 'g' | 'time'>, x: number, y: number, size = 1): void {
   if (time === 'day') glow({ g }, '#ffe14a', oval(x, y, 0.085 * size))
   if (time === 'sunset') glow({ g }, '#ffe066', oval(x - 0.03, y + 0.12 * size, 0.12 * size))
   if (time === 'night') {

@@ -85,7 +85,7 @@ export const VOCABULARY = {
   time: ['day', 'night', 'sunset'] as const,
 }
 
-export type Vocabulary = typeof VOCABULARY
+type Vocabulary = typeof VOCABULARY
 export type Attribute = keyof Vocabulary
 export type Value<A extends Attribute> = Vocabulary[A][number]
 export const ATTRIBUTES = Object.keys(VOCABULARY) as Attribute[]
@@ -136,8 +136,6 @@ export function fursOf(species: Value<'species'>, level: Level): readonly Value<
   const { plain, colours } = furs[species]
   return isPlain(level) ? colours.slice(0, plain) : colours
 }
-
-export const isHuman = (species: Value<'species'>): boolean => species === 'girl' || species === 'boy'
 
 /** Hair cuts a human type may have at a level; animals and robots have none. */
 export function hairStylesOf(species: Value<'species'>, level: Level): readonly Value<'hairStyle'>[] {

@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads'
 import type { AdamBuffers, AdamHelper, AdamRates, AdamShare } from './adamw.ts'
 
 /** What both threads see. `turn` counts up through a step: taken over, squares known, rates known, updated. */
-export interface HelperMemory {
+interface HelperMemory {
   readonly turn: Int32Array
   readonly squares: Float64Array
   readonly rates: Float64Array
@@ -11,7 +11,7 @@ export interface HelperMemory {
 
 export type HelperSettings = AdamBuffers & HelperMemory
 
-export const rateNames = ['beta1', 'beta2', 'epsilon', 'factor', 'rate', 'shrink', 'emaDecay'] as const
+const rateNames = ['beta1', 'beta2', 'epsilon', 'factor', 'rate', 'shrink', 'emaDecay'] as const
 
 /** Longer than any step takes; a helper that is silent for so long has died. */
 const patience = 60_000

@@ -93,7 +93,7 @@ function commonCharacter(frames: readonly JudgeFrame[], random: Random): [number
 }
 
 /** [3,side,side]: how much of a cell is a character, and from there how far it is to the middle of the foremost one. */
-export function locatorTarget(masks: readonly Mask[]): Float32Array {
+function locatorTarget(masks: readonly Mask[]): Float32Array {
   const { side } = masks[0]!
   const cells = side * side
   const target = new Float32Array(3 * cells)
@@ -119,7 +119,7 @@ export function locatorTarget(masks: readonly Mask[]): Float32Array {
  * A picture softer, noisier, lighter or darker than it was: a denoiser's are not as clean as renders. These loops run over
  * all pixels of a step, and make no object in them.
  */
-export function weathered(rgb: Uint8Array, size: number, random: Random): Uint8Array {
+function weathered(rgb: Uint8Array, size: number, random: Random): Uint8Array {
   const out = random.uniform() < 0.6 ? blurred(rgb, size, 1 + random.below(2)) : rgb.slice()
   const [gain, lift, noise] = [1 + 0.16 * (random.uniform() - 0.5), 16 * (random.uniform() - 0.5), random.uniform()]
   let state = random.below(2 ** 31) | 1

@@ -23,6 +23,6 @@ export async function writeSheet(path: string, batches: readonly HostTensor[]): 
 }
 
 /** −1 … 1 to 0 … 255. */
-export function toByte(value: number): number {
+function toByte(value: number): number {
   return Math.max(0, Math.min(255, Math.round((value + 1) * 127.5)))
 }

@@ -21,14 +21,14 @@ export interface ReferenceRecipe {
 }
 
 /** One picture: source frame `frame` of set `set`, where the frames outside the set come last. */
-export interface ReferencePlace {
+interface ReferencePlace {
   set: number
   frame: number
   character: number
   region: Region
 }
 
-export interface SlotPlan {
+interface SlotPlan {
   set: number
   frame: number
   character: number

@@ -40,7 +40,7 @@ export interface Known {
 }
 
 /** Of each of the cast in one frame, against all other pictures of it. */
-export function characterScores(frame: Sightings, others: readonly Sightings[], { cast, curve }: Known) {
+function characterScores(frame: Sightings, others: readonly Sightings[], { cast, curve }: Known) {
   return cast.map((_, c) =>
     similar(
       frame[c],

@@ -178,7 +178,7 @@ function outline(
 }
 
 /** Marching squares around where the mask, made smooth, is at least a half; in pixels of a picture of this size. */
-export function contour({ data, side }: Mask, size: number): [Point, Point][] {
+function contour({ data, side }: Mask, size: number): [Point, Point][] {
   // Between the cells of the mask there are three more samples, and beyond its edges it is empty.
   const fine = 4 * side
   const field = smooth(data, side)

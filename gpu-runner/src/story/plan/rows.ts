@@ -11,7 +11,7 @@ import { chooseAnchors } from '../sharing/sharing.ts'
 import type { PromptSegment } from './prompt-segment.ts'
 
 /** Of the noise of a frame: its own, or one that follows from the story's and its place. */
-export const frameSeed = ({ frames }: StoryRequest, frame: number, seed: number) =>
+const frameSeed = ({ frames }: StoryRequest, frame: number, seed: number) =>
   frames[frame]!.seed ?? derivedSeed(seed, frame)
 
 export interface RowOptions {

@@ -1,7 +1,7 @@
 /** Reference pictures of characters: squares with a mask, and what an image encoder is shown of them. */
 
 /** Pixels: left, top, right, bottom, the last two excluded. */
-export type Box = readonly [number, number, number, number]
+type Box = readonly [number, number, number, number]
 
 /** A square picture with a character in its middle. */
 export interface Reference {
@@ -122,7 +122,7 @@ function regionBox({ box, parts: own }: Reference, region: Region): Box {
 }
 
 /** The bounds of what a mask shows; null where that is next to nothing. */
-export function boxOf(mask: Uint8Array, size: number): Box | null {
+function boxOf(mask: Uint8Array, size: number): Box | null {
   let [left, top, right, bottom, count] = [size, size, 0, 0, 0]
   for (let y = 0; y < size; y++)
     for (let x = 0; x < size; x++) {
@@ -137,7 +137,7 @@ export function boxOf(mask: Uint8Array, size: number): Box | null {
 }
 
 /** The square around a box, `room` times its longer side. */
-export function squareAround([left, top, right, bottom]: Box, room: number) {
+function squareAround([left, top, right, bottom]: Box, room: number) {
   const side = room * Math.max(right - left, bottom - top)
   return { left: (left + right - side) / 2, top: (top + bottom - side) / 2, side }
 }
@@ -146,7 +146,7 @@ export function squareAround([left, top, right, bottom]: Box, room: number) {
  * One channel of interleaved bytes between pixels; outside are the edges' colours, or with `edges` false nothing. This is
  * most of the work on references, and therefore without a closure or an array.
  */
-export function bilinear(
+function bilinear(
   data: Uint8Array,
   size: number,
   channels: number,

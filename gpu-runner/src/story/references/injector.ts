@@ -130,7 +130,7 @@ export class Injector implements Injection {
 }
 
 /** How much a published adapter counts: nothing while layout is decided, and a fifth less at the end, for texture. */
-export function weight(timestep: number): number {
+function weight(timestep: number): number {
   if (timestep > 900) return 0
   if (timestep > 700) return (900 - timestep) / 200
   return timestep < 150 ? 0.8 : 1

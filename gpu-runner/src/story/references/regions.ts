@@ -5,7 +5,7 @@
  */
 
 export const regionNames = ['face', 'upper', 'lower'] as const
-export type RegionName = (typeof regionNames)[number]
+type RegionName = (typeof regionNames)[number]
 
 export interface DescribedPart {
   text: string

@@ -5,7 +5,7 @@
  */
 import { chance } from './sharing.ts'
 
-export const sharingModes = ['amsa', 'none', 'full', 'random-half', 'consistory'] as const
+const sharingModes = ['amsa', 'none', 'full', 'random-half', 'consistory'] as const
 export type SharingMode = (typeof sharingModes)[number]
 
 export interface SharingRule {

@@ -13,7 +13,7 @@ import { PndmConfig, pndm } from './pndm.ts'
 import { type Schedule, ScheduleError } from './schedule.ts'
 import { UniPcMultistepConfig, uniPcMultistep } from './unipc-multistep.ts'
 
-export { initialState, type Schedule, ScheduleError, type State, type Step } from './schedule.ts'
+export { initialState, type Schedule, ScheduleError, type State } from './schedule.ts'
 
 export interface ScheduleOptions {
   readonly steps: number
@@ -39,7 +39,7 @@ const classes: Readonly<Record<string, (config: object, options: ScheduleOptions
   PNDMScheduler: (config, { steps }) => pndm(read(PndmConfig, config), steps),
 }
 
-export const schedulerClasses: readonly string[] = Object.keys(classes)
+const schedulerClasses: readonly string[] = Object.keys(classes)
 
 /** The schedule that `config`, a parsed `scheduler_config.json`, describes. */
 export function createSchedule(config: object, options: ScheduleOptions): Schedule {

@@ -15,7 +15,7 @@ export interface Schedule {
   addNoise(clean: Float32Array, noise: Float32Array, i: number): Float32Array
 }
 
-export interface Step {
+interface Step {
   readonly x: Float32Array
   /** The clean latent as it is estimated at this call. */
   readonly denoised: Float32Array
