@@ -35,11 +35,11 @@ const cells: SheetCell[] = []
 const seconds: number[] = []
 for (const [i, request] of stories.entries()) {
   const from = performance.now()
-  const told: SheetCell[] = []
-  for await (const event of model.tell(request, { seed: seed + i, signal: new AbortController().signal }))
-    if (event.type === 'frame') told.push({ ...event.frame, caption: caption(request, event.frame.index) })
+  const own: SheetCell[] = []
+  for await (const event of model.generate(request, { seed: seed + i, signal: new AbortController().signal }))
+    if (event.type === 'frame') own.push({ ...event.frame, caption: caption(request, event.frame.index) })
   seconds.push((performance.now() - from) / 1000)
-  cells.push(...told)
+  cells.push(...own)
   show(i + 1)
 }
 await model.close()

@@ -1,5 +1,5 @@
 /**
- * `npm run bench:story`: seconds to tell a story of two characters by the whole method, and the same frames each on its
+ * `npm run bench:story`: seconds to generate a story of two characters by the whole method, and the same frames each on its
  * own, in one run. Prints JSON: medians over `--runs` alternating runs for each number of frames, and their ratios.
  */
 import { parseArgs } from 'node:util'
@@ -50,7 +50,7 @@ for (const frames of [4, 8]) {
   const seconds = Object.fromEntries(names.map((name): [Arm, number[]] => [name, []])) as Record<Arm, number[]>
   for (let run = 0; run <= Number(values.runs); run++)
     for (const name of names) {
-      const took = await tell(frames, name)
+      const took = await generate(frames, name)
       // The first round warms up.
       if (run > 0) seconds[name].push(took)
     }
@@ -63,7 +63,7 @@ await pipeline.release()
 const about = { model: pipeline.name, steps: Number(values.steps), matmulPeakGflops: await matmulPeak() }
 console.log(JSON.stringify({ ...about, results }, null, 2))
 
-async function tell(frames: number, name: Arm): Promise<number> {
+async function generate(frames: number, name: Arm): Promise<number> {
   const { references, check, consistency } = arms[name]
   const request = StoryRequest.parse({
     characters: cast.map(({ picture, ...character }) =>
@@ -75,7 +75,7 @@ async function tell(frames: number, name: Arm): Promise<number> {
   } satisfies StoryInput)
   const from = performance.now()
   const model = storyModel(pipeline, { check })
-  for await (const _ of model.tell(request, { seed: 1, signal: new AbortController().signal }));
+  for await (const _ of model.generate(request, { seed: 1, signal: new AbortController().signal }));
   return (performance.now() - from) / 1000
 }
 

@@ -11,7 +11,7 @@ import { existsSync } from 'node:fs'
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import sharp from 'sharp'
-import { type StoryEvent, type StoryModel, StoryRejected, type TellOptions } from '../gpu-runner/src/story/types.ts'
+import { type GenerateOptions, type StoryEvent, type StoryModel, StoryRejected } from '../gpu-runner/src/story/types.ts'
 import { smallBank } from './bank.ts'
 
 interface Drawing {
@@ -27,14 +27,14 @@ export async function openStoryModel({ folder }: { folder: string }): Promise<St
   return {
     name: settings.name,
     defaultSize: { width: 64, height: 64 },
-    tell: (request, options) => draw(request, options, settings, folder),
+    generate: (request, options) => draw(request, options, settings, folder),
     close: async () => {},
   }
 }
 
 async function* draw(
-  request: Parameters<StoryModel['tell']>[0],
-  { seed, signal, skip = new Set(), pictures = {}, bank }: TellOptions,
+  request: Parameters<StoryModel['generate']>[0],
+  { seed, signal, skip = new Set(), pictures = {}, bank }: GenerateOptions,
   { name, stepMs, steps: usualSteps }: Drawing,
   folder: string,
 ): AsyncGenerator<StoryEvent> {

@@ -1,5 +1,5 @@
 /**
- * The runner: claims stories at the edge, tells them with the model in a thread of its own, hands the pictures over.
+ * The runner: claims stories at the edge, generates them with the model in a thread of its own, hands the pictures over.
  * Settings come from the environment, read here and nowhere else; logs are JSON lines on stderr.
  */
 import { totalmem } from 'node:os'
@@ -8,7 +8,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { z } from 'zod'
 import { devices } from './engine/runtime/device.ts'
 import { parseLoraFile } from './engine/runtime/lora.ts'
-import { openTeller } from './service/generator.ts'
+import { openGenerator } from './service/generator.ts'
 import { type Log, serve } from './service/queue/client.ts'
 import { connectEdge } from './service/queue/edge.ts'
 import { Sampler } from './service/worker/thread.ts'
@@ -84,7 +84,7 @@ try {
     device: settings.FABLEFRAME_DEVICE,
     edge: settings.FABLEFRAME_EDGE_URL,
   })
-  await serve(edge, openTeller(sampler), {
+  await serve(edge, openGenerator(sampler), {
     signal: stopping.signal,
     log,
     runner: settings.FABLEFRAME_RUNNER,

@@ -1,4 +1,4 @@
-/** `npm run eval`: how consistent, faithful and varied a model's stories are, told in several ways; see docs/evaluation.md. */
+/** `npm run eval`: how consistent, faithful and varied stories are, generated in several ways; see docs/evaluation.md. */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'

@@ -64,7 +64,7 @@ async function generate(model: StoryModel, { number, request }: Line): Promise<v
   const started = performance.now()
   let checked: ConsistencyReport | undefined
   const bank = flags.bank !== undefined && existsSync(flags.bank) ? await readFile(flags.bank) : undefined
-  for await (const event of model.tell(request, { seed, signal: new AbortController().signal, bank })) {
+  for await (const event of model.generate(request, { seed, signal: new AbortController().signal, bank })) {
     if (event.type === 'bank' && flags.bank !== undefined) await replaceFile(flags.bank, event.bytes)
     if (event.type === 'step') bar(Math.round((90 * event.step) / event.steps), `% · step ${event.step}/${event.steps}`)
     if (event.type === 'report') {

@@ -6,24 +6,28 @@ import { encodePng, readImage } from '../engine/io/png.ts'
 import { storyboard } from '../story/page/storyboard.ts'
 import { StoryRejected } from '../story/types.ts'
 import { gather } from './inputs.ts'
-import { BadStory, type Teller, type Told } from './queue/attempt.ts'
+import { BadStory, type GeneratorEvent, type StoryGenerator } from './queue/attempt.ts'
 import type { Sampler } from './worker/thread.ts'
 
-type TellerOptions = Parameters<Teller['tell']>[1]
+type StoryGeneratorOptions = Parameters<StoryGenerator['generate']>[1]
 
-export function openTeller(sampler: Sampler): Teller & Pick<Sampler, 'open'> {
-  return { open: () => sampler.open(), tell: (request, options) => tell(sampler, request, options), storyboard: pageOf }
+export function openGenerator(sampler: Sampler): StoryGenerator & Pick<Sampler, 'open'> {
+  return {
+    open: () => sampler.open(),
+    generate: (request, options) => generate(sampler, request, options),
+    storyboard: pageOf,
+  }
 }
 
-async function* tell(
+async function* generate(
   sampler: Sampler,
   request: StoryRequest,
-  { readStored, ...options }: TellerOptions,
-): AsyncGenerator<Told> {
+  { readStored, ...options }: StoryGeneratorOptions,
+): AsyncGenerator<GeneratorEvent> {
   const pictures = await gather(request, { signal: options.signal, readStored })
   const bank = request.bank === null ? undefined : pictures[request.bank]
   try {
-    for await (const event of sampler.tell(request, { ...options, pictures, bank })) {
+    for await (const event of sampler.generate(request, { ...options, pictures, bank })) {
       if (event.type === 'report') yield { ...event, sheet: await withinBytes(event.sheet) }
       else if (event.type !== 'frame') yield event
       else {

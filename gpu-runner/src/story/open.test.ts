@@ -7,7 +7,7 @@ import { rowBytes } from '../engine/pipeline/batches.ts'
 import { openPipeline } from '../engine/pipeline/open.ts'
 import { storyModel } from './open.ts'
 import type { FrameMasks } from './sharing/masks.ts'
-import { type StoryEvent, type StoryModel, StoryRejected, type TellOptions } from './types.ts'
+import { type GenerateOptions, type StoryEvent, type StoryModel, StoryRejected } from './types.ts'
 
 const fox = { id: 'fox', name: 'Fern', description: 'a red fox in a blue coat' }
 const two = { characters: [fox], frames: [{ prompt: 'Fern waves' }, { prompt: 'Fern sleeps' }], steps: 3 }
@@ -15,7 +15,7 @@ const two = { characters: [fox], frames: [{ prompt: 'Fern waves' }, { prompt: 'F
 for (const [name, folder] of Object.entries({ sd15, sdxl })) {
   test(`${name}: a story of two frames that share attention, any size, again the same`, async (t) => {
     const { model } = await open(t, folder)
-    const events = await tell(model, two)
+    const events = await generate(model, two)
     assert.deepEqual(
       events.map((event) => (event.type === 'stage' ? event.stage : event.type === 'step' ? event.step : event.type)),
       // PNDM calls the model once more than there are steps.
@@ -34,8 +34,8 @@ for (const [name, folder] of Object.entries({ sd15, sdxl })) {
       ],
     )
     const all = pictures(events)
-    assert.deepEqual(pictures(await tell(model, two)), all)
-    const alone = pictures(await tell(model, { ...two, consistency: { synchronizer: 0 } }))
+    assert.deepEqual(pictures(await generate(model, two)), all)
+    const alone = pictures(await generate(model, { ...two, consistency: { synchronizer: 0 } }))
     for (const frame of [0, 1]) assert.notDeepEqual(alone[frame], all[frame])
     const [first] = await Array.fromAsync(frames(model, { ...two, width: 136, height: 72, scheduler: 'euler' }))
     assert.deepEqual([first!.width, first!.height, first!.rgb.length], [136, 72, 136 * 72 * 3])
@@ -45,7 +45,7 @@ for (const [name, folder] of Object.entries({ sd15, sdxl })) {
 
 test('negative prompt, guidance and scheduler make a difference; guidance of 1 needs no unconditional rows', async (t) => {
   const { model, rows } = await open(t, sdxl)
-  const usual = pictures(await tell(model, two))[0]
+  const usual = pictures(await generate(model, two))[0]
   const both = rows.splice(0)
   const changes: Partial<StoryInput>[] = [
     { negative_prompt: 'blurry' },
@@ -56,9 +56,9 @@ test('negative prompt, guidance and scheduler make a difference; guidance of 1 n
     { scheduler: 'ddim' },
   ]
   for (const change of changes)
-    assert.notDeepEqual(pictures(await tell(model, { ...two, ...change }))[0], usual, JSON.stringify(change))
+    assert.notDeepEqual(pictures(await generate(model, { ...two, ...change }))[0], usual, JSON.stringify(change))
   rows.splice(0)
-  await tell(model, { ...two, guidance_scale: 1 })
+  await generate(model, { ...two, guidance_scale: 1 })
   assert.deepEqual(
     [both, rows],
     [
@@ -75,7 +75,8 @@ test('each of several characters is in its own column, in the order of the promp
   const model = storyModel(pipeline, { onMasks: (masks) => seen.push(masks[0]!) })
   const owl = { id: 'owl', name: 'Ola', description: 'a white owl in a green hat' }
   const both = { characters: [fox, owl], frames: [{ prompt: 'Ola waves and Fern sits in the snow' }], steps: 2 }
-  const told = async (layout?: 'columns' | 'free') => pictures(await tell(model, { ...both, consistency: { layout } }))
+  const told = async (layout?: 'columns' | 'free') =>
+    pictures(await generate(model, { ...both, consistency: { layout } }))
   const [columns, free, usual] = [await told('columns'), await told('free'), await told()]
   assert.notDeepEqual(columns, free)
   assert.deepEqual(usual, free, 'a checkpoint that was not trained on columns reads a prompt as a whole')
@@ -90,7 +91,8 @@ test('each of several characters is in its own column, in the order of the promp
   ])
   assert.notDeepEqual(halves(seen[1]!), halves(seen[0]!))
   const one = { ...both, frames: [{ prompt: 'Ola waves in the snow' }] }
-  const alone = async (layout: 'columns' | 'free') => pictures(await tell(model, { ...one, consistency: { layout } }))
+  const alone = async (layout: 'columns' | 'free') =>
+    pictures(await generate(model, { ...one, consistency: { layout } }))
   assert.deepEqual(await alone('columns'), await alone('free'))
 })
 
@@ -107,33 +109,33 @@ test('frames of one, two and three characters in one call are what they are alon
       'a wood at night',
     ].map((prompt) => ({ prompt })),
   }
-  const whole = pictures(await tell(model, story))
+  const whole = pictures(await generate(model, story))
   const apart = storyModel(pipeline, { callBytes: 1 })
-  near(pictures(await tell(apart, story)), whole)
+  near(pictures(await generate(apart, story)), whole)
 })
 
 test('a long story in small calls is the same story; frames already there are neither sampled nor missed', async (t) => {
   const { model, pipeline, rows } = await open(t, sdxl)
   const long = { ...two, frames: Array.from({ length: 6 }, (_, i) => ({ prompt: `Fern on day ${i}` })) }
-  const whole = pictures(await tell(model, long))
+  const whole = pictures(await generate(model, long))
   assert.deepEqual(rows.splice(0), [12, 6, 6, 6, 6])
   const bytes = rowBytes(pipeline.denoiser.config, { width: 16, height: 16 })
   const small = storyModel(pipeline, { callBytes: 3.5 * bytes })
-  near(pictures(await tell(small, long)), whole)
+  near(pictures(await generate(small, long)), whole)
   // The two anchors are in every conditional call; unconditional rows look at nobody, and have calls of their own.
   const step = [3, 3, 1, 3, 1, 3, 1, 3]
   assert.deepEqual(rows.splice(0), [...step, ...step, ...step])
-  const last = pictures(await tell(model, long, { skip: new Set([0, 1, 2, 3, 4]) }))
+  const last = pictures(await generate(model, long, { skip: new Set([0, 1, 2, 3, 4]) }))
   assert.deepEqual(rows.splice(0), [6, 3, 3, 3, 3])
   near(last, { 5: whole[5]! })
-  assert.deepEqual(await tell(model, long, { skip: new Set([0, 1, 2, 3, 4, 5]) }), [])
+  assert.deepEqual(await generate(model, long, { skip: new Set([0, 1, 2, 3, 4, 5]) }), [])
 })
 
 test('frames that need more memory than there is are refused with the figures, after giving back what is held', async (t) => {
   const { model, pipeline } = await open(t, sd15)
   t.mock.method(process, 'availableMemory', () => 100_000)
   await assert.rejects(
-    tell(model, two),
+    generate(model, two),
     (error) => error instanceof StoryRejected && /2 frames of 128×128 must be sampled together/.test(error.message),
   )
   assert.equal(pipeline.denoiser.part.isOpen, false)
@@ -141,7 +143,7 @@ test('frames that need more memory than there is are refused with the figures, a
 
 test('a story cancelled in the middle stops at the next step and gives back all sessions; the next one is told', async (t) => {
   const { model, pipeline } = await open(t, sdxl)
-  const expected = pictures(await tell(model, two))
+  const expected = pictures(await generate(model, two))
   const parts = [...pipeline.text.parts, pipeline.denoiser.part, pipeline.autoencoder.decoder]
   const open_ = () => parts.map((part) => part.isOpen)
   assert.deepEqual(open_(), [true, true, true, true])
@@ -149,7 +151,7 @@ test('a story cancelled in the middle stops at the next step and gives back all 
   const stop = new AbortController()
   const seen: StoryEvent['type'][] = []
   const cancelled = async () => {
-    for await (const event of model.tell(StoryRequest.parse(two), { seed: 1, signal: stop.signal })) {
+    for await (const event of model.generate(StoryRequest.parse(two), { seed: 1, signal: stop.signal })) {
       seen.push(event.type)
       if (event.type === 'step') stop.abort(new Error('canceled by its owner'))
     }
@@ -158,11 +160,11 @@ test('a story cancelled in the middle stops at the next step and gives back all 
   assert.deepEqual(seen, ['stage', 'stage', 'step'])
   assert.deepEqual(open_(), [false, false, false, false])
 
-  assert.deepEqual(pictures(await tell(model, two)), expected)
-  for await (const event of model.tell(StoryRequest.parse(two), { seed: 1, signal: new AbortController().signal }))
+  assert.deepEqual(pictures(await generate(model, two)), expected)
+  for await (const event of model.generate(StoryRequest.parse(two), { seed: 1, signal: new AbortController().signal }))
     if (event.type === 'frame') break
   assert.deepEqual(open_(), [false, false, false, false])
-  await assert.rejects(tell(model, two, { signal: AbortSignal.abort(new Error('too late')) }), /too late/)
+  await assert.rejects(generate(model, two, { signal: AbortSignal.abort(new Error('too late')) }), /too late/)
 })
 
 test('values that are no numbers: the part and the step are named', async (t) => {
@@ -171,7 +173,7 @@ test('values that are no numbers: the part and the step are named', async (t) =>
     fillTensor(join(folder, part, file), tensor, Number.NaN)
     const { model } = await open(t, folder)
     return (reason: RegExp) =>
-      assert.rejects(tell(model, two), (error) => error instanceof StoryRejected && reason.test(error.message))
+      assert.rejects(generate(model, two), (error) => error instanceof StoryRejected && reason.test(error.message))
   }
   const unet = await nan('unet', 'diffusion_pytorch_model.safetensors', 'conv_out.bias')
   await unet(/^unet, step 1: \d+ of \d+ outputs are not finite.*its tensor 'conv_out\.bias' in .*unet.*\.safetensors/)
@@ -184,7 +186,7 @@ test('values that are no numbers: the part and the step are named', async (t) =>
 test('sizes and schedulers that the model has not are the fault of the story', async (t) => {
   const { model, pipeline } = await open(t, sd15)
   const rejected = (change: Partial<StoryInput>, reason: RegExp) =>
-    assert.rejects(tell(model, { ...two, ...change }), (error) => {
+    assert.rejects(generate(model, { ...two, ...change }), (error) => {
       assert.ok(error instanceof StoryRejected)
       assert.match(error.message, reason)
       return true
@@ -212,13 +214,13 @@ async function open(t: TestContext, folder: string) {
   return { model, pipeline, rows }
 }
 
-function tell(model: StoryModel, story: StoryInput, options: Partial<TellOptions> = {}): Promise<StoryEvent[]> {
+function generate(model: StoryModel, story: StoryInput, options: Partial<GenerateOptions> = {}): Promise<StoryEvent[]> {
   const signal = new AbortController().signal
-  return Array.fromAsync(model.tell(StoryRequest.parse(story), { seed: 5, signal, ...options }))
+  return Array.fromAsync(model.generate(StoryRequest.parse(story), { seed: 5, signal, ...options }))
 }
 
 async function* frames(model: StoryModel, story: StoryInput) {
-  for (const event of await tell(model, story)) if (event.type === 'frame') yield event.frame
+  for (const event of await generate(model, story)) if (event.type === 'frame') yield event.frame
 }
 
 function pictures(events: readonly StoryEvent[]): Record<number, Uint8Array> {

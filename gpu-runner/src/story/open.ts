@@ -8,12 +8,12 @@ import { type RedrawOptions, redraw } from './check/redraw.ts'
 import { SelfCheck } from './check/self-check.ts'
 import { type SampleOptions, sampledStory } from './sampled.ts'
 import {
+  type GenerateOptions,
   type OpenStoryOptions,
   type StoryEvent,
   type StoryFrameResult,
   type StoryModel,
   StoryRejected,
-  type TellOptions,
 } from './types.ts'
 
 export async function openStoryModel({ folder, ...options }: OpenStoryOptions): Promise<StoryModel> {
@@ -29,17 +29,17 @@ export function storyModel(pipeline: Pipeline, options: StoryModelOptions = {}):
   return {
     name: pipeline.name,
     defaultSize: { width: pipeline.size, height: pipeline.size },
-    tell: (request, tellOptions) => tell(pipeline, options, request, tellOptions),
+    generate: (request, generateOptions) => generate(pipeline, options, request, generateOptions),
     close: () => pipeline.release(),
   }
 }
 
 /** A story that begins and does not come to its end, cancelled or failed, gives back all memory that it took. */
-async function* tell(
+async function* generate(
   pipeline: Pipeline,
   model: StoryModelOptions,
   request: StoryRequest,
-  options: TellOptions,
+  options: GenerateOptions,
 ): AsyncGenerator<StoryEvent> {
   let unfinished = false
   try {
@@ -62,7 +62,7 @@ async function* told(
   pipeline: Pipeline,
   model: StoryModelOptions,
   request: StoryRequest,
-  options: TellOptions,
+  options: GenerateOptions,
 ): AsyncGenerator<StoryEvent> {
   const { skip = new Set(), finished = {}, signal } = options
   const all = request.frames.map((_, frame) => frame)

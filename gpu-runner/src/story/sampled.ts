@@ -24,7 +24,7 @@ import { type PreparedReferences, prepareReferences, type ReferenceOptions } fro
 import type { FrameMasks } from './sharing/masks.ts'
 import type { SharingMode } from './sharing/modes.ts'
 import { Synchronizer } from './sharing/synchronizer.ts'
-import { type StoryEvent, type StoryFrameResult, StoryRejected, type TellOptions } from './types.ts'
+import { type GenerateOptions, type StoryEvent, type StoryFrameResult, StoryRejected } from './types.ts'
 
 /** Beside the weights. More rows in a call make it no faster on a CPU. */
 const usualCallBytes = 4 * 2 ** 30
@@ -61,7 +61,7 @@ export async function* sampledStory(
   pipeline: Pipeline,
   { callBytes = usualCallBytes, mode, wholePictures, onMasks }: SampleOptions,
   request: StoryRequest,
-  { seed, signal, pictures, bank: file }: TellOptions,
+  { seed, signal, pictures, bank: file }: GenerateOptions,
   wanted: readonly number[],
 ): AsyncGenerator<StoryEvent, Sampled> {
   const { autoencoder, denoiser, text } = pipeline

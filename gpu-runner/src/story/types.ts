@@ -21,7 +21,7 @@ export type StoryEvent =
   | { type: 'report'; report: ConsistencyReport; sheet: Uint8Array<ArrayBuffer> }
   | { type: 'frame'; frame: StoryFrameResult }
 
-export interface TellOptions {
+export interface GenerateOptions {
   seed: number
   /** Aborting ends the generator at the next step; whether it returns or throws then is the model's choice. */
   signal: AbortSignal
@@ -38,7 +38,7 @@ export interface TellOptions {
 export interface StoryModel {
   name: string
   defaultSize: { width: number; height: number }
-  tell(request: StoryRequest, options: TellOptions): AsyncGenerator<StoryEvent>
+  generate(request: StoryRequest, options: GenerateOptions): AsyncGenerator<StoryEvent>
   close(): Promise<void>
 }
 

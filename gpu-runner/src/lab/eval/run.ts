@@ -1,4 +1,4 @@
-/** An evaluation: each story told by every arm with the same seed, and judged beside the renderer's own pictures. */
+/** An evaluation: every arm generates each story with the same seed; judges compare it with the renderer's pictures. */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { StoryRequest } from '../../../../contract/story.ts'
@@ -38,7 +38,7 @@ export interface EvaluationOptions {
 }
 
 /** Pictures of a story and what came with them. */
-interface Told {
+interface StoryPictures {
   pictures: readonly Picture[]
   maps: readonly (readonly (Mask | null)[])[]
   seconds: number
@@ -50,8 +50,8 @@ const size = 128
 const shown = 24
 
 /**
- * Yields how many stories have been told, of all arms together; the files are there when it ends. Stopped by its signal
- * it reports on the stories that all arms have told, and throws when there is none.
+ * Yields how many stories have been generated, of all arms together; the files are there when it ends. Stopped by its
+ * signal it reports on the stories that all arms have generated, and throws when there is none.
  */
 export async function* evaluate(options: EvaluationOptions): AsyncGenerator<number, EvaluationReport> {
   const { stories, out, signal } = options
@@ -61,7 +61,7 @@ export async function* evaluate(options: EvaluationOptions): AsyncGenerator<numb
   for (let index = 0; index < stories; index++) {
     const row: Judged[] = []
     try {
-      for await (const judged of tellAll(options, index)) {
+      for await (const judged of generateAll(options, index)) {
         row.push(judged)
         if (judged.name !== 'renderer') yield index * options.arms.length + row.length - 1
       }
@@ -107,15 +107,15 @@ interface Judged {
 }
 
 /** Story `index`, by the renderer and then by each arm. */
-async function* tellAll(options: EvaluationOptions, index: number): AsyncGenerator<Judged> {
+async function* generateAll(options: EvaluationOptions, index: number): AsyncGenerator<Judged> {
   const { judges, signal } = options
   const story = evaluationStory(index, options)
   const { cast, frames } = story
   const pictures = await Promise.all(cast.map((_, character) => referencePicture(story, character, size)))
-  // The first story of a model pays for opening it, and is told once for nothing.
-  if (index === 0) await tell(options, options.arms[0]!, 0, { ...story.request, steps: 1 }, pictures)
+  // The first story of a model pays for opening it, and is generated once for nothing.
+  if (index === 0) await generate(options, options.arms[0]!, 0, { ...story.request, steps: 1 }, pictures)
   const references = await referenceSightings(judges, story)
-  const judged = async (name: Judged['name'], { pictures, maps, seconds }: Told): Promise<Judged> => {
+  const judged = async (name: Judged['name'], { pictures, maps, seconds }: StoryPictures): Promise<Judged> => {
     const fitted = await Promise.all(pictures.map((picture) => resized(picture, size, size)))
     const verdicts = await judges.judge(
       fitted,
@@ -127,17 +127,17 @@ async function* tellAll(options: EvaluationOptions, index: number): AsyncGenerat
   yield judged('renderer', renderStory(story))
   for (const name of options.arms) {
     signal.throwIfAborted()
-    yield judged(name, await tell(options, name, index, story.request, pictures))
+    yield judged(name, await generate(options, name, index, story.request, pictures))
   }
 }
 
-async function tell(
+async function generate(
   { pipeline, seed, signal }: EvaluationOptions,
   name: ArmName,
   index: number,
   request: StoryRequest,
   references: readonly string[],
-): Promise<Told> {
+): Promise<StoryPictures> {
   const arm = arms[name]
   let maps: (Mask | null)[][] = []
   const model = storyModel(pipeline, {
@@ -150,13 +150,13 @@ async function tell(
   })
   const pictures: Picture[] = []
   const from = performance.now()
-  for await (const event of model.tell(requestOf(request, arm, references), { seed: seed + index, signal }))
+  for await (const event of model.generate(requestOf(request, arm, references), { seed: seed + index, signal }))
     if (event.type === 'frame') pictures[event.frame.index] = event.frame
   return { pictures, maps, seconds: (performance.now() - from) / 1000 }
 }
 
 /** The story as the renderer draws it, with its own masks in place of a model's maps. */
-function renderStory({ frames, cast }: EvaluationStory): Told {
+function renderStory({ frames, cast }: EvaluationStory): StoryPictures {
   const from = performance.now()
   const rendered = frames.map((frame) => renderFrame(frame, size))
   const seconds = (performance.now() - from) / 1000

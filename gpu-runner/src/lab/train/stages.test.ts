@@ -55,7 +55,7 @@ const falls = (reports: StageReport[]) => {
   assert.ok(last < 0.95 * first, `the loss went from ${first} to ${last}`)
 }
 
-test('from an empty folder: every stage lowers its loss, resumes to the same numbers, and the model tells a story', async (t) => {
+test('from an empty folder: every stage lowers its loss, resumes to the same numbers, and the model generates a story', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'fableframe-train-'))
   t.after(() => rmSync(folder, { recursive: true, force: true }))
 
@@ -108,7 +108,7 @@ test('from an empty folder: every stage lowers its loss, resumes to the same num
     for (const [name, values] of wanted) assert.deepEqual(state().read(name), values, name)
   }
 
-  await t.test('the exported folder opens and tells a story', async () => {
+  await t.test('the exported folder opens and generates a story', async () => {
     const target = join(folder, 'exported')
     exportModel(folder, target)
     assert.ok(existsSync(join(target, 'image_encoder', 'config.json')))
@@ -121,26 +121,26 @@ test('from an empty folder: every stage lowers its loss, resumes to the same num
       width: 96,
       height: 64,
     })
-    const tell = async (skip?: ReadonlySet<number>) => {
+    const generate = async (skip?: ReadonlySet<number>) => {
       const frames = new Map<number, Uint8Array>()
       const signal = new AbortController().signal
-      for await (const event of model.tell(request, { seed: 5, signal, ...(skip ? { skip } : {}) }))
+      for await (const event of model.generate(request, { seed: 5, signal, ...(skip ? { skip } : {}) }))
         if (event.type === 'frame') frames.set(event.frame.index, event.frame.rgb)
       return frames
     }
-    const all = await tell()
+    const all = await generate()
     assert.deepEqual([...all.keys()], [0, 1, 2])
     assert.ok([...all.values()].every((rgb) => rgb.length === 96 * 64 * 3))
     assert.deepEqual(
-      await tell(new Set([0, 2])),
+      await generate(new Set([0, 2])),
       new Map([[1, all.get(1)]]),
       'finished frames are skipped, the rest is the same',
     )
     const large = { ...request, width: 512 }
-    await assert.rejects(model.tell(large, { seed: 5, signal: new AbortController().signal }).next(), StoryRejected)
+    await assert.rejects(model.generate(large, { seed: 5, signal: new AbortController().signal }).next(), StoryRejected)
     const aborted = AbortSignal.abort(new Error('enough'))
     await assert.rejects(async () => {
-      for await (const _ of model.tell(request, { seed: 5, signal: aborted }));
+      for await (const _ of model.generate(request, { seed: 5, signal: aborted }));
     }, /enough/)
     await model.close()
   })

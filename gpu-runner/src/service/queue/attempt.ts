@@ -1,6 +1,6 @@
 /**
- * One attempt at one story: tell it, hand every frame over as soon as it is there, keep the lease alive meanwhile, and
- * report how it ended. Frames handed over stay with the edge, so an attempt that is cut short leaves less to the next.
+ * One attempt at one story: generate it, hand every frame over as soon as it is there, keep the lease alive meanwhile,
+ * and report how it ended. Frames handed over stay with the edge, so an attempt that is cut short leaves less to the next.
  */
 import { setTimeout } from 'node:timers/promises'
 import type { ConsistencyReport } from '../../../../contract/consistency.ts'
@@ -10,9 +10,9 @@ import type { Progress, StoryStatus } from '../../../../contract/story-view.ts'
 import { after } from './deadline.ts'
 import { EdgeRefused, type EventBody, type Lease, StaleLease } from './edge.ts'
 
-/** What an attempt is told by. `tell` throws `BadStory` when the story is at fault, anything else when it is not. */
-export interface Teller {
-  tell(
+/** Makes the pictures. `generate` throws `BadStory` when the story is at fault, anything else when it is not. */
+export interface StoryGenerator {
+  generate(
     request: StoryRequest,
     options: {
       seed: number
@@ -23,12 +23,12 @@ export interface Teller {
       /** The reference picture, or the bank, that the edge keeps under a hash. */
       readStored: (sha256: string) => Promise<Uint8Array>
     },
-  ): AsyncGenerator<Told>
+  ): AsyncGenerator<GeneratorEvent>
   /** The page of all frames; `pngs` has one for every frame, in order. */
   storyboard(request: StoryRequest, pngs: Uint8Array[]): Promise<Uint8Array<ArrayBuffer>>
 }
 
-export type Told =
+export type GeneratorEvent =
   | { type: 'stage'; stage: Progress['stage'] }
   | { type: 'step'; step: number; steps: number }
   | { type: 'bank'; bytes: Uint8Array<ArrayBuffer> }
@@ -36,7 +36,7 @@ export type Told =
   | { type: 'report'; report: ConsistencyReport; sheet: Uint8Array<ArrayBuffer> }
   | { type: 'frame'; index: number; png: Uint8Array<ArrayBuffer>; seed: number }
 
-/** The story cannot be told, however often it is tried. */
+/** The story cannot be generated, however often it is tried. */
 export class BadStory extends Error {
   override name = 'BadStory'
 }
@@ -64,14 +64,14 @@ const CANCELED = new Error('the story was canceled')
 export async function attempt(
   claim: Claim,
   lease: Lease,
-  teller: Teller,
+  generator: StoryGenerator,
   {
     signal,
     sleep = (milliseconds, signal) => setTimeout(milliseconds, undefined, { signal }),
     lastWordMs = 5000,
   }: AttemptOptions,
 ): Promise<{ outcome: Outcome; error?: Error }> {
-  // `work` ends the telling and says why; `over` ends the loops that go along with it.
+  // `work` ends the generation and says why; `over` ends the loops that go along with it.
   const work = new AbortController()
   const over = new AbortController()
   const giveBack = () => work.abort(signal.reason)
@@ -102,20 +102,20 @@ export async function attempt(
       },
     ),
   ]
-  const telling = tellAll()
+  const generating = generateAll()
   try {
     // The last word does not wait for a sampler that is still busy with its step.
-    return { outcome: await Promise.race([telling, abortOf(work.signal)]) }
+    return { outcome: await Promise.race([generating, abortOf(work.signal)]) }
   } catch (thrown) {
     return await lastWord(work.signal.aborted ? work.signal.reason : thrown)
   } finally {
     signal.removeEventListener('abort', giveBack)
     over.abort()
     // The next story does wait; a runner that stops has no next story.
-    await Promise.allSettled(signal.aborted ? loops : [telling, ...loops])
+    await Promise.allSettled(signal.aborted ? loops : [generating, ...loops])
   }
 
-  async function tellAll(): Promise<Outcome> {
+  async function generateAll(): Promise<Outcome> {
     const { story, seed } = claim
     const skip = new Set(claim.finished_frames)
     const pngs = new Map<number, Uint8Array>()
@@ -124,39 +124,39 @@ export async function attempt(
     for (const index of skip) pngs.set(index, await lease.readFrame(index, work.signal))
     if (skip.size < story.frames.length) {
       const finished = Object.fromEntries(pngs)
-      for await (const told of teller.tell(story, { seed, signal: work.signal, skip, finished, readStored })) {
-        if (told.type === 'frame') {
-          await lease.putFrame(told.index, told.png, told.seed, work.signal)
-          pngs.set(told.index, told.png)
+      for await (const event of generator.generate(story, { seed, signal: work.signal, skip, finished, readStored })) {
+        if (event.type === 'frame') {
+          await lease.putFrame(event.index, event.png, event.seed, work.signal)
+          pngs.set(event.index, event.png)
         }
-        if (told.type === 'bank') await lease.putBank(told.bytes, work.signal)
-        else if (told.type === 'report') {
-          await lease.putReport(told.report, work.signal)
-          await lease.putSheet(told.sheet, work.signal)
-        } else advance(told, pngs.size)
-        if (told.type === 'frame')
-          await post({ type: 'story.frame.completed', index: told.index, progress }, work.signal)
+        if (event.type === 'bank') await lease.putBank(event.bytes, work.signal)
+        else if (event.type === 'report') {
+          await lease.putReport(event.report, work.signal)
+          await lease.putSheet(event.sheet, work.signal)
+        } else advance(event, pngs.size)
+        if (event.type === 'frame')
+          await post({ type: 'story.frame.completed', index: event.index, progress }, work.signal)
       }
     }
     work.signal.throwIfAborted()
     const ordered = story.frames.flatMap((_, index) => pngs.get(index) ?? [])
     if (ordered.length < story.frames.length)
       throw new Error(`the model ended after ${ordered.length} of ${story.frames.length} frames`)
-    await lease.putStoryboard(await teller.storyboard(story, ordered), work.signal)
+    await lease.putStoryboard(await generator.storyboard(story, ordered), work.signal)
     const status = await post({ type: 'story.completed' }, work.signal)
     return status === 'canceled' ? 'canceled' : 'succeeded' // the completion may have crossed a cancellation
   }
 
-  function advance(told: Exclude<Told, { type: 'bank' | 'report' }>, finished: number): void {
+  function advance(event: Exclude<GeneratorEvent, { type: 'bank' | 'report' }>, finished: number): void {
     const { stage, step, steps } = progress
-    const done = told.type === 'step' ? told.step / told.steps : steps > 0 ? step / steps : 0
+    const done = event.type === 'step' ? event.step / event.steps : steps > 0 ? step / steps : 0
     progress = {
-      stage: told.type === 'stage' ? told.stage : stage,
-      ...(told.type === 'step' ? { step: told.step, steps: told.steps } : { step, steps }),
+      stage: event.type === 'stage' ? event.stage : stage,
+      ...(event.type === 'step' ? { step: event.step, steps: event.steps } : { step, steps }),
       // Sampling is nearly all of the work; what is left is decoding, frame by frame.
       fraction: Math.max(progress.fraction, 0.9 * done + (0.1 * finished) / claim.story.frames.length),
     }
-    unsaid = told.type === 'frame' ? undefined : progress
+    unsaid = event.type === 'frame' ? undefined : progress
   }
 
   /** Say how an attempt that was cut short ended. */

@@ -1,6 +1,6 @@
 /** The runner's loop: claim a story, attempt it, claim the next. */
 import { hostname } from 'node:os'
-import { attempt, PictureUnavailable, type Teller } from './attempt.ts'
+import { attempt, PictureUnavailable, type StoryGenerator } from './attempt.ts'
 import { after } from './deadline.ts'
 import type { Edge } from './edge.ts'
 
@@ -29,13 +29,13 @@ const FAILURES_IN_A_ROW = 3
  */
 export async function serve(
   edge: Edge,
-  teller: Teller & { open(): Promise<{ name: string }> },
+  generator: StoryGenerator & { open(): Promise<{ name: string }> },
   { signal, log, runner = `${hostname()}-${process.pid}`, wait = 5 }: ServeOptions,
 ): Promise<void> {
   let failures = 0
   while (!signal.aborted) {
     // Opened before a story is claimed: a runner without a model must not use up the attempts of stories.
-    const { name: model } = await teller.open()
+    const { name: model } = await generator.open()
     const lastClaim = after(signal, wait * 1000 + LAST_CLAIM_MS)
     const claim = await edge
       .claim({ runner, model, wait }, { signal: lastClaim.signal, stop: signal })
@@ -45,7 +45,7 @@ export async function serve(
     const about = { story: claim.id, attempt: claim.attempt, traceparent: claim.traceparent }
     log('story.claimed', { ...about, finished_frames: claim.finished_frames })
     const started = performance.now()
-    const { outcome, error } = await attempt(claim, edge.lease(claim), teller, { signal })
+    const { outcome, error } = await attempt(claim, edge.lease(claim), generator, { signal })
     const seconds = Math.round(performance.now() - started) / 1000
     const memory_mb = Math.round(process.memoryUsage.rss() / 2 ** 20)
     log(`story.${outcome}`, { ...about, seconds, memory_mb, ...(error ? { error: error.message } : {}) })

@@ -12,24 +12,31 @@ const port = parentPort
 const { module, ...settings }: SamplerSettings = workerData
 const { openStoryModel }: StoryModelModule = await import(module)
 const model = await openStoryModel(settings)
-let current: { run: number; abort: AbortController; told: Promise<void> } | undefined
+let current: { run: number; abort: AbortController; done: Promise<void> } | undefined
 
 port.on('message', (command: SamplerCommand) => {
-  if (command.type === 'tell') {
+  if (command.type === 'generate') {
     const abort = new AbortController()
-    current = { run: command.run, abort, told: tell(command, abort.signal) }
+    current = { run: command.run, abort, done: generate(command, abort.signal) }
   }
   if (command.type === 'abort' && command.run === current?.run) current.abort.abort()
   if (command.type === 'close') void close()
 })
 report({ type: 'ready', model: { name: model.name, defaultSize: model.defaultSize } })
 
-async function tell(
-  { run, request, seed, skip, finished, pictures, bank }: SamplerCommand & { type: 'tell' },
+async function generate(
+  { run, request, seed, skip, finished, pictures, bank }: SamplerCommand & { type: 'generate' },
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    for await (const event of model.tell(request, { seed, signal, skip: new Set(skip), finished, pictures, bank })) {
+    for await (const event of model.generate(request, {
+      seed,
+      signal,
+      skip: new Set(skip),
+      finished,
+      pictures,
+      bank,
+    })) {
       if (event.type === 'frame') {
         const rgb = new Uint8Array(event.frame.rgb) // a copy of just these bytes: the original may view a shared pool
         report({ type: 'event', run, event: { type: 'frame', frame: { ...event.frame, rgb } } }, [rgb.buffer])
@@ -46,7 +53,7 @@ async function tell(
 
 async function close(): Promise<void> {
   current?.abort.abort()
-  await current?.told
+  await current?.done
   await model.close()
   port.close()
 }

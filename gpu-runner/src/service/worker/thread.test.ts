@@ -10,10 +10,10 @@ import { Sampler, SamplerFailed } from './thread.ts'
 const module = new URL('../../../../test/drawing-model.ts', import.meta.url).href
 const forever = new AbortController().signal
 
-test('a story told on the thread: its steps and frames arrive in order, and skipped frames do not', async (t) => {
+test('a story generated on the thread: its steps and frames arrive in order, and skipped frames do not', async (t) => {
   const { sampler } = await drawing(t)
   const events = await Array.fromAsync(
-    sampler.tell(story({ steps: 3 }), { seed: 7, signal: forever, skip: new Set([1]) }),
+    sampler.generate(story({ steps: 3 }), { seed: 7, signal: forever, skip: new Set([1]) }),
   )
   assert.deepEqual(
     events.filter((event) => event.type === 'step').map(({ step }) => step),
@@ -31,32 +31,32 @@ test('the main thread goes on while a step blocks the sampler', async (t) => {
   await sampler.open()
   let turns = 0
   const timer = setInterval(() => turns++, 5)
-  for await (const _ of sampler.tell(story({}), { seed: 1, signal: forever }));
+  for await (const _ of sampler.generate(story({}), { seed: 1, signal: forever }));
   clearInterval(timer)
   assert.ok(turns > 10, `${turns} turns of the main thread during 300 ms of blocking steps`)
 })
 
-test('an abort stops the story at the next step, and the same model tells the next one', async (t) => {
+test('an abort stops the story at the next step, and the same model generates the next one', async (t) => {
   const { sampler } = await drawing(t, { stepMs: 5, steps: 100_000 })
   const abort = new AbortController()
   await assert.rejects(async () => {
-    for await (const event of sampler.tell(story({}), { seed: 1, signal: abort.signal }))
+    for await (const event of sampler.generate(story({}), { seed: 1, signal: abort.signal }))
       if (event.type === 'step' && event.step === 2) abort.abort(new Error('canceled by its owner'))
   }, /canceled by its owner/)
-  assert.equal(frames(await Array.fromAsync(sampler.tell(story({ steps: 1 }), { seed: 1, signal: forever }))), 3)
+  assert.equal(frames(await Array.fromAsync(sampler.generate(story({ steps: 1 }), { seed: 1, signal: forever }))), 3)
 })
 
 test('leaving the loop early leaves the thread free for the next story', async (t) => {
   const { sampler } = await drawing(t, { stepMs: 5, steps: 100_000 })
-  for await (const event of sampler.tell(story({}), { seed: 1, signal: forever })) if (event.type === 'step') break
-  assert.equal(frames(await Array.fromAsync(sampler.tell(story({ steps: 1 }), { seed: 1, signal: forever }))), 3)
+  for await (const event of sampler.generate(story({}), { seed: 1, signal: forever })) if (event.type === 'step') break
+  assert.equal(frames(await Array.fromAsync(sampler.generate(story({ steps: 1 }), { seed: 1, signal: forever }))), 3)
 })
 
 test('a step that outlasts the grace after an abort is cut off with its thread; the next story gets a new one', async (t) => {
   const { sampler } = await drawing(t, { stepMs: 60_000 }, { grace: 50 })
   const abort = new AbortController()
   await assert.rejects(async () => {
-    for await (const event of sampler.tell(story({}), { seed: 1, signal: abort.signal }))
+    for await (const event of sampler.generate(story({}), { seed: 1, signal: abort.signal }))
       if (event.type === 'stage') abort.abort()
   }, /aborted/)
   assert.equal((await sampler.open()).name, 'story-mini')
@@ -64,26 +64,26 @@ test('a step that outlasts the grace after an abort is cut off with its thread; 
 
 test('a story that the model rejects is told apart from a model that fails', async (t) => {
   const { sampler, folder } = await drawing(t)
-  const tell = (request: StoryRequest) => Array.fromAsync(sampler.tell(request, { seed: 1, signal: forever }))
-  await assert.rejects(tell(story({ scheduler: 'unheard-of' })), (error) => {
+  const generate = (request: StoryRequest) => Array.fromAsync(sampler.generate(request, { seed: 1, signal: forever }))
+  await assert.rejects(generate(story({ scheduler: 'unheard-of' })), (error) => {
     assert.ok(error instanceof StoryRejected)
     assert.match(error.message, /unheard-of/)
     return true
   })
   await writeFile(join(folder, 'fail'), '')
   await assert.rejects(
-    tell(story({})),
+    generate(story({})),
     (error) => error instanceof SamplerFailed && /device was lost/.test(error.message),
   )
-  assert.equal(frames(await tell(story({}))), 3)
+  assert.equal(frames(await generate(story({}))), 3)
 })
 
 test('a thread that dies in mid-story fails that story alone', async (t) => {
   const { sampler, folder } = await drawing(t)
   await writeFile(join(folder, 'crash'), '')
-  const tell = () => Array.fromAsync(sampler.tell(story({}), { seed: 1, signal: forever }))
-  await assert.rejects(tell(), (error) => error instanceof SamplerFailed)
-  assert.equal(frames(await tell()), 3)
+  const generate = () => Array.fromAsync(sampler.generate(story({}), { seed: 1, signal: forever }))
+  await assert.rejects(generate(), (error) => error instanceof SamplerFailed)
+  assert.equal(frames(await generate()), 3)
 })
 
 test('a folder without a model: the error names the folder and the reason', async (t) => {

@@ -1,11 +1,11 @@
 /**
- * The main thread's side of the sampler: opens the thread, tells stories on it one after the other, and notices when it
+ * The main thread's side of the sampler: opens the thread, generates stories on it one after the other, and notices when it
  * dies. A dead thread fails only the story that was on it; the next `open()` starts a new one.
  */
 import { on } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import type { StoryRequest } from '../../../../contract/story.ts'
-import { type StoryEvent, StoryRejected, type TellOptions } from '../../story/types.ts'
+import { type GenerateOptions, type StoryEvent, StoryRejected } from '../../story/types.ts'
 import type { SamplerCommand, SamplerReport, SamplerSettings } from './protocol.ts'
 
 /** The thread, or the model in it, went away or failed; the story may well succeed on another try. */
@@ -48,10 +48,10 @@ export class Sampler {
     return this.#thread.model
   }
 
-  /** As `StoryModel.tell`. Throws `StoryRejected` when the story is at fault and `SamplerFailed` when anything else is. */
-  async *tell(
+  /** As `StoryModel.generate`. Throws `StoryRejected` when the story is at fault and `SamplerFailed` when anything else is. */
+  async *generate(
     request: StoryRequest,
-    { seed, signal, skip, finished = {}, pictures = {}, bank }: TellOptions,
+    { seed, signal, skip, finished = {}, pictures = {}, bank }: GenerateOptions,
   ): AsyncGenerator<StoryEvent> {
     signal.throwIfAborted()
     await this.open()
@@ -64,7 +64,7 @@ export class Sampler {
       terminate ??= setTimeout(() => void worker.terminate(), this.#grace)
     }
     signal.addEventListener('abort', stop)
-    send(worker, { type: 'tell', run, request, seed, skip: [...(skip ?? [])], finished, pictures, bank })
+    send(worker, { type: 'generate', run, request, seed, skip: [...(skip ?? [])], finished, pictures, bank })
     let ended = false
     try {
       for (;;) {

@@ -8,7 +8,7 @@ import { type StoryInput, StoryRequest } from '../../../../contract/story.ts'
 import { sd15, sdxl } from '../../../../test/model-folder.ts'
 import { openPipeline, type PipelineOptions } from '../../engine/pipeline/open.ts'
 import { storyModel } from '../open.ts'
-import { StoryRejected, type TellOptions } from '../types.ts'
+import { type GenerateOptions, StoryRejected } from '../types.ts'
 import { encodeBank, readBank } from './bank.ts'
 
 const storyMini = join(import.meta.dirname, '../../../models/story-mini')
@@ -27,13 +27,13 @@ const bound = 1e-5
 
 for (const [name, folder] of Object.entries({ 'story-mini': storyMini, sd15, sdxl })) {
   test(`${name}: a frame drawn alone from the bank is the frame of the story, anchors too`, async (t) => {
-    const tell = await open(t, folder)
-    const whole = await tell(story)
+    const generate = await open(t, folder)
+    const whole = await generate(story)
     assert.equal(readBankHeader(whole.bank!).anchors.length, 3)
     for (const index of name === 'sd15' ? frames.keys() : [2, 4]) {
       // Of another story, with another seed, whose cast is not even said again.
       const seed = whole.seeds[index]!
-      const alone = await tell({ frames: [{ ...frames[index]!, seed }] }, { bank: whole.bank!, seed: 77 })
+      const alone = await generate({ frames: [{ ...frames[index]!, seed }] }, { bank: whole.bank!, seed: 77 })
       const apart = difference(alone.latents.get(0)!, whole.latents.get(index)!)
       assert.ok(apart <= bound, `frame ${index} differs by ${apart}`)
       assert.ok(same(alone.bank!, whole.bank!), 'the bank is passed on as it is')
@@ -42,12 +42,12 @@ for (const [name, folder] of Object.entries({ 'story-mini': storyMini, sd15, sdx
 }
 
 test('frames in another order, with their seeds, are the same pictures in that order', async (t) => {
-  const tell = await open(t, sd15)
-  const whole = await tell({ ...story, frames: frames.slice(0, 4) })
+  const generate = await open(t, sd15)
+  const whole = await generate({ ...story, frames: frames.slice(0, 4) })
   // Fern's anchors stay the first two frames that show her, and so do Ola's.
   const order = [1, 0, 2, 3]
   const seeded = order.map((i) => ({ ...frames[i]!, seed: whole.seeds[i]! }))
-  const turned = await tell({ ...story, frames: seeded }, { seed: 1 })
+  const turned = await generate({ ...story, frames: seeded }, { seed: 1 })
   for (const [to, from] of order.entries()) {
     const apart = difference(turned.latents.get(to)!, whole.latents.get(from)!)
     assert.ok(apart <= bound, `frame ${from} differs by ${apart}`)
@@ -55,12 +55,12 @@ test('frames in another order, with their seeds, are the same pictures in that o
 })
 
 test('later frames make no difference to earlier ones, and a character that is new joins the bank', async (t) => {
-  const tell = await open(t, sd15)
-  const first = await tell({ characters: [fox], frames: frames.slice(0, 1), steps: 3 })
+  const generate = await open(t, sd15)
+  const first = await generate({ characters: [fox], frames: frames.slice(0, 1), steps: 3 })
   const header = readBankHeader(first.bank!)
   assert.deepEqual([header.cast.map(({ id }) => id), header.anchors.length], [['fox'], 1])
   const both = { characters: [fox, owl], frames: [frames[2]!, frames[3]!, frames[4]!] }
-  const second = await tell(both, { bank: first.bank!, seed: 6 })
+  const second = await generate(both, { bank: first.bank!, seed: 6 })
   const grown = readBankHeader(second.bank!)
   assert.deepEqual(
     grown.anchors.map(({ generation, shows, sampled }) => [generation, shows, sampled]),
@@ -71,25 +71,28 @@ test('later frames make no difference to earlier ones, and a character that is n
     ],
   )
   for (const [index, frame] of both.frames.entries()) {
-    const alone = await tell({ frames: [{ ...frame, seed: second.seeds[index]! }] }, { bank: second.bank! })
+    const alone = await generate({ frames: [{ ...frame, seed: second.seeds[index]! }] }, { bank: second.bank! })
     const apart = difference(alone.latents.get(0)!, second.latents.get(index)!)
     assert.ok(apart <= bound, `frame ${index} differs by ${apart}`)
   }
-  const [again] = [await tell({ frames: [{ ...frames[0]!, seed: first.seeds[0]! }] }, { bank: second.bank! })]
+  const [again] = [await generate({ frames: [{ ...frames[0]!, seed: first.seeds[0]! }] }, { bank: second.bank! })]
   assert.ok(difference(again!.latents.get(0)!, first.latents.get(0)!) <= bound)
 })
 
 test('under other settings, and for pictures that somebody handed over, anchors are noised, and still the same', async (t) => {
-  const tell = await open(t, sd15)
-  const made = await tell({ ...story, frames: frames.slice(0, 2) })
+  const generate = await open(t, sd15)
+  const made = await generate({ ...story, frames: frames.slice(0, 2) })
   const more = { frames: frames.slice(2), steps: 2, guidance_scale: 4 }
-  const later = await tell(more, { bank: made.bank! })
-  const alone = await tell({ ...more, frames: [{ ...frames[4]!, seed: later.seeds[2]! }] }, { bank: made.bank! })
+  const later = await generate(more, { bank: made.bank! })
+  const alone = await generate({ ...more, frames: [{ ...frames[4]!, seed: later.seeds[2]! }] }, { bank: made.bank! })
   assert.ok(difference(alone.latents.get(0)!, later.latents.get(2)!) <= bound)
 
   const picture = await portrait()
   const shown = { characters: [fox], frames: frames.slice(3, 4), steps: 3 }
-  const [plain, looking] = [await tell(shown), await tell({ ...shown, anchors: [{ character: 'fox', picture }] })]
+  const [plain, looking] = [
+    await generate(shown),
+    await generate({ ...shown, anchors: [{ character: 'fox', picture }] }),
+  ]
   assert.ok(difference(plain.latents.get(0)!, looking.latents.get(0)!) > 0.01, 'the picture makes no difference')
   const header = readBankHeader(looking.bank!)
   assert.deepEqual(
@@ -98,32 +101,32 @@ test('under other settings, and for pictures that somebody handed over, anchors 
   )
   const { rgb } = await openedMask(looking.bank!)
   assert.ok(rgb > 0.1 && rgb < 0.6, `${rgb} of the picture is taken for the fox`)
-  const fromBank = await tell({ frames: [{ ...frames[3]!, seed: looking.seeds[0]! }] }, { bank: looking.bank! })
+  const fromBank = await generate({ frames: [{ ...frames[3]!, seed: looking.seeds[0]! }] }, { bank: looking.bank! })
   assert.ok(difference(fromBank.latents.get(0)!, looking.latents.get(0)!) <= bound)
   await assert.rejects(
-    tell({ ...shown, anchors: [{ character: 'fox', picture: 'data:image/png;base64,AAAA' }] }),
+    generate({ ...shown, anchors: [{ character: 'fox', picture: 'data:image/png;base64,AAAA' }] }),
     rejected(/^\/anchors\/0\/picture: no readable picture/),
   )
 })
 
 test('what references made of a character is in the bank, and the pictures are not needed again', async (t) => {
-  const tell = await open(t, sd15, { ipAdapter: join(sd15, '../ip_plus.safetensors') })
+  const generate = await open(t, sd15, { ipAdapter: join(sd15, '../ip_plus.safetensors') })
   const references = [await portrait()]
   const characters = [{ ...fox, references }, owl]
-  const whole = await tell({ ...story, characters, frames: frames.slice(0, 4) })
-  const alone = await tell({ frames: [{ ...frames[3]!, seed: whole.seeds[3]! }] }, { bank: whole.bank! })
+  const whole = await generate({ ...story, characters, frames: frames.slice(0, 4) })
+  const alone = await generate({ frames: [{ ...frames[3]!, seed: whole.seeds[3]! }] }, { bank: whole.bank! })
   assert.ok(difference(alone.latents.get(0)!, whole.latents.get(3)!) <= bound)
-  const without = await tell({ ...story, frames: frames.slice(0, 4) })
+  const without = await generate({ ...story, frames: frames.slice(0, 4) })
   assert.ok(difference(without.latents.get(3)!, whole.latents.get(3)!) > 1e-3)
 })
 
 test('the same story makes the same bytes; a bank that was spoilt, or is of another model, is refused', async (t) => {
-  const tell = await open(t, sd15)
+  const generate = await open(t, sd15)
   const small = { ...story, frames: frames.slice(0, 2), steps: 2 }
-  const { bank } = await tell(small)
-  assert.ok(same((await tell(small)).bank!, bank!))
+  const { bank } = await generate(small)
+  assert.ok(same((await generate(small)).bank!, bank!))
   assert.ok(same(encodeBank(readBank(bank!)), bank!))
-  assert.equal((await tell({ frames: [{ prompt: 'a hill' }], steps: 2 })).bank, undefined)
+  assert.equal((await generate({ frames: [{ prompt: 'a hill' }], steps: 2 })).bank, undefined)
 
   const opened = readBank(bank!)
   const { header } = opened
@@ -160,7 +163,7 @@ test('the same story makes the same bytes; a bank that was spoilt, or is of anot
       (error) => error instanceof BankError && why.test(error.message),
       what,
     )
-    await assert.rejects(tell({ frames: [{ prompt: 'Fern' }] }, { bank: bytes }), rejected(why), what)
+    await assert.rejects(generate({ frames: [{ prompt: 'Fern' }] }, { bank: bytes }), rejected(why), what)
   }
   const at = (settings: object) =>
     encodeBank({ ...opened, header: { ...header, settings: { ...header.settings, ...settings } } })
@@ -186,7 +189,7 @@ test('the same story makes the same bytes; a bank that was spoilt, or is of anot
       /5 characters with those of the bank/,
     ],
   ]
-  for (const [request, bytes, why] of late) await assert.rejects(tell(request, { bank: bytes }), rejected(why))
+  for (const [request, bytes, why] of late) await assert.rejects(generate(request, { bank: bytes }), rejected(why))
   await assert.rejects(
     (await open(t, sdxl))({ frames: [{ prompt: 'Fern' }] }, { bank: bank! }),
     rejected(/has other latents/),
@@ -212,13 +215,13 @@ async function open(t: TestContext, folder: string, options: PipelineOptions = {
   }
   const model = storyModel({ ...opened, autoencoder })
   t.after(() => model.close())
-  return async (request: StoryInput, options: Partial<TellOptions> = {}) => {
+  return async (request: StoryInput, options: Partial<GenerateOptions> = {}) => {
     decoded = []
     let bank: Uint8Array | undefined
     const seeds: number[] = []
     const latents = new Map<number, Float32Array>()
     const signal = new AbortController().signal
-    for await (const event of model.tell(StoryRequest.parse(request), { seed: 5, signal, ...options })) {
+    for await (const event of model.generate(StoryRequest.parse(request), { seed: 5, signal, ...options })) {
       if (event.type === 'bank') bank = event.bytes
       if (event.type !== 'frame') continue
       latents.set(event.frame.index, decoded.at(-1)!)

@@ -4,18 +4,22 @@ import type { StoryRequest } from '../../../../contract/story.ts'
 import { derivedSeed } from '../../engine/diffusion/noise.ts'
 import { encodeBank } from '../bank/bank.ts'
 import type { Sampled } from '../sampled.ts'
-import type { StoryEvent, StoryFrameResult, TellOptions } from '../types.ts'
+import type { GenerateOptions, StoryEvent, StoryFrameResult } from '../types.ts'
 import type { SelfCheck } from './self-check.ts'
 
 export interface RedrawOptions {
   readonly request: StoryRequest
-  readonly options: TellOptions
+  readonly options: GenerateOptions
   readonly sampled: Sampled
   /** Has seen all frames. */
   readonly check: SelfCheck
   readonly minScore: number
   /** Samples some frames of a story. */
-  sample(request: StoryRequest, options: TellOptions, wanted: readonly number[]): AsyncGenerator<StoryEvent, Sampled>
+  sample(
+    request: StoryRequest,
+    options: GenerateOptions,
+    wanted: readonly number[],
+  ): AsyncGenerator<StoryEvent, Sampled>
 }
 
 /**

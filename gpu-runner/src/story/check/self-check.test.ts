@@ -7,7 +7,7 @@ import { type StoryInput, StoryRequest } from '../../../../contract/story.ts'
 import { sd15 } from '../../../../test/model-folder.ts'
 import { encodePng, readImage } from '../../engine/io/png.ts'
 import { openStoryModel } from '../open.ts'
-import type { StoryEvent, TellOptions } from '../types.ts'
+import type { GenerateOptions, StoryEvent } from '../types.ts'
 
 const mini = await openStoryModel({ folder: join(import.meta.dirname, '../../../models/story-mini'), device: 'cpu' })
 const plain = await openStoryModel({ folder: sd15, device: 'cpu' })
@@ -18,10 +18,11 @@ const frames = ['waves in the forest', 'reads on the beach', 'sleeps in the snow
 }))
 const story = { characters: [fox], frames, steps: 2, width: 64, height: 64 }
 
-async function tell(request: StoryInput, options: Partial<TellOptions> = {}, model = mini) {
+async function generate(request: StoryInput, options: Partial<GenerateOptions> = {}, model = mini) {
   const events: StoryEvent[] = []
   const signal = new AbortController().signal
-  for await (const event of model.tell(StoryRequest.parse(request), { seed: 5, signal, ...options })) events.push(event)
+  for await (const event of model.generate(StoryRequest.parse(request), { seed: 5, signal, ...options }))
+    events.push(event)
   const drawn = new Map(events.flatMap((event) => (event.type === 'frame' ? [[event.frame.index, event.frame]] : [])))
   const [said] = events.flatMap((event) => (event.type === 'report' ? [event] : []))
   return {
@@ -31,11 +32,11 @@ async function tell(request: StoryInput, options: Partial<TellOptions> = {}, mod
     sheet: said!.sheet,
   }
 }
-type Drawn = Awaited<ReturnType<typeof tell>>['drawn']
+type Drawn = Awaited<ReturnType<typeof generate>>['drawn']
 const same = (a: Drawn, b: Drawn, index: number) => Buffer.compare(a.get(index)!.rgb, b.get(index)!.rgb) === 0
 
 test('the report comes before the last frame and is about all of them, those of an earlier attempt too', async () => {
-  const whole = await tell(story)
+  const whole = await generate(story)
   assert.deepEqual(whole.events.slice(-4), ['frame', 'frame', 'report', 'frame'])
   assert.deepEqual(
     whole.report.frames.map(({ index, characters }) => [index, characters[0]?.id]),
@@ -48,7 +49,7 @@ test('the report comes before the last frame and is about all of them, those of 
   for (const { score, redraws } of whole.report.frames) assert.ok(score! >= 0 && score! <= 1 && redraws === 0)
   assert.ok((await readImage(whole.sheet)).width > 300)
   const finished = { 0: await encodePng(whole.drawn.get(0)!), 1: await encodePng(whole.drawn.get(1)!) }
-  const rest = await tell(story, { skip: new Set([0, 1]), finished })
+  const rest = await generate(story, { skip: new Set([0, 1]), finished })
   assert.deepEqual([[...rest.drawn.keys()], rest.report.frames.length], [[2], 3])
   assert.ok(
     Math.abs(rest.report.score! - whole.report.score!) < 0.01,
@@ -57,9 +58,9 @@ test('the report comes before the last frame and is about all of them, those of 
 })
 
 test('min_score: nothing is shown before all is checked; the better picture is kept, and after an interruption too', async () => {
-  const usual = await tell(story)
+  const usual = await generate(story)
   const wanted = { ...story, consistency: { min_score: 1, max_redraws: 2 } }
-  const one = await tell(wanted)
+  const one = await generate(wanted)
   assert.deepEqual(one.events.slice(-4), ['report', 'frame', 'frame', 'frame'])
   assert.equal(one.events.filter((type) => type === 'bank').length, 1)
   assert.deepEqual(
@@ -70,21 +71,25 @@ test('min_score: nothing is shown before all is checked; the better picture is k
   assert.ok(same(usual.drawn, one.drawn, 0), 'the first frame is what the others look at')
   assert.ok(one.report.score! >= usual.report.score!, `${one.report.score} is worse than ${usual.report.score}`)
   // Cut short after two pictures: the third is the very one.
-  const rest = await tell(wanted, { skip: new Set([0, 1]) })
+  const rest = await generate(wanted, { skip: new Set([0, 1]) })
   assert.deepEqual([...rest.drawn.keys()], [2])
   assert.ok(same(one.drawn, rest.drawn, 2))
   assert.deepEqual(rest.report, one.report)
-  const content = await tell({ ...story, consistency: { min_score: 0 } })
+  const content = await generate({ ...story, consistency: { min_score: 0 } })
   assert.ok([0, 1, 2].every((index) => same(usual.drawn, content.drawn, index)))
   assert.deepEqual(content.report.warnings, [])
 })
 
 test('a model that cannot tell characters apart says so; all else is reported', async () => {
-  const { report, drawn } = await tell({ ...story, width: 128, height: 96, consistency: { min_score: 0.5 } }, {}, plain)
+  const { report, drawn } = await generate(
+    { ...story, width: 128, height: 96, consistency: { min_score: 0.5 } },
+    {},
+    plain,
+  )
   assert.match(report.warnings.join(), /cannot tell characters apart .*min_score had no effect/)
   assert.deepEqual([report.score, report.frames.map(({ score }) => score), drawn.size], [null, [null, null, null], 3])
   assert.ok(report.background_diversity! > 0 && report.frames[0]!.characters[0]!.area > 0)
-  const nobody = await tell({ frames: [{ prompt: 'a hill' }], steps: 2 })
+  const nobody = await generate({ frames: [{ prompt: 'a hill' }], steps: 2 })
   assert.deepEqual([nobody.report.score, nobody.report.frames[0]!.characters], [null, []])
 })
 

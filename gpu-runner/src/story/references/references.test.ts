@@ -20,10 +20,10 @@ const cat = { id: 'cat', name: 'Tom', description: 'a gray cat in a yellow shirt
 
 for (const [kind, file] of Object.entries(adapters))
   test(`${kind}: references change the frames their character is in and no others, the same way each time`, async (t) => {
-    const tell = await open(t, file)
+    const generate = await open(t, file)
     const frames = [{ prompt: 'Fern waves' }, { prompt: 'Tom sleeps' }, { prompt: 'Fern sits' }]
     const story = (references: string[], more: Partial<StoryInput> = {}) =>
-      tell({ characters: [{ ...fox, references }, cat], frames, steps: 3, ...more })
+      generate({ characters: [{ ...fox, references }, cat], frames, steps: 3, ...more })
     const [plain, first, again, other] = [
       await story([]),
       await story([square]),
@@ -44,7 +44,7 @@ for (const [kind, file] of Object.entries(adapters))
   })
 
 test('a frame with references drawn alone is the frame drawn with the others; three characters keep to their own', async (t) => {
-  const tell = await open(t, adapters.plus)
+  const generate = await open(t, adapters.plus)
   const owl = { id: 'owl', name: 'Ola', description: 'a white owl wearing a green hat' }
   const characters = [fox, cat, owl].map((character) => ({ ...character, references: [square] }))
   const story = {
@@ -52,8 +52,8 @@ test('a frame with references drawn alone is the frame drawn with the others; th
     frames: [{ prompt: 'Fern, Tom and Ola' }, { prompt: 'Ola, Tom and Fern dance' }],
     steps: 3,
   }
-  const both = await tell(story)
-  const second = await tell(story, { skip: new Set([0]) })
+  const both = await generate(story)
+  const second = await generate(story, { skip: new Set([0]) })
   assert.equal(both.length, 2)
   assert.ok(difference(second[0]!, both[1]!) <= 1, `${difference(second[0]!, both[1]!)} of 255 apart`)
   const whole = await (await open(t, adapters.plus, { wholePictures: true }))(story)
@@ -61,9 +61,9 @@ test('a frame with references drawn alone is the frame drawn with the others; th
 })
 
 test('what is no picture is the fault of the story, and named by its place', async (t) => {
-  const tell = await open(t, adapters.plus)
+  const generate = await open(t, adapters.plus)
   const story = (references: string[]) =>
-    tell({ characters: [cat, { ...fox, references }], frames: [{ prompt: 'Fern waves' }], steps: 2 })
+    generate({ characters: [cat, { ...fox, references }], frames: [{ prompt: 'Fern waves' }], steps: 2 })
   const large = await sharp({ create: { width: 10_000, height: 5_001, channels: 3, background: 'red' } })
     .png({ compressionLevel: 9 })
     .toBuffer()
@@ -75,7 +75,7 @@ test('what is no picture is the fault of the story, and named by its place', asy
     ['https://a.example/none.png', /svg|readable/],
     ['https://a.example/other.png', /was not fetched/],
   ] as const)
-    await assert.rejects(tell({ ...(await request([source])) }, { pictures }), (error: unknown) => {
+    await assert.rejects(generate({ ...(await request([source])) }, { pictures }), (error: unknown) => {
       assert.ok(error instanceof StoryRejected, String(error))
       assert.match(error.message, /^\/characters\/1\/references\/0: /)
       assert.match(error.message, why)
@@ -88,9 +88,9 @@ test('what is no picture is the fault of the story, and named by its place', asy
 })
 
 test('a model without an adapter tells the story by text, and encodes nothing', async (t) => {
-  const tell = await open(t, undefined)
+  const generate = await open(t, undefined)
   const story = { characters: [{ ...fox, references: [square] }], frames: [{ prompt: 'Fern waves' }], steps: 2 }
-  assert.ok(same(await tell(story), await tell({ ...story, characters: [fox] })))
+  assert.ok(same(await generate(story), await generate({ ...story, characters: [fox] })))
 })
 
 test('all references of a character are used, the whole and its parts', async (t) => {
@@ -144,7 +144,7 @@ async function open(t: TestContext, ipAdapter: string | undefined, options: Stor
   t.after(() => model.close())
   return async (story: StoryInput, more: { skip?: Set<number>; pictures?: Record<string, Uint8Array> } = {}) => {
     const pictures: Uint8Array[] = []
-    for await (const event of model.tell(StoryRequest.parse(story), { seed: 5, signal: forever, ...more }))
+    for await (const event of model.generate(StoryRequest.parse(story), { seed: 5, signal: forever, ...more }))
       if (event.type === 'frame') pictures.push(event.frame.rgb)
     return pictures
   }

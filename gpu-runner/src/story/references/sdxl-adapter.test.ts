@@ -6,7 +6,7 @@ import { goldenSdxl, sdxlAdapters } from '../../../../test/golden-sdxl.ts'
 import { encodePng } from '../../engine/io/png.ts'
 import { openPipeline } from '../../engine/pipeline/open.ts'
 import { storyModel } from '../open.ts'
-import type { TellOptions } from '../types.ts'
+import type { GenerateOptions } from '../types.ts'
 
 const fox = {
   ...{ id: 'fox', name: 'Fern', description: 'an orange fox wearing a blue shirt and black boots' },
@@ -25,13 +25,13 @@ const story = { characters: [fox, owl], frames, steps: 2, guidance_scale: 1, sch
 for (const [kind, file] of Object.entries(sdxlAdapters))
   test(`sdxl, ${kind}: two characters with a reference each`, async (t) => {
     const folder = goldenSdxl(t)
-    const tell = await open(t, folder, file)
-    const whole = await tell(story)
+    const generate = await open(t, folder, file)
+    const whole = await generate(story)
     assert.deepEqual([...whole.latents.keys()], [...frames.keys()])
     for (const latents of whole.latents.values()) assert.ok(latents.every(Number.isFinite))
 
     // The injector makes the difference, where there is somebody, and nothing else does.
-    const off = await tell({ ...story, consistency: { injector: 0 } })
+    const off = await generate({ ...story, consistency: { injector: 0 } })
     for (const index of frames.keys())
       assert.equal(same(whole, off, index), index === empty, `frame ${index} with and without the injector`)
     // The same for every adapter, and models take long to open.
@@ -39,23 +39,23 @@ for (const [kind, file] of Object.entries(sdxlAdapters))
     for (const index of frames.keys()) assert.ok(same(off, without, index), `frame ${index} without the adapter`)
 
     const red = [await portrait([180, 20, 20], [20, 20, 20])]
-    const other = await tell({ ...story, characters: [fox, { ...owl, references: red }] })
+    const other = await generate({ ...story, characters: [fox, { ...owl, references: red }] })
     for (const index of frames.keys())
       assert.equal(same(other, whole, index), [...foxAlone, empty].includes(index), `frame ${index}, another owl`)
 
     // Each module of the method has its say.
-    const wholly = await tell({ ...story, consistency: { regions: false } })
+    const wholly = await generate({ ...story, consistency: { regions: false } })
     assert.ok(!same(wholly, whole, 0), 'regions make no difference')
-    const unguarded = await tell({ ...story, consistency: { leak_guard: false } })
+    const unguarded = await generate({ ...story, consistency: { leak_guard: false } })
     for (const index of frames.keys())
       assert.equal(same(unguarded, whole, index), index !== both, `frame ${index} with and without the leak guard`)
-    const unshared = await tell({ ...story, consistency: { synchronizer: 0 } })
+    const unshared = await generate({ ...story, consistency: { synchronizer: 0 } })
     assert.ok(!same(unshared, whole, 0), 'shared attention makes no difference')
 
     // From the bank, which brings the references along.
     for (const index of [0, both]) {
       const again = { frames: [{ ...frames[index]!, seed: whole.seeds[index]! }] }
-      const { latents } = await tell(again, { bank: whole.bank!, seed: 77 })
+      const { latents } = await generate(again, { bank: whole.bank!, seed: 77 })
       const apart = difference(latents.get(0)!, whole.latents.get(index)!)
       assert.ok(apart <= 1e-5, `frame ${index} drawn alone differs by ${apart} of the largest latent`)
     }
@@ -74,10 +74,10 @@ async function open(t: TestContext, folder: string, ipAdapter?: string) {
   }
   const model = storyModel({ ...opened, autoencoder }, { check: false })
   t.after(() => model.close())
-  return async (request: StoryInput, options: Partial<TellOptions> = {}) => {
+  return async (request: StoryInput, options: Partial<GenerateOptions> = {}) => {
     const told: Told = { latents: new Map(), seeds: [], bank: undefined }
     const { signal } = new AbortController()
-    for await (const event of model.tell(StoryRequest.parse(request), { seed: 5, signal, ...options })) {
+    for await (const event of model.generate(StoryRequest.parse(request), { seed: 5, signal, ...options })) {
       if (event.type === 'bank') told.bank = event.bytes
       if (event.type !== 'frame') continue
       told.latents.set(event.frame.index, decoded)

@@ -53,10 +53,10 @@ test('nobody is guarded when that is turned off, alone in a story, or where fram
 
 for (const [name, folder] of Object.entries({ 'story-mini': storyMini, sd15, sdxl }))
   test(`${name}: the guard changes frames that characters share, and not a bit of those they are alone in`, async (t) => {
-    const tell = await open(t, folder)
+    const generate = await open(t, folder)
     const frames = [...apart, together]
     const whole = (leak_guard?: boolean) =>
-      tell({ characters: [fox, owl], frames, steps: 2, consistency: { leak_guard } })
+      generate({ characters: [fox, owl], frames, steps: 2, consistency: { leak_guard } })
     const [guarded, unguarded] = [await whole(), await whole(false)]
     assert.deepEqual([guarded.settings.leak_guard, unguarded.settings.leak_guard], [true, false])
     // The last is an anchor of nobody, so that no other frame can be changed by it.
@@ -65,8 +65,8 @@ for (const [name, folder] of Object.entries({ 'story-mini': storyMini, sd15, sdx
   })
 
 test('a bank of before there was a guard is told on without one', async (t) => {
-  const tell = await open(t, sd15)
-  const { bank } = await tell({
+  const generate = await open(t, sd15)
+  const { bank } = await generate({
     characters: [fox, owl],
     frames: [...apart, together],
     steps: 2,
@@ -78,13 +78,13 @@ test('a bank of before there was a guard is told on without one', async (t) => {
   assert.equal(BankSettings.parse(older).leak_guard, false)
   const settings = older as BankSettings
   const file = encodeBank({ ...opened, header: { ...opened.header, settings } })
-  const again = await tell({ frames: [{ ...together, seed: 9 }] }, file)
-  const before = await tell({ frames: [{ ...together, seed: 9 }] }, bank)
+  const again = await generate({ frames: [{ ...together, seed: 9 }] }, file)
+  const before = await generate({ frames: [{ ...together, seed: 9 }] }, bank)
   assert.equal(Buffer.compare(again.pictures[0]!, before.pictures[0]!), 0)
   // One of before unconditional rows stood alone cannot be sampled again: its anchors are noised instead.
   const { unconditional: __, ...oldest } = older
   const noised = encodeBank({ ...opened, header: { ...opened.header, settings: oldest as BankSettings } })
-  const nearly = await tell({ frames: [{ ...together, seed: 9 }] }, noised)
+  const nearly = await generate({ frames: [{ ...together, seed: 9 }] }, noised)
   assert.notEqual(Buffer.compare(nearly.pictures[0]!, before.pictures[0]!), 0)
 })
 
@@ -96,7 +96,7 @@ async function open(t: TestContext, folder: string) {
     let bank: Uint8Array | undefined
     const pictures: Uint8Array[] = []
     const signal = new AbortController().signal
-    for await (const event of model.tell(StoryRequest.parse(request), { seed: 5, signal, bank: file })) {
+    for await (const event of model.generate(StoryRequest.parse(request), { seed: 5, signal, bank: file })) {
       if (event.type === 'bank') bank = event.bytes
       if (event.type === 'frame') pictures[event.frame.index] = event.frame.rgb
     }
