@@ -13,6 +13,7 @@ import { base32 } from '../platform/ids.ts'
 import { characterRoutes } from './characters/characters.ts'
 import { sweepReferences } from './characters/reference-pictures.ts'
 import { describeApi, documentOf } from './http/openapi.ts'
+import { originOf } from './http/origin.ts'
 import { onError, onNotFound, ProblemError } from './http/problems.ts'
 import { RateLimiter } from './http/rate-limiter.ts'
 import { observeRequests } from './http/request-log.ts'
@@ -24,10 +25,13 @@ import { catalogRoutes } from './replicate/catalog.ts'
 import { fileRoutes, sweepFiles } from './replicate/files.ts'
 import { predictionRoutes } from './replicate/predictions.ts'
 import { predictionStreamRoutes } from './replicate/stream.ts'
+import { runnerBankRoutes } from './runner/banks.ts'
+import { runnerClaimRoutes } from './runner/claims.ts'
 import { runnerCompletionRoutes } from './runner/completions.ts'
+import { runnerConsistencyRoutes } from './runner/consistency.ts'
 import { runnerEventRoutes } from './runner/events.ts'
-import { runnerRoutes } from './runner/runner.ts'
-import { originOf } from './stories/accept.ts'
+import { runnerLeaseRoutes } from './runner/leases.ts'
+import { runnerPictureRoutes } from './runner/pictures.ts'
 import { bankRoutes } from './stories/banks.ts'
 import { consistencyRoutes } from './stories/consistency.ts'
 import { continueRoutes } from './stories/continue.ts'
@@ -84,7 +88,11 @@ export function createApp(tools: Tools = systemTools) {
     .route('/', predictionStreamRoutes)
     .route('/', fileRoutes)
     .route('/', catalogRoutes)
-    .route('/', runnerRoutes)
+    .route('/', runnerClaimRoutes)
+    .route('/', runnerLeaseRoutes)
+    .route('/', runnerPictureRoutes)
+    .route('/', runnerBankRoutes)
+    .route('/', runnerConsistencyRoutes)
     .route('/', runnerEventRoutes)
     .route('/', runnerCompletionRoutes)
   refuseOtherMethods(app)

@@ -26,7 +26,7 @@ export const requireApiKey = createMiddleware<AppEnv>(async (c, next) => {
 
 /**
  * For `POST /stories`: the same without a query where the key was in force a moment ago, and a story is to be written, by
- * a statement that looks at the key itself (`db/admission.ts`). `c.var.apiKey` is its row as it was then. Whatever else
+ * a statement that looks at the key itself (`db/queue/admission.ts`). `c.var.apiKey` is its row as it was then. Whatever else
  * is answered has to `admit` the key first.
  */
 export const presumeApiKey = createMiddleware<AppEnv>(async (c, next) => {

@@ -11,9 +11,9 @@ import { newStoryId, sha256 } from '../../platform/ids.ts'
 import { signUrl } from '../../platform/signed-url.ts'
 import type { AppEnv } from '../http/app-env.ts'
 import { requireApiKey, requireApiKeyOrLink } from '../http/auth.ts'
+import { originOf } from '../http/origin.ts'
 import { invalid, ProblemError } from '../http/problems.ts'
 import { binary, json, limitBody, newRoutes, openToLinks, problems } from '../http/routes.ts'
-import { originOf } from '../stories/accept.ts'
 import { parseCursor } from '../stories/stories.ts'
 
 const PAGE = 50

@@ -19,9 +19,10 @@ import { predictionOf } from '../../views/prediction.ts'
 import { announce } from '../http/announce.ts'
 import type { AppEnv } from '../http/app-env.ts'
 import { requireApiKey } from '../http/auth.ts'
+import { originOf } from '../http/origin.ts'
 import { invalid, ProblemError } from '../http/problems.ts'
 import { json, limitBody, MAX_JSON_BYTES, newRoutes, problems, SpanQuery, spanOf } from '../http/routes.ts'
-import { accept, originOf } from '../stories/accept.ts'
+import { accept } from '../stories/accept.ts'
 import { CreateHeaders, parseCursor } from '../stories/stories.ts'
 import { applied, parsePrefer } from './prefer.ts'
 
@@ -175,14 +176,14 @@ async function answer(
   idempotencyKey: string | undefined,
 ) {
   const { input, webhook, webhook_events_filter: events } = request
-  const judged = storyOf(input)
-  if ('faults' in judged)
-    throw invalid(judged.faults.map(({ path, message }) => ({ pointer: pointer(['input', ...path]), message })))
+  const translated = storyOf(input)
+  if ('faults' in translated)
+    throw invalid(translated.faults.map(({ path, message }) => ({ pointer: pointer(['input', ...path]), message })))
   const subscribed = { webhook, webhook_events_filter: events.map((event) => EVENTS[event]) }
   const starting = (found: StoryWithFrames) => ({ ...shown(c, found), status: 'starting' as const })
   const accepted = await accept<Prediction>(
     c,
-    { ...judged.story, model, ...subscribed },
+    { ...translated.story, model, ...subscribed },
     {
       idempotencyKey,
       prediction: { input, events },

@@ -18,7 +18,7 @@ import { count } from '../../durable/meter.ts'
 import { announce } from '../http/announce.ts'
 import { ProblemError, rejectInvalid } from '../http/problems.ts'
 import { documented, json, limitBody, MAX_JSON_BYTES, newRoutes, problems } from '../http/routes.ts'
-import { staleLeaseOf } from './runner.ts'
+import { staleLeaseOf } from './lease.ts'
 
 const receive = createRoute({
   method: 'post',

@@ -5,15 +5,16 @@ import type { DryRun, PostedStory } from '../../../contract/character.ts'
 import { estimate } from '../../db/queue/outlook.ts'
 import type { AppEnv } from '../http/app-env.ts'
 import { invalid } from '../http/problems.ts'
-import { judge } from './accept.ts'
+
 import { parseCancelAfter } from './cancel-after.ts'
+import { validateStory } from './validate.ts'
 import { storyWarnings } from './warnings.ts'
 
 export async function dryRun(c: Context<AppEnv>, posted: PostedStory): Promise<z.infer<typeof DryRun>> {
   parseCancelAfter(c.req.header('cancel-after'))
-  const judged = await judge(c, posted)
-  if ('faults' in judged) throw invalid(judged.faults)
-  const { request, model } = judged
+  const valid = await validateStory(c, posted)
+  if ('faults' in valid) throw invalid(valid.faults)
+  const { request, model } = valid
   const frames = request.frames.length
   return {
     dry_run: true,

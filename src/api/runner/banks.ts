@@ -1,0 +1,57 @@
+/** `PUT /runner/stories/{id}/bank`: the character bank of a story, which `GET /stories/{id}/bank.safetensors` reads. */
+import { createRoute } from '@hono/zod-openapi'
+import { z } from 'zod'
+import { BANK_TYPE, BankError, readBankHeader } from '../../../contract/bank.ts'
+import { LIMITS } from '../../../contract/story.ts'
+import { keepBank } from '../../db/queue/leases.ts'
+import { sha256 } from '../../platform/ids.ts'
+import { announce } from '../http/announce.ts'
+import { requireRunner } from '../http/auth.ts'
+import { invalid } from '../http/problems.ts'
+import { binary, json, limitBody, newRoutes, problems } from '../http/routes.ts'
+import { bankKey } from '../stories/named-bank.ts'
+import { StoryParams } from '../stories/stories.ts'
+import { LeaseHeaders, leaseOf, leaseProblems, requireLease, staleLease } from './lease.ts'
+
+const keepRoute = createRoute({
+  method: 'put',
+  path: '/runner/stories/{id}/bank',
+  summary: 'Upload the character bank',
+  description: 'Once the frames are sampled, before any of them is uploaded. It takes the place of an earlier one.',
+  tags: ['Runner'],
+  security: [{ runnerToken: [] }],
+  middleware: [requireRunner, limitBody(LIMITS.bankBytes)] as const,
+  request: {
+    params: StoryParams,
+    headers: LeaseHeaders,
+    body: { required: true, content: { [BANK_TYPE]: { schema: binary() } } },
+  },
+  responses: {
+    200: json(z.object({ sha256: z.string() }), 'What is stored'),
+    ...leaseProblems,
+    ...problems('too-large', 'validation'),
+  },
+})
+
+export const runnerBankRoutes = newRoutes().openapi(keepRoute, async (c) => {
+  const { id, leaseToken, db } = leaseOf(c, c.req.valid('param').id)
+  await requireLease(c, id)
+  const bytes = new Uint8Array(await c.req.arrayBuffer())
+  const { model, cast } = headerOf(bytes)
+  const hash = await sha256(bytes)
+  // Not deleted when the lease turns out stale: another runner may have stored the same. It goes with the story.
+  await c.env.IMAGES.put(bankKey(id, hash), bytes, { sha256: hash, httpMetadata: { contentType: BANK_TYPE } })
+  const kept = await keepBank(db, id, leaseToken, { sha256: hash, bytes: bytes.length, model: model.name, cast })
+  if (!kept) throw await staleLease(c, id)
+  announce(c, id)
+  return c.json({ sha256: hash }, 200)
+})
+
+function headerOf(bytes: Uint8Array) {
+  try {
+    return readBankHeader(bytes)
+  } catch (error) {
+    if (error instanceof BankError) throw invalid([{ pointer: '', message: `the bank ${error.message}` }])
+    throw error
+  }
+}

@@ -1,0 +1,76 @@
+/** `POST /runner/claim`: a runner asks for stories, and waits for them if it likes. */
+import { createRoute } from '@hono/zod-openapi'
+import type { Context } from 'hono'
+import { type Claim, ClaimRequest, Claims } from '../../../contract/runner.ts'
+import { type LentStory, lend } from '../../db/queue/claims.ts'
+import { count } from '../../durable/meter.ts'
+import { base32 } from '../../platform/ids.ts'
+import { announce } from '../http/announce.ts'
+import type { AppEnv } from '../http/app-env.ts'
+import { requireRunner } from '../http/auth.ts'
+import { json, limitBody, MAX_JSON_BYTES, newRoutes, problems } from '../http/routes.ts'
+import { leaseEnd } from './lease.ts'
+
+const POLL_MS = 1000
+/** The lease that comes with a claim: short, because a runner may have gone while its claim waited. */
+const FIRST_LEASE_MS = 10_000
+
+const claimRoute = createRoute({
+  method: 'post',
+  path: '/runner/claim',
+  summary: 'Claim stories',
+  description:
+    'API keys take turns by their weight. None has more than `max_running` stories claimed at a time. The stories of one key go by priority and age.',
+  tags: ['Runner'],
+  security: [{ runnerToken: [] }],
+  middleware: [requireRunner, limitBody(MAX_JSON_BYTES)] as const,
+  request: { body: { required: true, content: { 'application/json': { schema: ClaimRequest } } } },
+  responses: {
+    200: json(Claims, 'Each claimed until its `lease_until`'),
+    204: { description: 'Nothing came within `wait` seconds' },
+    ...problems('malformed-json', 'unauthorized', 'too-large', 'unsupported-media-type', 'validation'),
+  },
+})
+
+export const runnerClaimRoutes = newRoutes().openapi(claimRoute, async (c) => {
+  const wanted = c.req.valid('json')
+  const { now } = c.var.tools
+  const until = now() + wanted.wait * 1000
+  for (;;) {
+    const claims = await claimOnce(c, wanted, now())
+    if (claims.length > 0) return c.json({ claims }, 200)
+    const left = until - now()
+    if (left <= 0 || c.req.raw.signal.aborted) return c.body(null, 204)
+    await new Promise((resolve) => setTimeout(resolve, Math.min(POLL_MS, left)))
+  }
+})
+
+/** What is ready now, claimed for the runner; none when nothing is. */
+async function claimOnce(c: Context<AppEnv>, { runner, model, max }: ClaimRequest, now: number): Promise<Claim[]> {
+  const { db, settings, tools } = c.var
+  const leaseMs = Math.min(settings.LEASE_SECONDS * 1000, FIRST_LEASE_MS)
+  const leaseTokens = Array.from({ length: max }, () => base32(tools.randomBytes(20)))
+  const { lent, swept } = await lend(db, { model, runner, leaseTokens, leaseMs }, now)
+  announce(c, ...swept, ...lent.map((story) => story.id))
+  if (lent.length > 0) {
+    count('claims', { model }, lent.length)
+    count('retries', { model }, lent.filter((story) => story.attempt > 0).length)
+  }
+  return lent.map((story) => claimOf(story, now))
+}
+
+function claimOf(story: LentStory, now: number): Claim {
+  if (!story.leaseToken || !story.claimableAt) throw new Error(`story ${story.id} was claimed without a lease`)
+  return {
+    id: story.id,
+    story: story.request,
+    seed: story.seed,
+    model: story.model,
+    // It counts as one only when the runner reports that it has begun.
+    attempt: story.attempt + 1,
+    lease_token: story.leaseToken,
+    ...leaseEnd(story.claimableAt, now),
+    finished_frames: story.finished,
+    ...(story.traceparent !== null && { traceparent: story.traceparent }),
+  }
+}

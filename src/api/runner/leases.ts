@@ -1,0 +1,49 @@
+/** `/runner/stories/{id}/heartbeat` and `…/release`: a runner extends its lease, or hands the story back. */
+import { createRoute } from '@hono/zod-openapi'
+import { Heartbeat, Released } from '../../../contract/runner.ts'
+import { heartbeat, release } from '../../db/queue/leases.ts'
+import { announce } from '../http/announce.ts'
+import { requireRunner } from '../http/auth.ts'
+import { json, newRoutes } from '../http/routes.ts'
+import { StoryParams } from '../stories/stories.ts'
+import { LeaseHeaders, leaseEnd, leaseOf, leaseProblems, staleLease } from './lease.ts'
+
+const common = {
+  tags: ['Runner'],
+  security: [{ runnerToken: [] }],
+  request: { params: StoryParams, headers: LeaseHeaders },
+}
+
+const heartbeatRoute = createRoute({
+  ...common,
+  method: 'post',
+  path: '/runner/stories/{id}/heartbeat',
+  summary: 'Extend a lease',
+  middleware: [requireRunner] as const,
+  responses: { 200: json(Heartbeat, 'The new end of the lease'), ...leaseProblems },
+})
+
+const releaseRoute = createRoute({
+  ...common,
+  method: 'post',
+  path: '/runner/stories/{id}/release',
+  summary: 'Hand a story back',
+  middleware: [requireRunner] as const,
+  responses: { 200: json(Released, 'Where that left the story'), ...leaseProblems },
+})
+
+export const runnerLeaseRoutes = newRoutes()
+  .openapi(heartbeatRoute, async (c) => {
+    const { id, leaseToken, db } = leaseOf(c, c.req.valid('param').id)
+    const now = c.var.tools.now()
+    const held = await heartbeat(db, id, leaseToken, c.var.settings.LEASE_SECONDS * 1000, now)
+    if (!held) throw await staleLease(c, id)
+    return c.json({ ...leaseEnd(held.leaseUntil, now), cancel: held.stop }, 200)
+  })
+  .openapi(releaseRoute, async (c) => {
+    const { id, leaseToken, db } = leaseOf(c, c.req.valid('param').id)
+    const status = await release(db, id, leaseToken, c.var.tools.now())
+    if (!status) throw await staleLease(c, id)
+    announce(c, id)
+    return c.json({ status }, 200)
+  })

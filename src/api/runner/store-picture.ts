@@ -1,0 +1,46 @@
+/** Pictures that runners upload: checked, put into R2, and kept as a row under the lease. */
+import type { Context } from 'hono'
+import { MAX_IMAGE_BYTES, type StoredImage } from '../../../contract/runner.ts'
+import { keepPage } from '../../db/queue/leases.ts'
+import type { StoredPicture } from '../../db/schema/stories.ts'
+import { base32, sha256 } from '../../platform/ids.ts'
+import { announce } from '../http/announce.ts'
+import type { AppEnv } from '../http/app-env.ts'
+import { invalid } from '../http/problems.ts'
+import { binary, limitBody } from '../http/routes.ts'
+import { leaseOf, requireLease, staleLease } from './lease.ts'
+import { inspectPng } from './png.ts'
+
+/** The `request.body` of a route that takes a picture, and its limit. */
+export const pngBody = { required: true, content: { 'image/png': { schema: binary() } } }
+export const limitPicture = limitBody(MAX_IMAGE_BYTES)
+
+/** Take the body for a page that shows all frames of a story; one that is there stays. */
+export async function storePage(c: Context<AppEnv>, storyId: string, page: 'storyboard' | 'consistencySheet') {
+  const { id, leaseToken, db } = leaseOf(c, storyId)
+  await requireLease(c, id)
+  const stored = await storePicture(c, id, (picture) => keepPage(db, id, leaseToken, page, picture))
+  announce(c, id)
+  return stored
+}
+
+/**
+ * Put the body into R2, then `keep` it as a row under the fence. The name holds the hash of the content and something
+ * random, so that deleting what was not kept can never take away what another upload has stored.
+ */
+export async function storePicture(
+  c: Context<AppEnv>,
+  storyId: string,
+  keep: (picture: StoredPicture) => Promise<StoredPicture | undefined>,
+): Promise<StoredImage> {
+  const bytes = new Uint8Array(await c.req.arrayBuffer())
+  const size = inspectPng(bytes)
+  if ('wrong' in size) throw invalid([{ pointer: '', message: `the picture ${size.wrong}` }])
+  const hash = await sha256(bytes)
+  const key = `stories/${storyId}/${hash}-${base32(c.var.tools.randomBytes(5))}.png`
+  await c.env.IMAGES.put(key, bytes, { sha256: hash, httpMetadata: { contentType: 'image/png' } })
+  const kept = await keep({ key, sha256: hash, ...size })
+  if (kept?.key !== key) await c.env.IMAGES.delete(key)
+  if (!kept) throw await staleLease(c, storyId)
+  return { sha256: kept.sha256, width: kept.width, height: kept.height }
+}

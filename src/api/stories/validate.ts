@@ -1,0 +1,61 @@
+/** What only the edge can know to be wrong with a story: its model, its bank, its cast, where its URLs lead. */
+import type { Context } from 'hono'
+import type { PostedStory } from '../../../contract/character.ts'
+import type { StoryRequest } from '../../../contract/story.ts'
+import { refuseUrl } from '../../platform/url-guard.ts'
+import { refuseDataUri } from '../characters/reference-pictures.ts'
+import type { AppEnv } from '../http/app-env.ts'
+import type { Fault } from '../http/problems.ts'
+import { castOf } from './cast.ts'
+import { type FoundBank, findBank } from './named-bank.ts'
+
+/** A story that may be queued. */
+export interface ValidStory {
+  request: StoryRequest
+  model: string
+  bank: FoundBank | null
+}
+
+/** The story with its model, cast and bank put in, or what is wrong with it. Reads the database, writes nothing. */
+export async function validateStory(
+  c: Context<AppEnv>,
+  posted: PostedStory,
+): Promise<ValidStory | { faults: Fault[] }> {
+  const { settings, db, apiKey } = c.var
+  const bank = posted.bank && (await findBank(c, posted.bank))
+  if (bank && 'faults' in bank) return bank
+  const model = posted.model ?? bank?.known?.model ?? settings.MODELS[0]
+  const faults = [
+    ...modelFaults(posted, model, bank, settings.MODELS),
+    ...urlFaults(posted, settings.ALLOW_INSECURE_WEBHOOKS === '1'),
+  ]
+  if (faults.length > 0) return { faults }
+  const cast = await castOf(db, posted, apiKey.id, bank)
+  return 'faults' in cast ? cast : { request: cast.story, model, bank }
+}
+
+/** A bank is only good for the model that made it. */
+function modelFaults(posted: PostedStory, model: string, bank: FoundBank | null, served: readonly string[]): Fault[] {
+  const madeBy = bank?.known?.model
+  const unknown = `unknown model ${model}; served are ${served.join(', ')}`
+  const foreign = `was made by the model ${madeBy}; the story is for ${model}`
+  return [
+    ...(served.includes(model) ? [] : [{ pointer: posted.model ? '/model' : '/bank', message: unknown }]),
+    ...(madeBy === undefined || madeBy === model ? [] : [{ pointer: '/bank', message: foreign }]),
+  ]
+}
+
+/** The URLs of a story that must not be requested, or that hold no picture, and why. */
+function urlFaults({ webhook, characters, anchors }: PostedStory, allowInsecure: boolean): Fault[] {
+  const references = characters.flatMap(({ references = [] }, i) =>
+    references.map((url, j) => ({ pointer: `/characters/${i}/references/${j}`, url })),
+  )
+  const pictures = anchors.flatMap(({ picture }, i) =>
+    picture === undefined ? [] : [{ pointer: `/anchors/${i}/picture`, url: picture }],
+  )
+  const urls = [...(webhook === null ? [] : [{ pointer: '/webhook', url: webhook }]), ...references, ...pictures]
+  return urls.flatMap(({ pointer, url }) => {
+    const message = url.startsWith('data:') ? refuseDataUri(url) : refuseUrl(url, allowInsecure)
+    return message === undefined ? [] : [{ pointer, message }]
+  })
+}
