@@ -5,6 +5,7 @@ import { type StoryInput, StoryRequest } from '../../../contract/story.ts'
 import { copyModel, fillTensor, sd15, sdxl } from '../../../test/model-folder.ts'
 import { rowBytes } from '../engine/pipeline/batches.ts'
 import { openPipeline } from '../engine/pipeline/open.ts'
+import { BrokenWeights, NotFiniteError } from '../engine/runtime/finite.ts'
 import { storyModel } from './open.ts'
 import type { FrameMasks } from './sharing/masks.ts'
 import { type GenerateOptions, type StoryEvent, type StoryModel, StoryRejected } from './types.ts'
@@ -167,20 +168,30 @@ test('a story cancelled in the middle stops at the next step and gives back all 
   await assert.rejects(generate(model, two, { signal: AbortSignal.abort(new Error('too late')) }), /too late/)
 })
 
-test('values that are no numbers: the part and the step are named', async (t) => {
+test('a tensor that is broken is no fault of the story: the part, the step, the tensor and its file are named', async (t) => {
   const nan = async (part: string, file: string, tensor: string) => {
     const folder = copyModel(t, sdxl)
     fillTensor(join(folder, part, file), tensor, Number.NaN)
     const { model } = await open(t, folder)
     return (reason: RegExp) =>
-      assert.rejects(generate(model, two), (error) => error instanceof StoryRejected && reason.test(error.message))
+      assert.rejects(generate(model, two), (error) => error instanceof BrokenWeights && reason.test(error.message))
   }
   const unet = await nan('unet', 'diffusion_pytorch_model.safetensors', 'conv_out.bias')
-  await unet(/^unet, step 1: \d+ of \d+ outputs are not finite.*its tensor 'conv_out\.bias' in .*unet.*\.safetensors/)
+  await unet(/^unet, step 1: tensor 'conv_out\.bias' in .*unet.*\.safetensors.*\d+ of \d+ outputs are not finite/)
   const text = await nan('text_encoder_2', 'model.safetensors', 'text_model.embeddings.token_embedding.weight')
   await text(/^text_encoder_2: .*token_embedding\.weight/)
   const vae = await nan('vae', 'diffusion_pytorch_model.safetensors', 'decoder.conv_out.bias')
-  await vae(/^vae decoder: .*its tensor 'decoder\.conv_out\.bias'/)
+  await vae(/^vae decoder: tensor 'decoder\.conv_out\.bias'/)
+})
+
+test('numbers that overflow although all weights are finite', async (t) => {
+  const folder = copyModel(t, sdxl)
+  fillTensor(join(folder, 'unet/diffusion_pytorch_model.safetensors'), 'conv_out.bias', 3e38)
+  const { model } = await open(t, folder)
+  await assert.rejects(generate(model, two), (error) => {
+    assert.ok(error instanceof StoryRejected && error.cause instanceof NotFiniteError)
+    return /^unet, step 2: \d+ of \d+ outputs are not finite.*its weights are finite/.test(error.message)
+  })
 })
 
 test('sizes and schedulers that the model has not are the fault of the story', async (t) => {

@@ -49,7 +49,7 @@ async function* generate(
     }
     unfinished = false
   } catch (error) {
-    // The story is at fault: the same numbers come out however often it is tried.
+    // Sound weights: the same numbers come out however often it is tried. Broken ones are no fault of the story.
     if (error instanceof NotFiniteError) throw new StoryRejected(error.message, { cause: error })
     throw error
   } finally {

@@ -94,7 +94,7 @@ export function buildDenoiser(folder: string, settings: DenoiserOptions): Denois
       `${identity.file} is for a UNet with text of width ${identity.width}; this one has ${text.width}`,
     )
   const files = [...given.map(({ file }) => file), ...(identity ? [identity.file] : [])]
-  const opened = changedWeights(partCheckpoint(folder), loras, 'unet', files)
+  const opened = changedWeights(partCheckpoint(folder), loras, 'unet', files.map(openSafetensors))
   const { adapters, feeds: constant } = adapterInputs(given, opened.root)
   const inputs = {
     sample: input('sample', ['batch', config.inChannels, fixed?.height ?? 'height', fixed?.width ?? 'width']),

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
+import { cpSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { assertClose } from '../../../../test/gradient.ts'
-import { copyModel, editJson, sd15, sdxl } from '../../../../test/model-folder.ts'
+import { copyModel, editJson, fillTensor, sd15, sdxl } from '../../../../test/model-folder.ts'
 import { openVision } from '../../lab/parity/clip.ts'
+import { BrokenWeights } from '../runtime/finite.ts'
 import { encodeConditioning, promptIds } from './conditioning.ts'
 import { ModelError } from './folder.ts'
 import { openPipeline, type PipelineOptions } from './open.ts'
@@ -71,6 +73,25 @@ test('an adapter that does not belong to the model is refused by name', async (t
   await assert.rejects(openPipeline(folder, { ipAdapter: files.plus }), ModelError)
   const { pipeline } = await open(t, {})
   assert.equal(pipeline.identity, null)
+})
+
+test('a broken tensor of the adapter is found like one of the model', async (t) => {
+  const folder = copyModel(t, sd15)
+  const file = join(folder, 'ip_adapter.safetensors')
+  cpSync(files.plus, file)
+  fillTensor(file, 'ip_adapter.1.to_k_ip.weight', Number.NaN)
+  const pipeline = await openPipeline(folder, {})
+  t.after(() => pipeline.release())
+  const prompts = [promptIds('a red fox', pipeline.text)]
+  const { conditional } = await encodeConditioning(pipeline, { prompts, size: [72, 40] })
+  const rows = [{ ...conditional[0]!, latent: wave(4 * pixels, 1) }]
+  const tokens = await pipeline.identity!.encode([wave(3 * pipeline.identity!.side ** 2, 3)])
+  const slots = [{ row: 0, references: [0], mask: new Float32Array(pixels).fill(1) }]
+  await assert.rejects(pipeline.denoiser.run({ rows, grid, timestep: 500, identities: { tokens, slots } }), (error) => {
+    assert.ok(error instanceof BrokenWeights)
+    assert.deepEqual([error.part, error.tensor, error.path], ['unet', 'ip_adapter.1.to_k_ip.weight', file])
+    return true
+  })
 })
 
 async function open(t: TestContext, options: PipelineOptions) {

@@ -49,7 +49,7 @@ export function buildIdentityEncoder(
     throw new ModelError(`${encoder} is missing: the adapter ${file} reads what an image encoder says of a picture`)
   const checkpoint = openSafetensors(file)
   const adapter = adapterConfig(checkpoint.tensors)
-  const opened = changedWeights(partCheckpoint(encoder), [], 'unet', [file])
+  const opened = changedWeights(partCheckpoint(encoder), [], 'unet', [checkpoint])
   const { side, located, embeds } = imageEmbeds(encoder, opened.weights, adapter)
   const tokens = () => {
     const all = imageTokens(embeds(), storedWeights(checkpoint, opened.root, 'adapter.'), adapter)

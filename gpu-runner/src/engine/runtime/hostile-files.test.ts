@@ -22,7 +22,7 @@ import { unet } from '../models/unet.ts'
 import { parseUNetConfig } from '../models/unet-config.ts'
 import { linear } from '../nn/layers.ts'
 import { WeightError } from '../nn/weights.ts'
-import { assertFinite, NotFiniteError } from './finite.ts'
+import { assertFinite, BrokenWeights, NotFiniteError } from './finite.ts'
 import { LoraError, openLoras } from './lora.ts'
 import { openWeights } from './model-weights.ts'
 import { openModel, openSession, SessionError } from './session.ts'
@@ -32,7 +32,7 @@ const golden = join(import.meta.dirname, '../../../../test/golden')
 const pipeline = join(golden, 'e2e-sd15-tiny/pipeline')
 const typed = [
   ...[SafetensorsError, WeightError, ConfigError, TokenizerError, LoraError],
-  ...[ScheduleError, SessionError, NotFiniteError],
+  ...[ScheduleError, SessionError, NotFiniteError, BrokenWeights],
 ]
 
 test('safetensors: bytes and entries of the header changed, files cut and grown', async (t) => {

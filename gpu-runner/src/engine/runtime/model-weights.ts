@@ -20,7 +20,7 @@ export interface OpenWeights {
   readonly weights: Weights
   /** Sessions on these weights take it as their `weights`: the folder below which all files are. */
   readonly root: string
-  /** What the weights come from, to find a broken tensor in. */
+  /** All files that the graph reads, to find a broken tensor in. */
   readonly checkpoints: readonly Checkpoint[]
 }
 
@@ -37,18 +37,17 @@ export function openWeights(
   return changedWeights(openCheckpoint(folder, base), loras, part)
 }
 
-/** The same for a `checkpoint` that is open; the files `beside` it are below the root too. */
+/** The same for a `checkpoint` that is open; `adapters` are further files that the same graph reads. */
 export function changedWeights(
   checkpoint: Checkpoint,
   loras: readonly Lora[] = [],
   part: LoraPart = 'unet',
-  beside: readonly string[] = [],
+  adapters: readonly Checkpoint[] = [],
 ): OpenWeights {
   const changes = loraChanges(loras, part, checkpoint)
   const used = new Set([...changes.values()].flatMap((list) => list.map(({ lora }) => lora)))
-  const checkpoints = [checkpoint, ...[...used].map((lora) => lora.factors)]
+  const checkpoints = [checkpoint, ...[...used].map((lora) => lora.factors), ...adapters]
   const files = new Set(checkpoints.flatMap(({ tensors }) => [...tensors.values()].map(({ path }) => path)))
-  for (const path of beside) files.add(path)
   const root = commonFolder([...files].map((path) => dirname(realpathSync(path))))
   const weights = storedWeights(checkpoint, root)
   if (changes.size === 0) return { weights, root, checkpoints }

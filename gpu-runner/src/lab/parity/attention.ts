@@ -4,7 +4,7 @@ import { scale as times } from '../../engine/graph/arithmetic.ts'
 import { total } from '../../engine/graph/reduce.ts'
 import { reshape, slice } from '../../engine/graph/shape.ts'
 import { input, type Value } from '../../engine/graph/value.ts'
-import { openCheckpoint } from '../../engine/io/safetensors.ts'
+import { openCheckpoint, openSafetensors } from '../../engine/io/safetensors.ts'
 import { recordMaps } from '../../engine/models/attention-maps.ts'
 import { downsampledMasks, withAdapters } from '../../engine/models/ip-adapter.ts'
 import { unet } from '../../engine/models/unet.ts'
@@ -65,7 +65,7 @@ export async function* ipAdapter(golden: GoldenCase, device: Device): AsyncGener
         ...(golden.inputs.tensors.has(mask) && { masks: inputOf(golden, mask) }),
       }
     })
-    const files = given.map(({ file }) => file)
+    const files = given.map(({ file }) => openSafetensors(file))
     const { weights, root } = changedWeights(openCheckpoint(folder, 'diffusion_pytorch_model'), [], 'unet', files)
     const { adapters: opened, feeds: more } = adapterInputs(given, root)
     for (const [i, { embeds }] of given.entries()) more[embedsName(i)] = embeds
