@@ -1,6 +1,6 @@
 /**
- * Character banks: what it takes to draw a story's characters again, in one file that is good on any machine with the
- * same model. A safetensors file whose `__metadata__.bank` is `BankHeader` as JSON; of its tensors, which only runners
+ * Character banks: what it takes to generate a story's characters again, in one file that works on any machine with
+ * the same model. A safetensors file whose `__metadata__.bank` is `BankHeader` as JSON; of its tensors, which only runners
  * read, see `gpu-runner/src/story/bank/bank.ts`.
  */
 import { z } from 'zod'
@@ -16,7 +16,7 @@ const Share = z.number().min(0).max(1)
 const Fingerprint = z.hash('sha256')
 const Places = z.array(Count).max(64)
 
-/** What decides on an anchor beside its prompt and seed; a story that names the bank takes from here what it leaves open. */
+/** What an anchor depends on besides its prompt and seed. A story that names the bank takes from here what it leaves out. */
 export const BankSettings = z.strictObject({
   width: z.int().min(1).max(4096),
   height: z.int().min(1).max(4096),
@@ -26,15 +26,15 @@ export const BankSettings = z.strictObject({
   guidance_scale: z.number().min(0).max(30),
   guidance_rescale: Share,
   guidance_interval: z.tuple([Share, Share]),
-  /** Whether unconditional rows attended to other frames; banks of before they stopped do not say. */
+  /** Whether unconditional rows attended to other frames; older banks lack it. */
   unconditional: z.enum(['shared', 'alone']).default('shared'),
   clip_skip: z.int().min(0).max(12),
   negative_prompt: z.string().max(LIMITS.prompt).nullable(),
   style: z.string().max(LIMITS.style).nullable(),
-  /** Banks of before there was a choice do not say. */
+  /** Older banks lack it. */
   layout: Layout.default('free'),
   synchronizer: Share,
-  /** Banks of before there was one do not say. */
+  /** Older banks lack it. */
   leak_guard: z.boolean().default(false),
   injector: Share,
   regions: z.boolean(),
@@ -52,15 +52,15 @@ export const BankCharacter = z.strictObject({
 })
 export type BankCharacter = z.infer<typeof BankCharacter>
 
-/** A picture of characters that frames look at. */
+/** A picture of characters that frames attend to. */
 export const BankAnchor = z.strictObject({
   /** Of its noise. */
   seed: z.int().min(0),
-  /** Anchors look at anchors that are no younger than they. */
+  /** Anchors attend to anchors of the same or an earlier generation. */
   generation: Count.max(1000),
   /** Sampled by `model` under `settings`: it can be sampled again, exactly. Others are noised. */
   sampled: z.boolean(),
-  /** The characters that frames look at it for. */
+  /** The characters for which frames attend to it. */
   shows: z.array(CharacterId).min(1).max(LIMITS.characters),
   /** The whole prompt, in stretches that are about one character, or one region of it, or none. */
   prompt: z
@@ -98,7 +98,7 @@ export class BankError extends Error {
   override name = 'BankError'
 }
 
-/** The header of a bank; throws `BankError`. What follows it is looked at by whoever needs the tensors. */
+/** The header of a bank; throws `BankError`. Does not read the tensors. */
 export function readBankHeader(bytes: Uint8Array): BankHeader {
   if (bytes.length > LIMITS.bankBytes) throw new BankError(`has ${bytes.length} bytes; at most ${LIMITS.bankBytes}`)
   if (bytes.length < 8) throw new BankError(`${bytes.length} bytes are no safetensors file`)
@@ -117,7 +117,7 @@ export function bankHeaderOf(metadata: unknown): BankHeader {
   throw new BankError(`is no character bank: ${issue?.path.join('.') ?? ''}: ${issue?.message}`)
 }
 
-/** The cast of a story that names a bank: who is declared, then whom the bank knows besides. */
+/** The cast of a story that names a bank: the declared characters, then the others of the bank. */
 export function joinCast(declared: StoryRequest['characters'], bank: readonly BankCharacter[]) {
   const more = bank.filter(({ id }) => !declared.some((character) => character.id === id))
   return [...declared, ...more.map(({ id, name, description }) => ({ id, name, description }))]

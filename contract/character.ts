@@ -1,4 +1,4 @@
-/** Characters that are kept, so that many stories can name them; and the story as an app posts it, which may. */
+/** Characters that are kept, so that many stories can name them; and the story as an app posts it. */
 import { z } from 'zod'
 import {
   BankUrl,
@@ -29,7 +29,7 @@ export const NewCharacter = z
   .strictObject({
     name,
     description,
-    references: references.default([]).describe('A URL is fetched anew for each story; a data URI is kept'),
+    references: references.default([]).describe('A URL is fetched for each story; a data URI is kept'),
   })
   .meta({
     id: 'NewCharacter',
@@ -43,7 +43,7 @@ export const SavedCharacter = z
     description: z.string(),
     references: z.array(
       z.object({
-        url: z.string().nullable().describe('Null for a picture that we keep'),
+        url: z.string().nullable().describe('Null for a picture that the edge keeps'),
         sha256: z.string().nullable().describe('In hex; this and what follows are null for a URL'),
         content_type: z.enum(['image/png', 'image/jpeg', 'image/webp']).nullable(),
         bytes: z.int().nullable(),
@@ -61,20 +61,24 @@ export const SavedCharacterList = z
 const required = (field: 'id' | 'name' | 'description') => ({
   path: [field],
   error: 'required',
-  // Told along with whatever else is wrong.
+  // Reported together with whatever else is wrong.
   when: ({ value }: { value: unknown }) => typeof value === 'object' && value !== null,
 })
 
 /** A character described on the spot, or one of `/characters`. */
 const CastMember = z
   .strictObject({
-    character: SavedCharacterId.optional().describe('One of `/characters`; what stands beside it goes before its own'),
+    character: SavedCharacterId.optional().describe('One of `/characters`; the fields beside it override its own'),
     id: CharacterId.optional().describe(
-      'Names it in `frames`; required, but beside `character`, whose value it then has',
+      'Names it in `frames`. Required unless `character` is given, whose id it then has',
     ),
-    name: name.optional().describe('How the prompts call it; no other may share it. Required, but beside `character`'),
-    description: description.optional().describe('Put in where a prompt names it. Required, but beside `character`'),
-    references: references.optional().describe('Pictures; not beside `character`, which has its own'),
+    name: name
+      .optional()
+      .describe('How the prompts call it; no other character may share it. Required unless `character` is given'),
+    description: description
+      .optional()
+      .describe('Put in where a prompt names it. Required unless `character` is given'),
+    references: references.optional().describe('Pictures; not together with `character`, which has its own'),
   })
   .refine(({ character, id }) => character !== undefined || id !== undefined, required('id'))
   .refine(({ character, name }) => character !== undefined || name !== undefined, required('name'))
@@ -109,7 +113,7 @@ export type NamedBank = z.infer<typeof NamedBank>
 export const PostedStory = StoryFields.extend({
   bank: NamedBank.nullable()
     .default(null)
-    .describe('Characters as an earlier story has them; those that are not declared here too can be named in prompts'),
+    .describe('The characters of an earlier story. Prompts may name them without declaring them here'),
   characters: z.array(CastMember).max(LIMITS.characters, `at most ${LIMITS.characters} characters`).default([]),
 })
   .superRefine((story, ctx) => {
@@ -120,7 +124,7 @@ export const PostedStory = StoryFields.extend({
         path: ['consistency', 'regions'],
         message: 'cannot be true while injector is 0, which takes nothing from references; leave out one of them',
       })
-    // Who is kept, or in a bank, is not known here; such a story is judged once that is.
+    // Characters that are kept or in a bank are not known here. The edge validates such a story once they are.
     const cast = story.characters.flatMap(({ character, id, name, references }) =>
       character === undefined && id !== undefined && name !== undefined ? [{ id, name, references }] : [],
     )
@@ -138,9 +142,9 @@ export const MoreFrames = z
 /** The body of `POST /stories/{id}/frames/{index}/redraw`. */
 export const Redraw = z
   .strictObject({
-    prompt: FrameRequest.shape.prompt.optional().describe('When left out, the one it has'),
-    characters: FrameRequest.shape.characters.describe('When left out, those it has'),
-    seed: FrameRequest.shape.seed.describe('When left out, a new one, or with a new prompt the one it has'),
+    prompt: FrameRequest.shape.prompt.optional().describe('When left out, the present one'),
+    characters: FrameRequest.shape.characters.describe('When left out, the present ones'),
+    seed: FrameRequest.shape.seed.describe('When left out, a new one, or with a new prompt the present one'),
   })
   .meta({ id: 'Redraw', example: { prompt: 'Fern waves in the rain' } })
 export type Redraw = z.infer<typeof Redraw>
@@ -149,11 +153,11 @@ export type Redraw = z.infer<typeof Redraw>
 export const DryRun = z
   .object({
     dry_run: z.literal(true),
-    model: z.string().describe('The model that would draw it'),
+    model: z.string().describe('The model that would generate it'),
     characters: z.array(z.string()).describe('Their ids inside the story'),
     frames: z.int(),
     estimated_seconds: EtaSeconds.nullable().describe(
-      'Of drawing, without waiting for a runner; null while nothing has been measured',
+      'Of generating, without waiting for a runner; null while nothing has been measured',
     ),
     warnings: z.array(z.string()),
   })

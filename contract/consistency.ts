@@ -1,7 +1,7 @@
-/** What a story says of itself: how alike its characters are from frame to frame, and how different all the rest is. */
+/** The self-check of a story: how alike its characters are from frame to frame, and how different everything else is. */
 import { z } from 'zod'
 
-/** Frames drawn again for `min_score`, in all of a story: unless it says otherwise, and at most. */
+/** Redraws for `min_score` in one story: the default, and the most. */
 export const REDRAWS = { usual: 3, most: 12 } as const
 
 const Share = z.number().min(0).max(1)
@@ -19,7 +19,7 @@ const CharacterCheck = z.strictObject({
 const FrameCheck = z.strictObject({
   index: z.int().min(0).max(100),
   score: Score.describe('The lowest of its characters; of one seen in no other frame, that to its references'),
-  redraws: z.int().min(0).max(REDRAWS.most).describe('How often it was drawn again for `min_score`'),
+  redraws: z.int().min(0).max(REDRAWS.most).describe('How often it was redrawn for `min_score`'),
   characters: z.array(CharacterCheck).max(20),
 })
 

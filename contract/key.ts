@@ -4,7 +4,7 @@ import { z } from 'zod'
 export const Scope = z.enum(['stories:write', 'stories:read', 'webhooks', 'admin'])
 export type Scope = z.infer<typeof Scope>
 
-/** What a key may do unless its maker says otherwise. */
+/** The scopes of a key that was created without any. */
 export const DEFAULT_SCOPES: Scope[] = ['stories:write', 'stories:read', 'webhooks']
 /** Days that the pictures of a story are kept. */
 export const DEFAULT_RETENTION_DAYS = 7
@@ -19,7 +19,7 @@ export const KeyId = z
 
 const cap = (most: number) => z.int().min(1, `1 to ${most}`).max(most, `1 to ${most}`)
 
-/** What bounds a key; can be changed later. */
+/** The limits of a key; they can be changed later. */
 const limits = {
   creates_per_minute: z
     .int()
@@ -31,9 +31,9 @@ const limits = {
     .number()
     .min(0.01, '0.01 to 1000')
     .max(1000, '0.01 to 1000')
-    .describe('Its share of the runners while others wait too: a key of weight 2 is served twice as often as one of 1'),
-  max_running: cap(10_000).describe('How many of its stories runners may have at a time'),
-  max_queued: cap(1_000_000).describe('How many of its stories may wait; more are refused'),
+    .describe('Its share of the runners while other keys wait too: weight 2 is served twice as often as weight 1'),
+  max_running: cap(10_000).describe('How many of its stories may run at a time'),
+  max_queued: cap(1_000_000).describe('How many of its stories may wait; further ones are refused'),
 }
 
 export const CreateKey = z.strictObject({
@@ -75,7 +75,7 @@ export const Key = z.object({
   created_at: Time,
   expires_at: Time.nullable(),
   revoked_at: Time.nullable(),
-  previous_valid_until: Time.nullable().describe('Until when the key before the last rotation is good as well'),
+  previous_valid_until: Time.nullable().describe('Until when the key before the last rotation works too'),
 })
 export type Key = z.infer<typeof Key>
 
@@ -90,7 +90,7 @@ export const RotateKey = z.strictObject({
     .min(0, '0 to 720')
     .max(720, '0 to 720')
     .default(24)
-    .describe('How long the present key goes on being good beside the new one'),
+    .describe('How long the present key still works beside the new one'),
 })
 
 export const Usage = z.object({
@@ -99,7 +99,7 @@ export const Usage = z.object({
       z.object({
         day: z.iso.date().describe('UTC'),
         stories: z.int().describe('Accepted on this day'),
-        frames: z.int().describe('Drawn for them'),
+        frames: z.int().describe('Generated for them'),
         runner_seconds: z.number().describe('From the start to the end of those that have ended'),
       }),
     )

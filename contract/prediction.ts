@@ -9,7 +9,7 @@ import { StoryId } from './story-view.ts'
 
 export const PredictionStatus = z
   .enum(['starting', 'processing', 'succeeded', 'failed', 'canceled', 'aborted'])
-  .describe('`aborted` is shown only to who asks for it with "Prefer: aborted"; to all others it is `canceled`')
+  .describe('`aborted` is shown only to clients that send "Prefer: aborted"; others get `canceled`')
 export type PredictionStatus = z.infer<typeof PredictionStatus>
 
 /** What a webhook subscription can ask for; `completed` is every terminal status. */
@@ -94,7 +94,7 @@ export const PredictionList = z
 
 const { model: _model, webhook: _webhook, webhook_events_filter: _events, frames, ...story } = PostedStory.shape
 
-/** What `input` may hold, for the document: `storyOf` is what judges it. */
+/** What `input` may hold, for the document: `storyOf` validates it. */
 export const PredictionInput = z.object({
   prompt: FrameRequest.shape.prompt.optional().describe('Of the only frame; or give `frames`'),
   frames: z
@@ -118,20 +118,20 @@ export function storyOf(input: Record<string, unknown>): { story: PostedStory } 
   if (story !== undefined) {
     const others = Object.keys(input).filter((key) => key !== 'story')
     if (others.length > 0) return { faults: others.map((key) => ({ path: [key], message: 'belongs into story' })) }
-    return judge(story, ['story'])
+    return validated(story, ['story'])
   }
   if (prompt === undefined) {
     const frames = Array.isArray(flat.frames)
       ? flat.frames.map((one) => (isText(one) ? { prompt: one } : one))
       : flat.frames
-    const judged = judge({ ...flat, frames }, [])
-    return frames === undefined && 'faults' in judged ? { faults: [{ path: ['prompt'], message: NO_PROMPT }] } : judged
+    const result = validated({ ...flat, frames }, [])
+    return frames === undefined && 'faults' in result ? { faults: [{ path: ['prompt'], message: NO_PROMPT }] } : result
   }
   if (flat.frames !== undefined) return { faults: [{ path: ['prompt'], message: 'give prompt or frames, not both' }] }
-  const judged = judge({ ...flat, frames: [{ prompt }] }, [])
+  const result = validated({ ...flat, frames: [{ prompt }] }, [])
   // The only frame is the input itself.
   const own = ({ path, message }: Fault) => ({ path: path[0] === 'frames' ? path.slice(2) : path, message })
-  return 'faults' in judged ? { faults: judged.faults.map(own) } : judged
+  return 'faults' in result ? { faults: result.faults.map(own) } : result
 }
 
 const NO_PROMPT = 'required; or frames, or a whole story'
@@ -140,7 +140,7 @@ const isText = (value: unknown) => typeof value === 'string'
 /** Settings of the request that stand beside `input`, not in it. */
 const BESIDE = ['webhook', 'webhook_events_filter', 'model']
 
-function judge(value: unknown, path: PropertyKey[]): { story: PostedStory } | { faults: Fault[] } {
+function validated(value: unknown, path: PropertyKey[]): { story: PostedStory } | { faults: Fault[] } {
   const beside = typeof value === 'object' && value !== null ? BESIDE.filter((key) => key in value) : []
   if (beside.length > 0)
     return { faults: beside.map((key) => ({ path: [...path, key], message: 'belongs beside input, not into it' })) }

@@ -11,7 +11,7 @@ import { StoryRequest } from './story.ts'
 import { Progress, StoryError, StoryId, StoryStatus } from './story-view.ts'
 
 export const LEASE_HEADER = 'x-lease-token'
-/** The seed a frame was drawn from, on `PUT …/frames/{index}`. */
+/** The seed a frame was sampled from, on `PUT …/frames/{index}`. */
 export const SEED_HEADER = 'x-frame-seed'
 const MAX_CLAIM_WAIT_SECONDS = 25
 /** Stories in one answer to a claim. */
@@ -26,9 +26,9 @@ export const LeaseToken = z.string().min(16).max(128).meta({ example: 'jbswy3dpe
 export const ClaimRequest = z
   .strictObject({
     runner: z.string().min(1).max(100).describe('Names the runner in logs and in the story'),
-    model: z.string().min(1).max(100).describe('The model it serves; only stories for this model are lent to it'),
+    model: z.string().min(1).max(100).describe('The model it serves; it gets stories for this model only'),
     wait: z.number().min(0).max(MAX_CLAIM_WAIT_SECONDS).default(0),
-    max: z.int().min(1).max(MAX_CLAIMS).default(1).describe('Stories to lend at most; as many as are ready, if any is'),
+    max: z.int().min(1).max(MAX_CLAIMS).default(1).describe('The most stories to claim; fewer when fewer are ready'),
   })
   .meta({ id: 'ClaimRequest' })
 export type ClaimRequest = z.infer<typeof ClaimRequest>
@@ -37,7 +37,7 @@ export const Claim = z
   .object({
     id: StoryId,
     story: StoryRequest,
-    /** Drawn at acceptance when the request had none, so that every attempt draws the same pictures. */
+    /** Chosen at acceptance when the request had none, so that every attempt generates the same pictures. */
     seed: z.int(),
     model: z.string(),
     /** The number of this attempt once it has started; a claim whose answer gets lost costs the story nothing. */
@@ -49,7 +49,7 @@ export const Claim = z
      * lease may be shorter than those that heartbeats give.
      */
     lease_seconds: z.number().positive(),
-    /** Frames that an earlier attempt finished; they need not be drawn again: `GET /runner/stories/{id}/frames/{index}`. */
+    /** Frames that an earlier attempt finished; they need not be generated again: `GET /runner/stories/{id}/frames/{index}`. */
     finished_frames: z.array(z.int().min(0)),
     /** W3C trace context of the story, to be sent along with every call about it. */
     traceparent: z.string().optional(),
@@ -97,7 +97,7 @@ export const RunnerEvent = z
     event('story.completed', {}),
     /** `retryable`: the fault lay with the machine, not the story; it is queued again while attempts are left. */
     event('story.failed', { error: StoryError, retryable: z.boolean() }),
-    /** Confirms that the runner has stopped as it was told; the story ends as canceled, or as failed by its deadline. */
+    /** Confirms that the runner has stopped as asked; the story ends as canceled, or as failed by its deadline. */
     event('story.canceled', {}),
   ])
   .meta({ id: 'RunnerEvent' })

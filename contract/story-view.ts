@@ -1,4 +1,4 @@
-/** The story that an app reads back, in answers, events and webhooks; runners report its progress and errors in the same words. */
+/** The story that an app reads back, in answers, events and webhooks. Runners report progress and errors in the same form. */
 import { z } from 'zod'
 import { ConsistencyReport } from './consistency.ts'
 import { Metadata } from './story.ts'
@@ -35,18 +35,14 @@ const FrameView = z
     url: z
       .url()
       .nullable()
-      .describe('Signed, so that it can be embedded: it needs no API key as long as the picture is kept'),
+      .describe('Signed, so that it can be embedded: it needs no API key, for as long as the picture is kept'),
     width: z.int().nullable(),
     height: z.int().nullable(),
     seed: z
       .int()
       .nullable()
-      .describe("Of the frame's noise; with it, the prompt and the bank it can be drawn anywhere"),
-    revision: z
-      .int()
-      .min(0)
-      .nullable()
-      .describe('How often it has been drawn again; the pictures before it keep their names'),
+      .describe("Of the frame's noise. With it, the prompt and the bank, the same picture can be generated anywhere"),
+    revision: z.int().min(0).nullable().describe('How often it has been redrawn; earlier pictures keep their names'),
   })
   .meta({ id: 'FrameView' })
 
@@ -60,7 +56,7 @@ export const StoryError = z.object({
 })
 export type StoryError = z.infer<typeof StoryError>
 
-/** `not_started`: nothing was heard of the runner after its claim. `lost`: it stopped reporting. */
+/** `not_started`: the runner reported nothing after its claim. `lost`: it stopped reporting. */
 export const AttemptOutcome = z.enum([
   'running',
   'succeeded',
@@ -74,30 +70,33 @@ export const AttemptOutcome = z.enum([
 export type AttemptOutcome = z.infer<typeof AttemptOutcome>
 
 const Attempt = z.object({
-  number: z.int().min(1).nullable().describe('Null when the runner never started: that costs the story no attempt'),
+  number: z.int().min(1).nullable().describe('Null when the runner never started, which does not count as an attempt'),
   runner: z.string(),
   claimed_at: Time,
   started_at: Time.nullable(),
-  ended_at: Time.nullable().describe('Null while it is under way'),
+  ended_at: Time.nullable().describe('Null while it is running'),
   outcome: AttemptOutcome,
 })
 
-/** `p50` is usual; nine of ten stories stay below `p90`. */
 export const EtaSeconds = z
   .object({ p50: z.number().min(0), p90: z.number().min(0) })
-  .describe('Seconds, by how long the last stories of the model took: `p50` is usual, nine of ten stay below `p90`')
+  .describe(
+    'Seconds, estimated from the last stories of the model: half of the stories stay below `p50`, nine of ten below `p90`',
+  )
 export type EtaSeconds = z.infer<typeof EtaSeconds>
 
 const QueueView = z
   .object({
     stage: z
       .enum(['waiting', 'pausing', 'starting', ...Stage.options])
-      .describe('`waiting` for its turn; `pausing` before another attempt; `starting` at a runner; then what it does'),
+      .describe(
+        '`waiting` for its turn; `pausing` before another attempt; `starting` at a runner; then the stage of the runner',
+      ),
     position: z
       .int()
       .min(1)
       .nullable()
-      .describe('While it waits: 1 goes next, if no other key comes in and none is at its cap. Null otherwise'),
+      .describe('While it waits: 1 is next, if no other key queues stories and none is at its cap. Null otherwise'),
     position_is_exact: z.boolean().describe('False where the queue is too long to count: at least this far back'),
     eta_seconds: EtaSeconds.nullable().describe('Until all pictures are there; null while nothing has been measured'),
   })
@@ -122,19 +121,22 @@ export const Story = z
         characters: z.array(z.string()).describe('Ids of the characters that it keeps'),
       })
       .nullable()
-      .describe('What more frames, here or in another story, take to keep the characters; null until it is there'),
+      .describe('What more frames, here or in another story, need to keep the characters; null until it exists'),
     consistency: ConsistencyReport.extend({
-      overlay_url: z.url().nullable().describe('A page of all frames with everyone outlined, and scores; signed'),
+      overlay_url: z
+        .url()
+        .nullable()
+        .describe('A page of all frames with every character outlined, and scores; signed'),
     })
       .nullable()
-      .describe('How consistent the story is, measured by its runner; null before it is known'),
+      .describe('How consistent the story is, as measured by its runner; null until then'),
     progress: Progress.nullable().describe('Null before a runner has reported'),
     queue: QueueView.nullable().describe(
-      'How long it will take yet, where a story is read or followed by itself. Null in lists, webhooks and answers to POST, and once it has ended',
+      'Place in the queue and remaining time, where a single story is read or followed. Null in lists, webhooks and answers to POST, and once it has ended',
     ),
     error: StoryError.nullable(),
-    attempts: z.array(Attempt).describe('Who took the story up, oldest first; at most the last 20'),
-    dead_letter: z.boolean().describe('It failed because machines did, several times; it can be resumed'),
+    attempts: z.array(Attempt).describe('The claims of runners, oldest first; at most the last 20'),
+    dead_letter: z.boolean().describe('It used up its attempts because machines failed; it can be resumed'),
     cancel_requested: z.boolean(),
     metadata: Metadata,
     webhook: z.string().nullable(),
@@ -142,14 +144,16 @@ export const Story = z
     started_at: Time.nullable(),
     completed_at: Time.nullable(),
     expires_at: Time.nullable().describe('When texts and pictures are removed; null before the end, and for never'),
-    data_removed: z.boolean().describe('Texts and pictures are gone, because their time was over or it was deleted'),
+    data_removed: z
+      .boolean()
+      .describe('Texts and pictures were removed, because retention was over or the story was deleted'),
     urls: z.object({
       self: z.url(),
       cancel: z.url(),
       resume: z.url(),
       frames: z.url().describe('To post more frames to'),
       events: z.url().describe('Server-sent events; signed, so it needs no API key'),
-      storyboard: z.url().nullable().describe('A page of all frames with their captions; null until it is there'),
+      storyboard: z.url().nullable().describe('A page of all frames with their captions; null until it exists'),
     }),
   })
   .meta({ id: 'Story' })
@@ -157,7 +161,7 @@ export type Story = z.infer<typeof Story>
 
 /** The answer to `POST /stories`. */
 export const AcceptedStory = Story.extend({
-  warnings: z.array(z.string()).optional().describe('What was accepted and is likely not what was meant'),
+  warnings: z.array(z.string()).optional().describe('What was accepted but is probably not what was meant'),
 })
 export type AcceptedStory = z.infer<typeof AcceptedStory>
 

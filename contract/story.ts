@@ -1,4 +1,4 @@
-/** The story that an app posts, as it crosses the wire, waits in the queue and is lent to a runner. */
+/** The story that an app posts, as it crosses the wire, waits in the queue and is claimed by a runner. */
 import { z } from 'zod'
 import { REDRAWS } from './consistency.ts'
 
@@ -9,7 +9,7 @@ export const LIMITS = {
   storyFrames: 48,
   characters: 4,
   references: 4,
-  /** Pictures that stand for frames that show a character. */
+  /** Pictures given in place of first frames of a character. */
   anchors: 4,
   title: 200,
   style: 500,
@@ -48,7 +48,7 @@ const given = [z.url({ protocol: /^https$/ }).max(2048), DataUri()] as const
 /** A reference picture as apps give it. */
 export const Reference = z.union(given, aReference)
 
-/** A picture that the edge keeps, in a story as it is lent to a runner. */
+/** A picture that the edge keeps, in a story as a runner claims it. */
 const StoredReference = z.templateLiteral(['sha256:', z.string().regex(/^[0-9a-f]{64}$/)])
 /** The hash in a `StoredReference` or in `bank`; undefined for other references. */
 export const storedHash = (reference: string) => /^sha256:([0-9a-f]{64})$/.exec(reference)?.[1]
@@ -96,28 +96,28 @@ const Side = within(z.int(), LIMITS.side.min, LIMITS.side.max)
 
 const Strength = within(z.number(), 0, 1)
 
-/** How a frame of several characters is read. */
+/** How the prompt of a frame with several characters is applied to the picture. */
 export const Layout = z.enum(['columns', 'free'])
 
 const Consistency = z.strictObject({
   layout: Layout.optional().describe(
-    "'columns': characters stand side by side, from the left in the order in which the prompt names them, and in each one's column only what is said of that one is read, so that looks do not mix; 'free': the prompt is read as a whole and they stand wherever. When left out, what the model was trained for",
+    "'columns' (regional prompting): characters stand side by side, from the left in the order in which the prompt names them, and the column of each is generated from a prompt of its own, so that looks do not mix. 'free': one prompt for the whole picture. When left out, what the model was trained for",
   ),
   synchronizer: Strength.optional().describe('How much the frames attend to each other; 0 turns it off'),
   leak_guard: z
     .boolean()
     .optional()
     .describe(
-      'Whether, where characters share a frame, each looks only at itself in other frames and never at the others there',
+      'Where characters share a frame: whether each attends only to itself in other frames, and never to the others there',
     ),
   injector: Strength.optional().describe('How much reference pictures weigh; 0 turns it off'),
   regions: z.boolean().optional().describe('Whether face, upper and lower body are taken from references separately'),
   min_score: Strength.optional().describe(
-    'Frames whose score in the consistency report is below are drawn again, with another seed, and the better picture is kept; no frame is shown before all are checked',
+    'Frames with a lower score in the consistency report are generated again, with another seed, and the better picture is kept. No frame is shown before all are checked',
   ),
   max_redraws: within(z.int(), 0, REDRAWS.most)
     .optional()
-    .describe(`How often frames may be drawn again for \`min_score\`, all together; ${REDRAWS.usual} when left out`),
+    .describe(`How many redraws for \`min_score\` the story may take in all; ${REDRAWS.usual} when left out`),
 })
 
 /** Names that a webhook subscription can ask for; `completed` is every terminal state, whatever its outcome. */
@@ -168,7 +168,7 @@ export const StoryFields = z.strictObject({
     .nullable()
     .default(null)
     .describe('Last layers of the text encoder to leave out; null for 0'),
-  seed: Seed.nullable().default(null).describe('0 to 2^53 - 1; null for a seed drawn at acceptance'),
+  seed: Seed.nullable().default(null).describe('0 to 2^53 - 1; null for a random seed, chosen at acceptance'),
   scheduler: z
     .string()
     .regex(/^[A-Za-z0-9_-]{1,64}$/, '1-64 letters, digits, - or _')
@@ -201,7 +201,7 @@ export const STORY_EXAMPLE = {
   frames: [{ prompt: 'Fern waves in the forest' }, { prompt: 'Fern reads a book in the bedroom at night' }],
 }
 
-/** A story with all that it takes to draw it: in the queue, lent to a runner, and one line of `npm run generate`. */
+/** A story with all that it takes to generate it: in the queue, as a runner claims it, and one line of `npm run generate`. */
 export const StoryRequest = StoryFields.extend({
   frames: Frames(LIMITS.storyFrames),
   anchors: Anchors(z.union([...given, StoredReference], aReference)),
@@ -232,7 +232,9 @@ function Anchors<Picture extends z.ZodType<string>>(picture: Picture) {
     .array(Anchor)
     .max(LIMITS.anchors, `at most ${LIMITS.anchors} pictures`)
     .default([])
-    .describe('Pictures that frames look at while they are drawn, as they do at the first frames of each character')
+    .describe(
+      'Pictures that frames attend to while they are sampled, as they attend to the first frames of each character',
+    )
 }
 
 function DataUri() {

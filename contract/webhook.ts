@@ -1,4 +1,4 @@
-/** What an app may see of its webhooks and do about them: `/webhooks`. The messages themselves are `StoryWebhook`. */
+/** `/webhooks`: the secret, the log of deliveries, ping. The messages themselves are `StoryWebhook`. */
 import { z } from 'zod'
 import { StoryId, StoryWebhook } from './story-view.ts'
 
@@ -12,7 +12,7 @@ export const RotateSecret = z.strictObject({
     .min(0, '0 to 168')
     .max(168, '0 to 168')
     .default(24)
-    .describe('How long the present secret goes on signing beside the new one'),
+    .describe('How long the present secret still signs beside the new one'),
 })
 
 export const RotatedSecret = WebhookSecret.extend({ previous_valid_until: Time })

@@ -20,7 +20,7 @@ export async function announceAll(env: Bindings, db: Db, now: number, storyIds: 
   ])
 }
 
-/** Have what is due in these lanes sent. */
+/** Wake the senders of these lanes, to send what is due. */
 export async function wakeSenders(env: Bindings, lanes: Lane[]): Promise<void> {
   await Promise.all(
     lanes.map((lane) => {
@@ -31,8 +31,8 @@ export async function wakeSenders(env: Bindings, lanes: Lane[]): Promise<void> {
 }
 
 /**
- * Waits for changes of a story. Open it before reading the story: `changed` then resolves with true at once for a change
- * that came after the opening, whether or not anybody was waiting; with false when there was none for `ms`.
+ * Waits for changes of a story. Open it before reading the story: `changed` then resolves with true for any change since the
+ * opening, also for one before the call; with false when there was none for `ms`.
  */
 export async function followStory(env: Pick<Bindings, 'ROOMS'>, id: string) {
   const room = roomOf(env, id)

@@ -1,4 +1,4 @@
-/** Delivers one message of the outbox: what it says, where it goes, how the try ended. */
+/** Delivers one message of the outbox: its body, its target, and the outcome of the try. */
 import type { StoryWebhook } from '../../contract/story-view.ts'
 import type { Db } from '../db/client.ts'
 import type { DeliveryRow } from '../db/schema/webhooks.ts'
@@ -10,10 +10,10 @@ import { predictionOf } from '../views/prediction.ts'
 import { viewOf } from '../views/story.ts'
 import { postWebhook, TIMEOUT_MS } from './webhook-post.ts'
 
-/** A try that has not been settled after this long is taken to be lost with its sender. */
+/** A try that has not been settled after this long counts as lost. */
 export const HOLD_MS = 2 * TIMEOUT_MS
 
-/** Try to deliver a message that was taken, and note how that ended. Throws only when the database does. */
+/** Try to deliver a message that was taken, and record the outcome. Throws only when the database does. */
 export async function deliver(db: Db, delivery: DeliveryRow, settings: Settings, tools: Tools): Promise<Outcome> {
   const outcome = await tryOnce(db, delivery, settings, tools)
   const random = (tools.randomBytes(1)[0] ?? 0) / 256
@@ -48,7 +48,7 @@ async function freeze(db: Db, delivery: DeliveryRow, settings: Settings): Promis
   return keepBody(db, delivery.id, body)
 }
 
-/** Freeze what has yet to be said of a story, so that `story.failed` shows one that failed, whatever becomes of it. */
+/** Freeze the bodies of messages that were not tried yet, so that `story.failed` shows the story as it failed. */
 export async function freezeMessages(db: Db, storyId: string, settings: Settings): Promise<number> {
   const messages = await untried(db, storyId)
   for (const delivery of messages) await freeze(db, delivery, settings)

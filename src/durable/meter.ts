@@ -1,6 +1,6 @@
 /**
  * Counters for `/metrics`. An isolate counts in memory and hands its counts to the one Durable Object that adds them up,
- * every few seconds at most; what an isolate has not handed over when it ends is lost, as metrics may be.
+ * every few seconds at most; what an isolate has not handed over when it ends is lost, which metrics can bear.
  */
 import type { DurableObjectState } from '@cloudflare/workers-types'
 import { z } from 'zod'
@@ -72,7 +72,7 @@ export async function flushSometimes(env: Pick<Bindings, 'METER'>, now: number):
   if (now - flushedAt >= FLUSH_MS) await flush(env, now)
 }
 
-/** Hand the counts over; answers all that were ever handed over. */
+/** Hand the counts over; answers the sums of all isolates. */
 export async function flush(env: Pick<Bindings, 'METER'>, now: number): Promise<Record<string, number>> {
   flushedAt = now
   countObserved()

@@ -1,18 +1,17 @@
 /**
  * The Durable Objects where those who follow a story wait for its next change, so that none of them has to ask D1 again
- * and again. A room knows nothing about its stories: it hands out tickets, and a ticket is old once its story has changed.
- * One that an earlier life of the room gave out is old too, so a change is never slept through.
+ * and again. A room knows nothing about its stories: it hands out tickets, and a ticket is stale once its story has changed.
+ * Tickets of an earlier life of the room are stale too, so that no change is missed.
  *
- * Stories share rooms, by their ids: most stories are followed by nobody, and a room for each would be an object made for
- * nothing with every claim. Few are enough, since all their changes come out of one database; a batch of claims wakes
- * each room once.
+ * Stories share rooms, by their ids. Most stories have no followers, and a room for each would make an object with every
+ * claim. Few rooms are enough, since one database makes all the changes. A batch of claims wakes each room once.
  */
 import { z } from 'zod'
 import { base32 } from '../platform/ids.ts'
 
 const ROOMS = 8
 const LONGEST_WAIT_MS = 30_000
-/** Stories that a room remembers; of the longest forgotten, a follower takes the next ticket for a change. */
+/** Stories that a room remembers. To a follower of a forgotten one, the next ticket looks like a change. */
 const MAX_STORIES = 10_000
 
 /** The ids of stories that have changed. */
@@ -27,13 +26,13 @@ export const roomNameOf = (storyId: string) => String(storyId.charCodeAt(0) % RO
 
 export class StoryRoom {
   readonly #life = base32(crypto.getRandomValues(new Uint8Array(10)))
-  /** Stories that somebody has asked about. */
+  /** Stories that have had a follower. */
   readonly #followed = new Map<string, Followed>()
   #changes = 0
 
   /**
-   * `POST` with `Changed`. `GET ?story=…&ticket=…&ms=…`: a new ticket for the story, as soon as that one is old or `ms`
-   * are over.
+   * `POST` with `Changed`. `GET ?story=…&ticket=…&ms=…`: a new ticket for the story, as soon as the given one is stale or
+   * `ms` have passed.
    */
   async fetch(request: Request): Promise<Response> {
     if (request.method === 'POST') {

@@ -73,7 +73,7 @@ function headersOf({ id, body, traceparent }: Message, secrets: string[], now: n
   }
 }
 
-/** The first kilobyte of an answer as text; the rest is not waited for. */
+/** The first kilobyte of an answer as text. Does not wait for the rest. */
 async function readStart(response: Response): Promise<string> {
   let text = ''
   const decoder = new TextDecoder()
@@ -85,7 +85,7 @@ async function readStart(response: Response): Promise<string> {
       if (left <= 0) break
     }
   } catch {
-    // The status has come, and that is what counts.
+    // The status is known, and that is what counts.
   }
   return text
 }

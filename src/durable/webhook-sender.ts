@@ -1,6 +1,6 @@
 /**
  * The Durable Object that sends the webhooks of one lane: one API key, one host. Its alarm is what retries a message
- * seconds or hours later; what is owed stands in D1 alone, so an object that is lost loses nothing, and cron wakes it.
+ * seconds or hours later; the outbox is in D1 alone, so a lost object loses nothing, and cron wakes the lane again.
  */
 import type { DurableObjectState } from '@cloudflare/workers-types'
 import { type Db, openDb } from '../db/client.ts'
@@ -37,7 +37,7 @@ export class WebhookSender {
   async fetch(request: Request): Promise<Response> {
     const lane = (await request.json()) as Lane
     await this.#state.storage.put('lane', lane)
-    // An alarm does not fire while another is being handled: that one takes the new message up itself.
+    // An alarm does not fire while another is being handled. That one takes the new message itself.
     if (this.#takesUntil !== undefined) this.#track(this.#takeMore(lane))
     else await this.#state.storage.setAlarm(Date.now())
     return new Response(null, { status: 202 })
@@ -63,7 +63,7 @@ export class WebhookSender {
     }
   }
 
-  /** Begin to send what is due, as far as there is room; each message that is done makes room for the next. */
+  /** Begin to send due messages, up to `AT_ONCE`. Each one that is done makes room for the next. */
   async #takeMore(lane: Lane): Promise<void> {
     const limit = AT_ONCE - this.#sending
     const now = Date.now()
@@ -81,7 +81,7 @@ export class WebhookSender {
       observe('webhook_attempt', {}, ms / 1000)
       this.#track(flushSometimes(this.#env, Date.now()))
     } catch (error) {
-      // Its hold runs out, and it is tried again.
+      // Its hold ends, and it is tried again.
       log('webhooks.lost', { delivery: delivery.id, message: String(error) })
     } finally {
       this.#sending--

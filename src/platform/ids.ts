@@ -1,4 +1,4 @@
-/** Ids and secrets: how they are drawn, spelt and hashed. */
+/** Ids and secrets: how they are generated, spelt and hashed. */
 import type { Tools } from './env.ts'
 
 const ALPHABET = 'abcdefghijklmnopqrstuvwxyz234567'

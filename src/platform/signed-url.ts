@@ -35,7 +35,7 @@ export function signUrl(url: string, expiresAt: number, settings: LinkSettings):
   return signed.href
 }
 
-/** Whether a URL claims to be signed; what it claims is for `refuseSignedUrl` to judge. */
+/** Whether a URL claims to be signed; `refuseSignedUrl` checks the claim. */
 export const isSigned = (url: string) => new URL(url).searchParams.has('sig')
 
 /** Why the link opens nothing; undefined when it does. */

@@ -7,7 +7,7 @@ import { type LinkSettings, linksEnd, signUrl } from '../platform/signed-url.ts'
 import { refOf } from './model-ref.ts'
 import { fileOf } from './story.ts'
 
-/** @param aborted whether the reader knows the status `aborted`; stock clients wait for ever when they meet it. */
+/** @param aborted whether the client knows the status `aborted`; stock clients would wait for ever on it. */
 export function predictionOf(found: StoryWithFrames, settings: LinkSettings, aborted = false): Prediction {
   const { story } = found
   const { owner, name, version } = refOf(story.model)
@@ -46,13 +46,13 @@ function statusOf(story: StoryRow, aborted: boolean): PredictionStatus {
   return story.status === 'running' ? 'processing' : story.status
 }
 
-/** Why there is no (whole) output, in words; null when nothing went wrong. */
+/** Why the output is missing or incomplete; null when nothing went wrong. */
 export function errorOf({ status, error }: StoryRow): string | null {
   if (status === 'expired') return 'deadline exceeded before start'
   return status === 'failed' ? (error?.message ?? 'unknown') : null
 }
 
-/** The pictures that are done, by index: a client that reads along sees the list grow. */
+/** The finished pictures, by index. The list grows while the story runs. */
 function outputOf({ story, frames }: StoryWithFrames, settings: LinkSettings): string[] {
   return story.dataRemovedAt === null ? frames.map((frame) => frameUrl(story, frame, settings)) : []
 }
@@ -61,7 +61,7 @@ export function frameUrl(story: StoryRow, frame: FrameRow, settings: LinkSetting
   return signUrl(`${story.origin}/stories/${story.id}/frames/${fileOf(frame)}`, linksEnd(story), settings)
 }
 
-/** A log, made from what is known: a line for each finished frame, and the progress. */
+/** A log: one line for each finished frame, and the progress. */
 function logsOf(found: StoryWithFrames): string {
   const lines = found.frames.map(({ index, width, height, seed }) => {
     return `frame ${index + 1}/${found.story.frameCount}: ${width}x${height}, seed ${seed}\n`

@@ -12,7 +12,7 @@ export function viewOf(
 ): Story {
   const self = `${story.origin}/stories/${story.id}`
   const signed = (path: string) => signUrl(`${self}/${path}`, linksEnd(story), settings)
-  const drawn = new Map(frames.map((frame) => [frame.index, frame]))
+  const finished = new Map(frames.map((frame) => [frame.index, frame]))
   return {
     id: story.id,
     status: story.status,
@@ -21,7 +21,7 @@ export function viewOf(
     model: story.model,
     seed: story.seed,
     frames: story.request.frames.map(({ prompt }, index) => {
-      const frame = drawn.get(index)
+      const frame = finished.get(index)
       const { width = null, height = null, seed = null, revision = null } = frame ?? {}
       const status = frame ? 'succeeded' : 'pending'
       const url = frame ? signed(`frames/${fileOf(frame)}`) : null
@@ -62,11 +62,11 @@ export function viewOf(
   }
 }
 
-/** `2.png`, and when it was drawn again `2-1.png`: what a name stands for never changes. */
+/** `2.png`, or `2-1.png` once it has been redrawn. What a name stands for never changes. */
 export const fileOf = ({ index, revision }: Pick<FrameRow, 'index' | 'revision'>) =>
   revision === 0 ? `${index}.png` : `${index}-${revision}.png`
 
-/** @param left frames that have yet to be drawn. */
+/** @param left frames that are not finished. */
 function queueOf(story: StoryRow, left: number, outlook: Outlook): Story['queue'] {
   const { status, ready, attemptStartedAt, progress } = story
   if (status !== 'queued' && status !== 'running') return null
@@ -80,7 +80,7 @@ function queueOf(story: StoryRow, left: number, outlook: Outlook): Story['queue'
   }
 }
 
-/** Earlier claims, and the one under way. */
+/** Earlier claims, and the present one. */
 function attemptsOf({ attempts, attempt, runner, claimedAt, attemptStartedAt }: StoryRow): Story['attempts'] {
   const past = attempts.map(({ number, runner, claimedAt, startedAt, endedAt, outcome }) => ({
     number,

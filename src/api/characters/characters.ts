@@ -1,4 +1,4 @@
-/** `/characters`: described and shown once, named by many stories. */
+/** `/characters`: characters that are kept once and named by many stories. */
 import { createRoute } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { z } from 'zod'
@@ -90,7 +90,7 @@ const remove = createRoute({
   path: '/characters/{id}',
   summary: 'Delete a character',
   description:
-    'Stories that have been accepted are drawn with it all the same; its pictures go once the last has ended.',
+    'Stories that were accepted before still use it. Its pictures are removed once the last of them has ended.',
   tags,
   security,
   middleware: [requireApiKey] as const,
@@ -103,12 +103,12 @@ export const characterRoutes = newRoutes()
     const { db, settings, tools, apiKey } = c.var
     const { name, description, references: given } = await readBody(c)
     const allowInsecure = settings.ALLOW_INSECURE_WEBHOOKS === '1'
-    const looked = await Promise.all(given.map((one) => readReference(one, allowInsecure)))
-    const faults = looked.flatMap((one, i) =>
+    const read = await Promise.all(given.map((one) => readReference(one, allowInsecure)))
+    const faults = read.flatMap((one, i) =>
       'wrong' in one ? [{ pointer: `/references/${i}`, message: one.wrong }] : [],
     )
     if (faults.length > 0) throw invalid(faults)
-    const good = looked.filter((one): one is { url: string } | Picture => !('wrong' in one))
+    const good = read.filter((one): one is { url: string } | Picture => !('wrong' in one))
     const key = c.req.valid('header')['idempotency-key']
     // By what the pictures are, not by how they came, as a file or as a data URI.
     const meant = good.map((one) => ('url' in one ? one.url : `sha256:${one.sha256}`))
@@ -157,7 +157,7 @@ export const characterRoutes = newRoutes()
     return c.body(null, 204)
   })
 
-/** Text in `references` is judged by `readReference`, wherever it stands. */
+/** `references` are validated by `readReference`. */
 async function readBody(c: Context<AppEnv>) {
   const type = c.req.header('content-type') ?? ''
   const isForm = /^multipart\/form-data\b/i.test(type)

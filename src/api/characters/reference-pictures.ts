@@ -1,4 +1,4 @@
-/** Reference pictures that we keep: looked at, stored under their hash, removed when nothing needs them. */
+/** Reference pictures that the edge keeps: validated, stored under their hash, removed when nothing needs them. */
 import type { Context } from 'hono'
 import type { BANK_TYPE } from '../../../contract/bank.ts'
 import { LIMITS, Reference } from '../../../contract/story.ts'
@@ -21,8 +21,8 @@ const MAGIC: [PictureType, RegExp][] = [
 export type Picture = { contentType: PictureType; bytes: Uint8Array<ArrayBuffer>; sha256: string }
 
 /**
- * What was given as a reference: a URL to fetch, a picture, or why it is neither. Only the beginning of a picture is
- * looked at; the runner unpacks it, in bounds, and ends the story if it cannot.
+ * What was given as a reference: a URL to fetch, a picture, or why it is neither. Only the first bytes of a picture are
+ * checked. The runner decodes it, within bounds, and fails the story if it cannot.
  */
 export async function readReference(
   given: string | File,
@@ -46,7 +46,7 @@ function typeOf(bytes: Uint8Array | undefined): PictureType | undefined {
   return MAGIC.find(([, magic]) => magic.test(start))?.[0]
 }
 
-/** Why a data URI is no picture, as far as its beginning tells: `MAGIC` takes 12 bytes, 16 characters of base64. */
+/** Why a data URI is no picture, judging by its first bytes: `MAGIC` takes 12 of them, 16 characters of base64. */
 export function refuseDataUri(uri: string): string | undefined {
   const comma = uri.indexOf(',') + 1
   return typeOf(decodeBase64(uri.slice(comma, comma + 16))) ? undefined : NO_PICTURE

@@ -11,7 +11,7 @@ import { limit } from './rate-limit.ts'
 import type { Policy } from './rate-limiter.ts'
 import { isRead, scopeFor } from './scopes.ts'
 
-/** How old may be what is presumed of a key. */
+/** How old a row may be by which a key is presumed to be in force. */
 const PRESUME_MS = 60_000
 
 /**
@@ -26,7 +26,7 @@ export const requireApiKey = createMiddleware<AppEnv>(async (c, next) => {
 
 /**
  * For `POST /stories`: the same without a query where the key was in force a moment ago, and a story is to be written, by
- * a statement that looks at the key itself (`db/queue/admission.ts`). `c.var.apiKey` is its row as it was then. Whatever else
+ * a statement that checks the key itself (`db/queue/admission.ts`). `c.var.apiKey` is its row as it was then. Whatever else
  * is answered has to `admit` the key first.
  */
 export const presumeApiKey = createMiddleware<AppEnv>(async (c, next) => {
@@ -118,7 +118,7 @@ export const requireMetricsToken = createMiddleware<AppEnv>(async (c, next) => {
   await next()
 })
 
-/** Hashes are compared, so that the time it takes tells nothing about the token. */
+/** Compares hashes, so that the time it takes does not depend on the token. */
 async function isBearerOf(c: Context<AppEnv>, token: string): Promise<boolean> {
   const given = bearer(c.req.header('authorization'))
   const [one, other] = await Promise.all([given, token].map((text) => sha256(new TextEncoder().encode(text))))

@@ -4,7 +4,7 @@
  *
  * The key counts for one API key and 24 hours. The same request gets the same status and body again, with
  * `Idempotent-Replayed: true`; another request under the key is refused with 422. The draft's 409, for a repeat that
- * comes while the first is under way, is not needed: key, resource and answer are written at one moment.
+ * comes while the first is under way, is not needed: key, resource and answer are written in one batch.
  */
 import type { Context } from 'hono'
 import { z } from 'zod'
@@ -26,14 +26,14 @@ const IdempotencyKey = z
 /** For the `request.headers` of a route that creates. */
 export const IdempotencyHeaders = z.object({
   'idempotency-key': IdempotencyKey.optional().describe(
-    'Makes the request safe to send again for 24 hours: a repeat gets the first answer. One key for each new thing.',
+    'Makes the request safe to send again for 24 hours: a repeat gets the first answer. Use a new key for each new request.',
   ),
 })
 
 /** Headers of an answer that was given before. */
 export const REPLAYED = { 'idempotent-replayed': 'true' }
 
-/** `request`: the body after validation, so that neither white space nor the order of fields makes another request of it. */
+/** @param request the body after validation, so that white space and the order of fields do not count. */
 export async function fingerprintOf(c: Context<AppEnv>, request: unknown): Promise<string> {
   return sha256(new TextEncoder().encode(`${c.req.method} ${c.req.path}\n${JSON.stringify(request)}`))
 }

@@ -1,6 +1,6 @@
 /**
- * `/openapi.json`: OpenAPI 3.1, from the schemas that the routes validate by. What the routes need not say again is
- * added here: names of operations, examples, and the webhooks that we send.
+ * `/openapi.json`: OpenAPI 3.1, from the schemas that the routes validate by. Operation ids, examples and
+ * the webhooks that the edge sends are added here.
  */
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import { Prediction } from '../../../contract/prediction.ts'
@@ -10,9 +10,9 @@ import { exampleOf, type Schema } from './openapi-example.ts'
 
 const TAGS: Record<string, string> = {
   Stories: 'Post stories, follow them, fetch their pictures.',
-  Characters: 'Characters with their pictures, kept to be named by stories.',
-  Webhooks: 'What is sent to your server, and how to look into it. Signed per Standard Webhooks.',
-  Replicate: "The same stories by Replicate's wire: its clients work with nothing but the base URL changed.",
+  Characters: 'Characters with their pictures, kept so that stories can name them.',
+  Webhooks: 'What is sent to your server, its log and its secrets. Signed per Standard Webhooks.',
+  Replicate: "The same stories through Replicate's API: its clients work with only the base URL changed.",
   Keys: 'API keys, their scopes and limits, and what they have used.',
   Runner: 'For runners only: claiming stories and reporting on them.',
   Operations: 'Health and metrics.',
@@ -93,7 +93,7 @@ export function documentOf(app: OpenAPIHono<AppEnv>, origin: string) {
     },
     servers: [{ url: origin }],
   })
-  // A copy that may be written to, with as much of its type as is needed for that.
+  // A copy that may be written to, typed as far as that needs.
   const open: Document = JSON.parse(JSON.stringify(document))
   const components = open.components?.schemas ?? {}
   const used = new Set<string>()
@@ -114,7 +114,7 @@ export function documentOf(app: OpenAPIHono<AppEnv>, origin: string) {
   return { ...open, tags }
 }
 
-/** What any operation may answer besides what it names. */
+/** What any operation may answer besides its own responses. */
 function otherProblems(): Operation['responses'] {
   const problem = () => ({ 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } })
   return {
@@ -128,7 +128,7 @@ function complete(operation: Operation, name: string, components: Record<string,
   operation.description ??= `${operation.summary}.`
   operation.security ??= []
   for (const parameter of operation.parameters ?? []) {
-    // A coerced number may be left out, says its schema; a part of the path may not.
+    // By its schema, a coerced number may be left out; a part of the path may not.
     if (parameter.in === 'path') parameter.required = true
   }
   for (const { content } of [operation.requestBody ?? {}, ...Object.values(operation.responses)]) {

@@ -18,8 +18,8 @@ const MAX_DRAINED_BYTES = 32 * 1024 * 1024
 export const newRoutes = () => new OpenAPIHono<AppEnv>({ defaultHook: rejectInvalid })
 
 /**
- * Refuses a larger body, by its Content-Length or while reading. What is left of it is read and thrown away: a client
- * whose sending is cut off would see a broken connection instead of the answer. (Hono's own `bodyLimit` cuts it off.)
+ * Refuses a larger body, by its Content-Length or while reading. The rest of it is read and thrown away, because a client
+ * whose upload is cut off would see a broken connection instead of the answer. (Hono's own `bodyLimit` cuts it off.)
  */
 export const limitBody = (maxSize: number) =>
   createMiddleware(async (c, next) => {
@@ -36,7 +36,7 @@ export const limitBody = (maxSize: number) =>
     await next()
   })
 
-/** Reads away a body that no handler wanted, for the same reason. */
+/** Reads what a handler left of the body, for the same reason. */
 export const drainBody = createMiddleware(async (c, next) => {
   const { body } = c.req.raw
   await next()
@@ -76,7 +76,7 @@ export function problems(...names: ProblemName[]) {
   )
 }
 
-/** A schema for the document alone, by which nothing is validated. Whole, since it is put where names mean nothing. */
+/** A schema for the document alone, which validates nothing. References are inlined, since the document does not know them. */
 export function documented(schema: z.ZodType): object {
   const { $schema, $defs = {}, ...json } = z.toJSONSchema(schema, { io: 'input' })
   return inlined(json, $defs)
@@ -95,16 +95,16 @@ export function binary() {
   return { type: 'string', format: 'binary' } as const
 }
 
-/** Which page of a list is wanted. */
+/** The page of a list. */
 export const PageQuery = z.object({
   cursor: z.string().optional().describe('From `next`'),
   limit: z.coerce.number().int().min(1, '1 to 50').max(50, '1 to 50').default(20),
 })
 
-/** A time of a request. Ours have whole milliseconds, so a finer one stands for the millisecond it lies in. */
+/** A time in a request. The edge has whole milliseconds, so a finer time stands for the millisecond it lies in. */
 const Instant = z.iso.datetime({ offset: true, error: 'an ISO 8601 time with its zone, as 2026-11-23T17:00:00Z' })
 
-/** By their time of creation, which of a list are wanted. */
+/** The part of a list that was created within a span of time. */
 export const SpanQuery = z.object({
   created_after: Instant.optional().describe('Only those created at this time or later'),
   created_before: Instant.optional().describe('Only those created before this time'),

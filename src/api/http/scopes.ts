@@ -1,4 +1,4 @@
-/** Which scope a request takes. Told by method and path, so that no route can be written without one. */
+/** Which scope a request takes. Follows from method and path, so that no route can be written without one. */
 import type { Scope } from '../../../contract/key.ts'
 
 export const isRead = (method: string) => ['GET', 'HEAD', 'QUERY'].includes(method)

@@ -55,8 +55,8 @@ const update = createRoute({
   path: '/keys/{id}',
   summary: 'Change the limits of an API key',
   description:
-    'What is left out stays. Caps and weight count at once, for stories that wait already too: above a lower `max_queued` ' +
-    'they stay, above a lower `max_running` they run on. `creates_per_minute` counts within two minutes.',
+    'Fields that are left out stay as they are. Caps and weight apply at once, also to stories that are queued or running: ' +
+    'those above a lower cap stay. `creates_per_minute` applies within two minutes.',
   tags,
   security,
   middleware: [requireApiKey, limitBody(MAX_JSON_BYTES)] as const,
@@ -69,8 +69,8 @@ const rotate = createRoute({
   path: '/keys/{id}/rotate',
   summary: 'Replace an API key',
   description:
-    'Stories, webhooks and limits stay with the key. For `overlap_hours` the present key is good beside the new one; ' +
-    'of two rotations within an overlap, the first key ends with the second.',
+    'Stories, webhooks and limits stay with the key. For `overlap_hours` the present key works beside the new one. ' +
+    'A second rotation within the overlap ends the first of the three keys.',
   tags,
   security,
   middleware: [requireApiKey, limitBody(MAX_JSON_BYTES)] as const,

@@ -1,5 +1,5 @@
 /**
- * `/docs`: the reference of the API, drawn by Swagger UI from `/openapi.json`. Everything it loads comes from here, and
+ * `/docs`: the reference of the API, rendered by Swagger UI from `/openapi.json`. Everything it loads comes from here, and
  * its Content-Security-Policy lets it load nothing else.
  */
 import { Hono } from 'hono'

@@ -1,4 +1,4 @@
-/** `/healthz` and `/metrics`: what those who run the edge look at. */
+/** `/healthz` and `/metrics`: for those who run the edge. */
 import { createRoute } from '@hono/zod-openapi'
 import { z } from 'zod'
 import { queueDepth } from '../../db/queue/depth.ts'
@@ -8,13 +8,13 @@ import { ProblemError } from '../http/problems.ts'
 import { json, newRoutes, problems } from '../http/routes.ts'
 
 const tags = ['Operations']
-/** A database that has not answered by then is not there for anyone else either. */
+/** After this long the database counts as unavailable. */
 const DATABASE_MS = 5_000
 
 const Health = z.object({
   status: z.literal('ok'),
   queue: z.object({
-    ready: z.int().describe('Stories that a runner could take'),
+    ready: z.int().describe('Stories that a runner could claim'),
     delayed: z.int().describe('Stories that wait for their next attempt'),
     running: z.int(),
     oldest_ready_seconds: z.number().describe('For how long the first of them has been ready; 0 when there is none'),
@@ -33,7 +33,7 @@ const metrics = createRoute({
   method: 'get',
   path: '/metrics',
   summary: 'Metrics in the text format of Prometheus',
-  description: 'With `Authorization: Bearer <METRICS_TOKEN>`; not there when the edge has no such setting.',
+  description: 'With `Authorization: Bearer <METRICS_TOKEN>`. Answers 404 when the edge has no such setting.',
   tags,
   security: [{ metricsToken: [] }],
   middleware: [requireMetricsToken] as const,

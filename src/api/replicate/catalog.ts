@@ -146,7 +146,7 @@ function modelOf(ref: ModelRef, origin: string): Model {
     url: `${origin}/v1/models/${ref.owner}/${ref.name}`,
     owner: ref.owner,
     name: ref.name,
-    description: 'Tells a story in pictures, with the same characters in each.',
+    description: 'Generates the pictures of a story, with the same characters in each.',
     visibility: 'private',
     is_official: true,
     github_url: null,

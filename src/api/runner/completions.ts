@@ -12,7 +12,7 @@ const completeRoute = createRoute({
   path: '/runner/complete',
   summary: 'Complete stories',
   description:
-    'What `story.completed` says of one story, for many. Each takes effect or not by itself, as its `outcome` says; the whole request may be repeated.',
+    '`story.completed` for many stories at once. Each takes effect or not by itself, as its `outcome` says. The whole request may be repeated.',
   tags: ['Runner'],
   security: [{ runnerToken: [] }],
   middleware: [requireRunner, limitBody(MAX_JSON_BYTES)] as const,

@@ -28,7 +28,7 @@ const receive = createRoute({
     'Signed per Standard Webhooks: webhook-id, webhook-timestamp (at most 5 minutes off), webhook-signature.',
   tags: ['Runner'],
   middleware: [limitBody(MAX_JSON_BYTES)] as const,
-  // A plain schema only documents: the body must be verified as text before anything in it is looked at.
+  // A plain schema only documents: the signature is verified over the body as text, before any of it is parsed.
   request: { body: { required: true, content: { 'application/json': { schema: documented(RunnerEvent) } } } },
   responses: {
     200: json(EventReceipt, 'Where that left the story'),
@@ -52,7 +52,7 @@ export const runnerEventRoutes = newRoutes().openapi(receive, async (c) => {
   if (!changed && !duplicate && !(await isSeen(db, messageId))) {
     if (!state?.held) throw staleLeaseOf(storyId, state)
     if (event.type === 'story.completed') throw await framesMissing(db, storyId)
-    // What is left has come after a later event of its lease, and is not needed any more.
+    // What is left arrived after a later event of its lease, and changes nothing.
   }
   if (!state) throw staleLeaseOf(storyId, state)
   // A failure after which the story is `queued` is a retry.

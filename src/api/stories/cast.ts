@@ -1,4 +1,4 @@
-/** Characters that a posted story names by their id, or that its bank has, put in: what is queued stays whole. */
+/** Puts in the characters that a posted story names by id or takes from its bank, so that what is queued is complete. */
 import { joinCast } from '../../../contract/bank.ts'
 import type { CastMember, PostedStory } from '../../../contract/character.ts'
 import { issuesOf } from '../../../contract/problem.ts'

@@ -1,4 +1,4 @@
-/** `POST /stories/{id}/frames` and `…/frames/{index}/redraw`: a story that has ended goes on, with the same characters. */
+/** `POST /stories/{id}/frames` and `…/frames/{index}/redraw`: a story that has ended is continued, with the same characters. */
 import { createRoute } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { z } from 'zod'
@@ -22,7 +22,7 @@ import { parseCancelAfter } from './cancel-after.ts'
 import { requireRoom } from './queue-room.ts'
 import { CreateHeaders, noSuchStory, StoryParams } from './stories.ts'
 
-/** Of a story that others change at the same moment. */
+/** Tries, while others change the story at the same moment. */
 const TRIES = 4
 
 const common = {
@@ -42,8 +42,8 @@ const moreRoute = createRoute({
   path: '/stories/{id}/frames',
   summary: 'Add frames to a story',
   description:
-    'Queues a story that has ended once more: its frames stay, the new ones come after them and keep the characters, ' +
-    `which its bank has. A story has at most ${LIMITS.storyFrames} frames. Its next end is announced to its webhook as well.`,
+    'Queues a story that has ended once more. Its frames stay, and the new ones come after them, with the characters ' +
+    `of its bank. A story has at most ${LIMITS.storyFrames} frames. Its webhook is sent the next end too.`,
   request: {
     params: StoryParams,
     headers: CreateHeaders,
@@ -56,10 +56,10 @@ const redrawRoute = createRoute({
   middleware: [requireApiKey, limitBody(MAX_JSON_BYTES)] as const,
   method: 'post',
   path: '/stories/{id}/frames/{index}/redraw',
-  summary: 'Draw a frame again',
+  summary: 'Generate a frame again',
   description:
-    'With another prompt, another seed, or both; the characters are kept. The new picture gets a name of its own, and ' +
-    'the old one keeps its name until the story is removed.',
+    'With another prompt, another seed, or both; the characters are kept. The new picture has a new name. The old ' +
+    'picture keeps its name until the story is removed.',
   request: {
     params: z.object({ id: StoryId, index: z.coerce.number().int().min(0) }),
     headers: CreateHeaders,
@@ -70,7 +70,7 @@ const redrawRoute = createRoute({
 export const continueRoutes = newRoutes()
   .openapi(moreRoute, async (c) => {
     const { frames } = c.req.valid('json')
-    const { answer, headers } = await goOn(c, c.req.valid('param').id, {
+    const { answer, headers } = await continueStory(c, c.req.valid('param').id, {
       idempotencyKey: c.req.valid('header')['idempotency-key'],
       body: frames,
       framesOf: ({ story }) => [...story.request.frames, ...frames],
@@ -81,7 +81,7 @@ export const continueRoutes = newRoutes()
     const { id, index } = c.req.valid('param')
     const wanted = c.req.valid('json')
     const newSeed = new DataView(c.var.tools.randomBytes(4).buffer).getUint32(0)
-    const { answer, headers } = await goOn(c, id, {
+    const { answer, headers } = await continueStory(c, id, {
       idempotencyKey: c.req.valid('header')['idempotency-key'],
       body: wanted,
       redraw: index,
@@ -106,11 +106,11 @@ interface Continuation {
   /** For the fingerprint. */
   body: unknown
   redraw?: number
-  /** The frames that the story is to have. */
+  /** The frames of the continued story. */
   framesOf: (found: StoryWithFrames) => StoryRequest['frames']
 }
 
-async function goOn(c: Context<AppEnv>, id: string, { idempotencyKey, body, redraw, framesOf }: Continuation) {
+async function continueStory(c: Context<AppEnv>, id: string, { idempotencyKey, body, redraw, framesOf }: Continuation) {
   const { db, settings, tools, apiKey } = c.var
   requireRoom(apiKey)
   const cancelAfterMs = parseCancelAfter(c.req.header('cancel-after'))
@@ -139,7 +139,7 @@ async function goOn(c: Context<AppEnv>, id: string, { idempotencyKey, body, redr
       return { answer, headers: {} }
     }
     if (outcome !== 'changed') return replayed(outcome)
-    // What is owed about its end has to show the story as it is now.
+    // Webhooks of its end that were not sent yet have to show the story as it is now.
     await freezeMessages(db, id, settings)
   }
   throw new ProblemError('not-ended', `story ${id} was changed by others at the same moment`)
@@ -156,7 +156,7 @@ function requireContinuable({ story }: StoryWithFrames, models: readonly string[
     ])
 }
 
-/** What pictures had to tell of the characters is in the bank, which has all of them. */
+/** The bank holds all that the reference pictures said of the characters. */
 function continued({ story: { request, bank } }: StoryWithFrames, frames: StoryRequest['frames']): StoryRequest {
   const characters = request.characters.map(({ references: _, ...character }) => character)
   const kept = bank ? { bank: `sha256:${bank.sha256}`, anchors: [], characters } : {}

@@ -1,4 +1,4 @@
-/** `POST /stories?dry_run=true`: all that a create would find wrong, and how long it may take; nothing is written. */
+/** `POST /stories?dry_run=true`: everything a create would refuse, and how long the story may take. Writes nothing. */
 import type { Context } from 'hono'
 import type { z } from 'zod'
 import type { DryRun, PostedStory } from '../../../contract/character.ts'

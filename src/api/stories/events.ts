@@ -18,8 +18,8 @@ const events = createRoute({
   summary: 'Follow a story (server-sent events)',
   description:
     'An event `story` with the whole story, at once and after each change; its id is the `version` of the story. A ' +
-    'client that comes back with `Last-Event-ID` is told what it missed, if it missed anything. A comment comes every ' +
-    '15 seconds in which nothing changes. The stream ends after the terminal state, and coming back is answered 204.\n\n' +
+    'client that reconnects with `Last-Event-ID` gets the present version, if it is a newer one. A comment is sent after ' +
+    'every 15 seconds without a change. The stream ends after the terminal state; reconnecting then is answered 204.\n\n' +
     '`urls.events` of a story is a link to this route that needs no API key for 7 days from the creation of the story, ' +
     'for `EventSource` in a browser.',
   tags: ['Stories'],
@@ -31,7 +31,7 @@ const events = createRoute({
   },
   responses: {
     200: { description: 'Stream', content: { 'text/event-stream': { schema: z.string() } } },
-    204: { description: 'The story has ended, and the end has been told' },
+    204: { description: 'The story has ended, and the client has its last version' },
     ...problems('unauthorized', 'not-found'),
   },
 })
@@ -56,7 +56,7 @@ export const eventRoutes = newRoutes().openapi(events, async (c) => {
   })
 })
 
-/** An id that we did not give out says nothing about what its sender knows. */
+/** An id that the edge did not send counts as no id. */
 function knownVersion(lastEventId: string | undefined, version: number): number {
   const known = /^\d{1,15}$/.test(lastEventId ?? '') ? Number(lastEventId) : 0
   return known <= version ? known : 0

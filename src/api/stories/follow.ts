@@ -1,13 +1,13 @@
-/** Following a story: its states as they come, without asking D1 more often than it changes. */
+/** Following a story: its versions as they come, with one read of D1 for each change. */
 import { isTerminal } from '../../../contract/story-view.ts'
 import type { Db } from '../../db/client.ts'
 import { findStoryInQueue, type StoryInQueue } from '../../db/stories/stories.ts'
 import { followStory } from '../../durable/announce.ts'
 import type { Bindings } from '../../platform/env.ts'
 
-/** How long a stream is silent before it shows that it is still there. Also the longest that a lost wake-up delays. */
+/** How long a stream is silent before it sends a comment. Also the longest that a lost wake-up delays it. */
 const QUIET_MS = 15_000
-/** Reads of D1 after which a stream ends, within a Worker's bound of 1 000 queries; a client comes back by itself. */
+/** Reads of D1 after which a stream ends, within a Worker's bound of 1 000 queries; a client reconnects by itself. */
 const MAX_READS = 400
 
 export interface FollowOptions {

@@ -1,4 +1,4 @@
-/** The character bank that a posted story names: found, looked at, and handed to the runner under its hash. */
+/** The character bank that a posted story names: found, validated, and named by its hash for the runner. */
 import type { Context } from 'hono'
 import { type BankCharacter, BankError, readBankHeader } from '../../../contract/bank.ts'
 import type { NamedBank } from '../../../contract/character.ts'
@@ -16,7 +16,7 @@ export interface FoundBank {
   known: { model: string; cast: BankCharacter[]; bytes: Uint8Array<ArrayBuffer>; sha256: string } | null
 }
 
-/** In R2. Under its hash, so that a story that goes on finds the one it went on from. */
+/** In R2, under its hash, so that a continued story finds the bank that it continues from. */
 export const bankKey = (storyId: string, hash: string) => `stories/${storyId}/bank-${hash}.safetensors`
 
 export async function findBank(c: Context<AppEnv>, named: NamedBank): Promise<FoundBank | { faults: Fault[] }> {

@@ -19,7 +19,7 @@ const partial = {
   304: { description: 'Unchanged' },
 }
 
-/** `0.png` … `47.png`; `2-1.png` is the third frame, drawn again once. */
+/** `0.png` … `47.png`; `2-1.png` is the third frame, redrawn once. */
 const File = z
   .string()
   .regex(/^\d{1,2}(-[1-9]\d{0,3})?\.png$/, `frames are named 0.png to ${LIMITS.storyFrames - 1}.png`)
@@ -66,11 +66,11 @@ export const pictureRoutes = newRoutes()
     const found = await findStory(c.var.db, id, c.var.readerId)
     if (!found) throw noSuchStory(id)
     if (!found.story.storyboard) throw new ProblemError('not-found', `story ${id} has no storyboard (yet)`)
-    // The page of a story that goes on is another one then.
+    // A story that is continued has another one then.
     return sendPicture(c, found.story.storyboard, 'private, no-cache')
   })
 
-/** A stored picture never changes, so its hash is its entity tag for good; under most names, it is the only one. */
+/** A stored picture never changes, so its hash is its entity tag. Most names stand for one picture for ever. */
 export async function sendPicture(
   c: Context<AppEnv>,
   { key, sha256 }: { key: string; sha256: string },
@@ -81,7 +81,7 @@ export async function sendPicture(
     'cache-control': caching,
     'accept-ranges': 'bytes',
   }
-  // Erased pictures have no key any more.
+  // Erased pictures have no key.
   const object = key && (await c.env.IMAGES.head(key))
   if (!object) throw new ProblemError('not-found', 'the picture is no longer stored')
   if (c.req.header('if-none-match') === headers.etag) return c.body(null, 304, headers)

@@ -2,12 +2,12 @@
 import type { ApiKeyRow } from '../../db/keys/api-keys.ts'
 import { ProblemError } from '../http/problems.ts'
 
-/** Of the client: a runner has to take a story first, and how long that takes is not known. */
+/** A guess: room comes when a runner claims a story, and nobody knows when that is. */
 const RETRY_AFTER_SECONDS = 10
 
 /**
- * Throws `queue-full` when as many stories of the key wait as may, by the row that was read. `db/queue/admission.ts` looks once
- * more when it takes one in; with an Idempotency-Key, requests at the same moment may exceed the limit by their number.
+ * Throws `queue-full` when as many stories of the key wait as may, by the row that was read. `db/queue/admission.ts` checks
+ * again on insert. With an Idempotency-Key, requests at the same moment may exceed the limit by their number.
  */
 export function requireRoom({ queued, maxQueued }: Pick<ApiKeyRow, 'queued' | 'maxQueued'>): void {
   if (queued < maxQueued) return

@@ -1,4 +1,4 @@
-/** `DELETE /stories/{id}`, and what happens by itself to stories whose time is over. */
+/** `DELETE /stories/{id}`, and the removal of stories whose retention is over. */
 import { createRoute } from '@hono/zod-openapi'
 import { isTerminal, Story } from '../../../contract/story-view.ts'
 import type { Db } from '../../db/client.ts'
@@ -22,14 +22,14 @@ const erase = createRoute({
   path: '/stories/{id}',
   summary: 'Delete a story',
   description:
-    'Its texts, pictures and webhooks are erased; what is left says that it was there, with `data_removed`. One that is ' +
-    'queued is canceled first; one that is running is asked to stop, and erased within a minute of its end.',
+    'Its texts, pictures and webhooks are erased; what is left has `data_removed: true`. A queued story is canceled ' +
+    'first. A running one is asked to stop, and erased within a minute of its end.',
   tags: ['Stories'],
   security: [{ apiKey: [] }],
   middleware: [requireApiKey] as const,
   request: { params: StoryParams },
   responses: {
-    202: json(Story, 'It is running, and will be erased when it has stopped'),
+    202: json(Story, 'It is running, and will be erased once it has stopped'),
     204: { description: 'It is erased; the same if it had been before' },
     ...problems('unauthorized', 'not-found'),
   },
@@ -41,7 +41,7 @@ export const removalRoutes = newRoutes().openapi(erase, async (c) => {
   const found = await cancel(db, id, apiKey.id, tools.now())
   if (!found) throw noSuchStory(id)
   if (!isTerminal(found.story.status)) await keepNothing(db, id)
-  // It may have ended since it was read, before it was to keep nothing.
+  // It may have ended between the two statements above.
   await removeContent(db, [id], tools.now())
   announce(c, id)
   if (!isTerminal(found.story.status)) return c.json(viewOf(found, settings), 202)

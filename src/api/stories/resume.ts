@@ -1,4 +1,4 @@
-/** `POST /stories/{id}/resume`, for the app whose story it is; `POST /admin/stories/{id}/redrive`, for dead letters. */
+/** `POST /stories/{id}/resume` for apps, and `POST /admin/stories/{id}/redrive` for operators. */
 import { createRoute } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { isTerminal, Story } from '../../../contract/story-view.ts'
@@ -19,9 +19,9 @@ const security = [{ apiKey: [] }]
 const resumeRoute = createRoute({
   method: 'post',
   path: '/stories/{id}/resume',
-  summary: 'Take a story up again',
+  summary: 'Resume a story',
   description:
-    'Queues a story again that failed, was canceled or has expired. Frames that are done are kept, the others are drawn, with as many attempts as a new story has. A story that is queued or running is answered as it is, so a repeated call does no harm.',
+    'Queues a story again that failed, was canceled or has expired. Finished frames are kept and the others are generated, with as many attempts as a new story has. A story that is queued or running is answered as it is, so it is safe to repeat the call.',
   tags: ['Stories'],
   security,
   middleware: [requireApiKey] as const,
@@ -35,8 +35,8 @@ const resumeRoute = createRoute({
 const redriveRoute = createRoute({
   method: 'post',
   path: '/admin/stories/{id}/redrive',
-  summary: 'Queue a dead letter again, whosever it is',
-  description: 'For operators, after the fault of the machines is mended. Works on stories with `dead_letter: true`.',
+  summary: 'Queue a dead letter again, of any API key',
+  description: 'For operators, once the machines work again. Applies to stories with `dead_letter: true`.',
   tags: ['Operations'],
   security,
   middleware: [requireApiKey] as const,
@@ -52,7 +52,7 @@ export const resumeRoutes = newRoutes()
     const { db, settings, apiKey } = c.var
     const { id } = c.req.valid('param')
     requireRoom(apiKey)
-    const resumed = await takeUp(c, id, { apiKeyId: apiKey.id })
+    const resumed = await resumeFrozen(c, id, { apiKeyId: apiKey.id })
     const found = await findStory(db, id, apiKey.id)
     if (!found) throw noSuchStory(id)
     if (!resumed && isTerminal(found.story.status))
@@ -63,7 +63,7 @@ export const resumeRoutes = newRoutes()
   .openapi(redriveRoute, async (c) => {
     const { db, settings } = c.var
     const { id } = c.req.valid('param')
-    const redriven = await takeUp(c, id, { deadLetter: true })
+    const redriven = await resumeFrozen(c, id, { deadLetter: true })
     const found = await findStory(db, id)
     if (!found) throw new ProblemError('not-found', `no story ${id}`)
     if (!redriven) throw notResumable(`story ${id} is ${found.story.status} and no dead letter`)
@@ -71,8 +71,8 @@ export const resumeRoutes = newRoutes()
     return c.json(viewOf(found, settings), 200)
   })
 
-/** Take the story up, once every webhook that is still to be sent about it shows it as it was. */
-async function takeUp(c: Context<AppEnv>, id: string, whose: Parameters<typeof resume>[2]): Promise<boolean> {
+/** Resume the story, once every webhook that is still to be sent about it shows the story as it was. */
+async function resumeFrozen(c: Context<AppEnv>, id: string, whose: Parameters<typeof resume>[2]): Promise<boolean> {
   const { db, settings, tools } = c.var
   for (;;) {
     if (await resume(db, id, whose, tools.now())) return true

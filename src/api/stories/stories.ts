@@ -30,7 +30,7 @@ export const CreateHeaders = IdempotencyHeaders.extend({
     .string()
     .optional()
     .describe(
-      '`90s`, `5m` or `1h`, up to 24 hours: a story that has not started by then ends as `expired`, one that runs fails with `run_timeout`',
+      '`90s`, `5m` or `1h`, up to 24 hours: a story that has not started by then ends as `expired`; one that is running fails with `run_timeout`',
     ),
 })
 
@@ -44,7 +44,7 @@ const create = createRoute({
   request: {
     headers: CreateHeaders,
     query: z.object({
-      dry_run: z.enum(['true', 'false']).default('false').describe('`true`: look at the story, and queue nothing'),
+      dry_run: z.enum(['true', 'false']).default('false').describe('`true`: validate the story, and queue nothing'),
     }),
     body: { required: true, content: { 'application/json': { schema: PostedStory } } },
   },
@@ -61,8 +61,8 @@ const read = createRoute({
   path: '/stories/{id}',
   summary: 'Read a story',
   description:
-    'With `wait`, the answer is held back until the story has ended or, when `since_version` is given, is newer than ' +
-    'that; after `wait` seconds it is the story as it stands. With `If-None-Match`, an unchanged story is answered 304.',
+    'With `wait`, the answer is held until the story has ended or, when `since_version` is given, has a newer version. ' +
+    'After `wait` seconds the story is answered as it is. With `If-None-Match`, an unchanged story is answered 304.',
   tags,
   security,
   middleware: [requireApiKey, etag()] as const,
@@ -89,7 +89,7 @@ const stop = createRoute({
   method: 'post',
   path: '/stories/{id}/cancel',
   summary: 'Cancel a story',
-  description: 'A queued story is canceled at once, a running one within a heartbeat. Frames that are done are kept.',
+  description: 'A queued story is canceled at once, a running one within a heartbeat. Finished frames are kept.',
   tags,
   security,
   middleware: [requireApiKey] as const,

@@ -52,8 +52,8 @@ const rotate = createRoute({
   path: '/webhooks/secret/rotate',
   summary: 'Sign with a new secret',
   description:
-    'For `overlap_hours` every webhook is signed with both secrets, so that a receiver can change over when it likes. ' +
-    'Of two rotations within an overlap, the first secret ends with the second.',
+    'For `overlap_hours` every webhook is signed with both secrets, so that a receiver can change over in that time. ' +
+    'A second rotation within the overlap ends the first of the three secrets.',
   tags,
   security,
   middleware: [requireApiKey, limitBody(MAX_JSON_BYTES)] as const,
@@ -83,8 +83,8 @@ const again = createRoute({
   path: '/webhooks/deliveries/{id}/replay',
   summary: 'Send a message again',
   description:
-    'With the same `webhook-id` and body, and all its retries. One that is still being tried comes forward to at most ' +
-    '30 seconds from now.',
+    'With the same `webhook-id` and body, and all its retries. A message that is still being retried is sent within ' +
+    '30 seconds.',
   tags,
   security,
   middleware: [requireApiKey] as const,
@@ -97,13 +97,13 @@ const ping = createRoute({
   path: '/webhooks/ping',
   summary: 'Try an endpoint',
   description:
-    'Sends a signed message of type `webhook.ping` and waits up to 15 seconds for the answer. A URL that had answered ' +
+    'Sends a signed message of type `webhook.ping` and waits up to 15 seconds for the answer. A URL that answered ' +
     '410 Gone receives webhooks again once a ping succeeds.',
   tags,
   security,
   middleware: [requireApiKey, limitBody(MAX_JSON_BYTES)] as const,
   request: body(PingRequest),
-  responses: { 200: json(PingResult, 'What came of it'), ...bodyProblems },
+  responses: { 200: json(PingResult, 'The result'), ...bodyProblems },
 })
 
 export const webhookRoutes = newRoutes()
