@@ -11,6 +11,7 @@ import { existsSync } from 'node:fs'
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import sharp from 'sharp'
+import type { ModelAbilities } from '../contract/model.ts'
 import { type GenerateOptions, type StoryEvent, type StoryModel, StoryRejected } from '../gpu-runner/src/story/types.ts'
 import { smallBank } from './bank.ts'
 
@@ -20,13 +21,27 @@ interface Drawing {
   steps: number
 }
 
+const drawingAbilities: ModelAbilities = {
+  size: { width: 64, height: 64 },
+  largest_side: 1024,
+  side_multiple: 8,
+  schedulers: ['ddim', 'euler'],
+  clip_skip: 12,
+  references: true,
+  sharing: true,
+  scores: true,
+  layout: 'free',
+  prompt_tokens: 75,
+  vocabulary: null,
+}
+
 const usual: Drawing = { name: 'story-mini', stepMs: 5, steps: 4 }
 
 export async function openStoryModel({ folder }: { folder: string }): Promise<StoryModel> {
   const settings: Drawing = { ...usual, ...JSON.parse(await readFile(join(folder, 'drawing.json'), 'utf8')) }
   return {
     name: settings.name,
-    defaultSize: { width: 64, height: 64 },
+    abilities: drawingAbilities,
     generate: (request, options) => draw(request, options, settings, folder),
     close: async () => {},
   }

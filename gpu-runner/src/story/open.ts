@@ -6,6 +6,7 @@ import { NotFiniteError } from '../engine/runtime/finite.ts'
 import { encodeBank } from './bank/bank.ts'
 import { type RedrawOptions, redraw } from './check/redraw.ts'
 import { SelfCheck } from './check/self-check.ts'
+import { abilitiesOf } from './model-facts.ts'
 import { type SampleOptions, sampledStory } from './sampled.ts'
 import {
   type GenerateOptions,
@@ -28,7 +29,7 @@ export interface StoryModelOptions extends SampleOptions {
 export function storyModel(pipeline: Pipeline, options: StoryModelOptions = {}): StoryModel {
   return {
     name: pipeline.name,
-    defaultSize: { width: pipeline.size, height: pipeline.size },
+    abilities: abilitiesOf(pipeline),
     generate: (request, generateOptions) => generate(pipeline, options, request, generateOptions),
     close: () => pipeline.release(),
   }

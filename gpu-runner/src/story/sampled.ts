@@ -12,12 +12,13 @@ import { type Guidance, guidedDenoise, isGuided } from '../engine/pipeline/guide
 import type { Pipeline } from '../engine/pipeline/open.ts'
 import { bankAnchors, pictureAnchors } from './bank/anchors.ts'
 import { type Bank, readBank } from './bank/bank.ts'
+import { factsOf } from './model-facts.ts'
 import { planCalls } from './plan/calls.ts'
 import { castPrompts, framePrompt } from './plan/prompts.ts'
 import { namedIn } from './plan/regional-prompts.ts'
 import { bankOf, joinReferences, storyRows } from './plan/rows.ts'
 import { scheduleFor } from './plan/schedule.ts'
-import { gridOf, matchOf, settingsOf } from './plan/settings.ts'
+import { matchOf, settingsOf } from './plan/settings.ts'
 import { Injector } from './references/injector.ts'
 import { locate } from './references/locate.ts'
 import { type PreparedReferences, prepareReferences, type ReferenceOptions } from './references/references.ts'
@@ -66,16 +67,17 @@ export async function* sampledStory(
 ): AsyncGenerator<StoryEvent, Sampled> {
   const { autoencoder, denoiser, text } = pipeline
   const bank = file ? openBank(file) : null
-  const settings = settingsOf(request, bank?.header ?? null, pipeline)
+  const model = factsOf(pipeline)
+  const settings = settingsOf(request, bank?.header ?? null, model)
   const { width, height, negative_prompt: negative, synchronizer: strength, injector, regions: byRegion } = settings
-  const grid = gridOf(settings, pipeline)
+  const grid = { width: width / model.factor, height: height / model.factor }
   const guidance: Guidance = {
     scale: settings.guidance_scale,
     rescale: settings.guidance_rescale,
     interval: settings.guidance_interval,
   }
   const schedule = scheduleFor(pipeline.scheduler, settings.scheduler, settings.steps)
-  const match = bank && matchOf(bank.header, settings, pipeline)
+  const match = bank && matchOf(bank.header, settings, model)
   const latentShape = [autoencoder.latentChannels, grid.height, grid.width]
   if (bank && String(bank.latentShape) !== String(latentShape))
     throw new StoryRejected(`/bank: its latents are [${bank.latentShape}], not [${latentShape}]`)

@@ -1,5 +1,6 @@
 /** What a story model is to everything above it: a request in, stages, steps and finished frames out. */
 import type { ConsistencyReport } from '../../../contract/consistency.ts'
+import type { ModelAbilities } from '../../../contract/model.ts'
 import type { StoryRequest } from '../../../contract/story.ts'
 import type { Device } from '../engine/runtime/device.ts'
 
@@ -37,7 +38,7 @@ export interface GenerateOptions {
 
 export interface StoryModel {
   name: string
-  defaultSize: { width: number; height: number }
+  abilities: ModelAbilities
   generate(request: StoryRequest, options: GenerateOptions): AsyncGenerator<StoryEvent>
   close(): Promise<void>
 }

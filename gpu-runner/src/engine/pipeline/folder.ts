@@ -36,11 +36,17 @@ const ModelIndex = z.looseObject({
   force_zeros_for_empty_prompt: z.boolean().default(true),
 })
 
+/** Optional, and read by this engine alone: a JSON array of words. */
+export const vocabularyFile = 'vocabulary.json'
+const Vocabulary = z.array(z.string().max(50)).max(20_000)
+
 export interface ModelFolder {
   readonly name: string
   readonly kind: ModelKind
   /** SDXL: without a negative prompt, guidance goes away from embeddings of zeros, not from the empty prompt. */
   readonly zerosForEmptyPrompt: boolean
+  /** The words of the captions it was trained on, in lower case; null where its vocabulary.json is missing. */
+  readonly vocabulary: readonly string[] | null
   /** The folder of a part that is known to be there. */
   part(name: string): string
 }
@@ -63,6 +69,7 @@ export function openModelFolder(folder: string): ModelFolder {
     name: basename(resolve(folder)),
     kind,
     zerosForEmptyPrompt: kind === 'sdxl' && index.force_zeros_for_empty_prompt,
+    vocabulary: existsSync(join(folder, vocabularyFile)) ? parseFile(Vocabulary, join(folder, vocabularyFile)) : null,
     part: (name) => join(folder, name),
   }
 }

@@ -27,6 +27,8 @@ export interface Pipeline {
   /** SDXL: the UNet is told picture sizes. */
   readonly takesSizes: boolean
   readonly zerosForEmptyPrompt: boolean
+  /** The words of the captions it was trained on, as the folder's vocabulary.json lists them; null where none is there. */
+  readonly vocabulary: readonly string[] | null
   /** Read from the files when first asked for. */
   fingerprints(): Fingerprints
   /** Give back all memory; whatever is run next opens again. */
@@ -90,6 +92,7 @@ export async function openPipeline(path: string, settings: PipelineOptions): Pro
     identity,
     takesSizes: config.additionTimeEmbedDim !== null,
     zerosForEmptyPrompt: folder.zerosForEmptyPrompt,
+    vocabulary: folder.vocabulary,
     fingerprints: () => (fingerprints ??= fingerprintsOf(folder, { loras: files, adapter: identity?.file, scheduler })),
     release,
   }

@@ -5,6 +5,7 @@ import type { StoryRequest } from '../../../../contract/story.ts'
 import { type Picture, resized } from '../../engine/io/png.ts'
 import type { Pipeline } from '../../engine/pipeline/open.ts'
 import { areaMask, type Mask, wholePlanes } from '../../story/measures/pictures.ts'
+import { factsOf } from '../../story/model-facts.ts'
 import { storyModel } from '../../story/open.ts'
 import { contactSheet, type SheetCell } from '../../story/page/sheet.ts'
 import { settingsOf } from '../../story/plan/settings.ts'
@@ -94,7 +95,7 @@ export async function* evaluate(options: EvaluationOptions): AsyncGenerator<numb
 
 /** What no arm changes. */
 function samplingOf(options: EvaluationOptions): EvaluationReport['sampling'] {
-  const settings = settingsOf(evaluationStory(0, options).request, null, options.pipeline)
+  const settings = settingsOf(evaluationStory(0, options).request, null, factsOf(options.pipeline))
   const { steps, guidance_scale, guidance_interval } = settings
   return { steps, guidance_scale, guidance_interval }
 }

@@ -1,4 +1,5 @@
 /** The messages between the runner's main thread and the thread that samples. One story at a time. */
+import type { Model } from '../../../../contract/model.ts'
 import type { StoryRequest } from '../../../../contract/story.ts'
 import type { OpenStoryOptions, StoryEvent } from '../../story/types.ts'
 
@@ -23,7 +24,7 @@ export type SamplerCommand =
   | { type: 'close' }
 
 export type SamplerReport =
-  | { type: 'ready'; model: { name: string; defaultSize: { width: number; height: number } } }
+  | { type: 'ready'; model: Model }
   | { type: 'event'; run: number; event: StoryEvent }
   | { type: 'done'; run: number }
   /** `rejected`: the story is at fault, and would be on every other try. */

@@ -22,7 +22,7 @@ port.on('message', (command: SamplerCommand) => {
   if (command.type === 'abort' && command.run === current?.run) current.abort.abort()
   if (command.type === 'close') void close()
 })
-report({ type: 'ready', model: { name: model.name, defaultSize: model.defaultSize } })
+report({ type: 'ready', model: { name: model.name, abilities: model.abilities } })
 
 async function generate(
   { run, request, seed, skip, finished, pictures, bank }: SamplerCommand & { type: 'generate' },

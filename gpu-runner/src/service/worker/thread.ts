@@ -4,6 +4,7 @@
  */
 import { on } from 'node:events'
 import { Worker } from 'node:worker_threads'
+import type { Model } from '../../../../contract/model.ts'
 import type { StoryRequest } from '../../../../contract/story.ts'
 import { type GenerateOptions, type StoryEvent, StoryRejected } from '../../story/types.ts'
 import type { SamplerCommand, SamplerReport, SamplerSettings } from './protocol.ts'
@@ -13,17 +14,12 @@ export class SamplerFailed extends Error {
   override name = 'SamplerFailed'
 }
 
-export interface OpenModel {
-  name: string
-  defaultSize: { width: number; height: number }
-}
-
 type RunReport = Exclude<SamplerReport, { type: 'ready' }>
 
 interface Thread {
   worker: Worker
   exited: Promise<number>
-  model: OpenModel
+  model: Model
 }
 
 export class Sampler {
@@ -42,7 +38,7 @@ export class Sampler {
   }
 
   /** Load the model unless it is loaded; throws `SamplerFailed` when that cannot be done. */
-  async open(): Promise<OpenModel> {
+  async open(): Promise<Model> {
     if (this.#thread && process.memoryUsage.rss() > this.#memoryLimit) await this.close()
     this.#thread ??= await this.#start()
     return this.#thread.model

@@ -18,14 +18,20 @@ const names: Readonly<Record<string, string>> = {
   pndm: 'PNDMScheduler',
 }
 
-/** `config` is the model's scheduler_config.json; a rectified flow and a noise schedule cannot stand in for each other. */
-export function scheduleFor(config: object, wanted: string | null, steps: number): Schedule {
-  const own = '_class_name' in config ? config._class_name : undefined
-  const possible = Object.keys(names).filter((name) => (names[name] === flow) === (own === flow))
-  if (wanted !== null && !possible.includes(wanted))
-    throw new StoryRejected(`scheduler '${wanted}' does not fit this model; ${possible.join(', ')} do`)
+/** Whether `config`, a scheduler_config.json, is of a rectified flow rather than of a noise schedule. */
+export const isFlow = (config: object): boolean => '_class_name' in config && config._class_name === flow
+
+/** Names of the schedulers for a model: a rectified flow and a noise schedule cannot stand in for each other. */
+export const schedulersFor = (config: object): string[] =>
+  Object.keys(names).filter((name) => (names[name] === flow) === isFlow(config))
+
+/**
+ * The schedule of a model's `config` in so many steps; `scheduler` is a name of `schedulersFor`, or null for the model's
+ * own. Throws `StoryRejected` for a count of steps that the schedule has not.
+ */
+export function scheduleFor(config: object, scheduler: string | null, steps: number): Schedule {
   try {
-    return createSchedule(config, { steps, ...(wanted ? { className: names[wanted]! } : {}) })
+    return createSchedule(config, { steps, ...(scheduler !== null && { className: names[scheduler]! }) })
   } catch (error) {
     if (error instanceof ScheduleError) throw new StoryRejected(error.message, { cause: error })
     throw error

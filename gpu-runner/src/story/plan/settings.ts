@@ -2,9 +2,9 @@
 
 import { isDeepStrictEqual } from 'node:util'
 import type { BankHeader, BankSettings } from '../../../../contract/bank.ts'
+import { impossibleFor } from '../../../../contract/model.ts'
 import type { StoryRequest } from '../../../../contract/story.ts'
-import type { Grid } from '../../engine/pipeline/attention-plan.ts'
-import type { Pipeline } from '../../engine/pipeline/open.ts'
+import type { ModelFacts } from '../model-facts.ts'
 import { StoryRejected } from '../types.ts'
 
 /**
@@ -17,18 +17,15 @@ const defaults = {
   sdxl: { steps: 25, guidance: 5, interval: [0, 1] },
 } satisfies Record<string, { steps: number; guidance: number; interval: BankSettings['guidance_interval'] }>
 
-/** Pictures with sides beyond this many times those a model was trained on are no pictures any more. */
-const maxScale = 2
-
-export function settingsOf(request: StoryRequest, bank: BankHeader | null, pipeline: Pipeline): BankSettings {
-  const { scheduler, kind, size, text, name, denoiser } = pipeline
-  const isFlow = '_class_name' in scheduler && String(scheduler._class_name).startsWith('FlowMatch')
-  const usual = defaults[isFlow ? 'flow' : kind]
+/** Throws `StoryRejected` for what the model cannot do at all, and for a size that is not the bank's. */
+export function settingsOf(request: StoryRequest, bank: BankHeader | null, model: ModelFacts): BankSettings {
+  const usual = defaults[model.kind]
+  const { size, layout: trainedLayout } = model.abilities
   const its = bank?.settings
   const { layout, synchronizer, leak_guard, injector, regions } = request.consistency
   const settings: BankSettings = {
-    width: request.width ?? its?.width ?? size,
-    height: request.height ?? its?.height ?? size,
+    width: request.width ?? its?.width ?? size.width,
+    height: request.height ?? its?.height ?? size.height,
     steps: request.steps ?? its?.steps ?? usual.steps,
     scheduler: request.scheduler ?? its?.scheduler ?? null,
     guidance_scale: request.guidance_scale ?? its?.guidance_scale ?? usual.guidance,
@@ -38,7 +35,7 @@ export function settingsOf(request: StoryRequest, bank: BankHeader | null, pipel
     clip_skip: request.clip_skip ?? its?.clip_skip ?? 0,
     negative_prompt: request.negative_prompt ?? its?.negative_prompt ?? null,
     style: request.style ?? its?.style ?? null,
-    layout: layout ?? its?.layout ?? denoiser.config.promptLayout,
+    layout: layout ?? its?.layout ?? trainedLayout,
     synchronizer: synchronizer ?? its?.synchronizer ?? 1,
     leak_guard: leak_guard ?? its?.leak_guard ?? true,
     injector: injector ?? its?.injector ?? 1,
@@ -48,10 +45,8 @@ export function settingsOf(request: StoryRequest, bank: BankHeader | null, pipel
     throw new StoryRejected(
       `/bank: its frames are ${its.width}×${its.height}; the story's have to be, and not ${settings.width}×${settings.height}`,
     )
-  if (settings.clip_skip > text.layers)
-    throw new StoryRejected(
-      `clip_skip ${settings.clip_skip}: the text encoder of ${name} has ${text.layers} layers to skip`,
-    )
+  const [impossible] = impossibleFor(model, settings)
+  if (impossible) throw new StoryRejected(impossible.message)
   return settings
 }
 
@@ -63,24 +58,12 @@ export interface BankMatch {
 }
 
 /** Throws `StoryRejected` for a bank whose latents mean nothing to this model. */
-export function matchOf(
-  { model: made, settings: its }: BankHeader,
-  settings: BankSettings,
-  pipeline: Pipeline,
-): BankMatch {
-  const { denoiser, autoencoder } = pipeline.fingerprints()
-  if (made.autoencoder !== autoencoder)
-    throw new StoryRejected(`/bank: was made by ${made.name}, and this ${pipeline.name} has other latents`)
-  const model = made.denoiser === denoiser
+export function matchOf(bank: BankHeader, settings: BankSettings, { name, fingerprints }: ModelFacts): BankMatch {
+  const { denoiser, autoencoder } = fingerprints()
+  if (bank.model.autoencoder !== autoencoder)
+    throw new StoryRejected(`/bank: was made by ${bank.model.name}, and this ${name} has other latents`)
+  const model = bank.model.denoiser === denoiser
   // The style is in the prompts of the anchors.
-  return { model, repeat: model && isDeepStrictEqual({ ...its, style: null }, { ...settings, style: null }) }
-}
-
-export function gridOf({ width, height }: BankSettings, { name, size, autoencoder: { factor } }: Pipeline): Grid {
-  const largest = maxScale * size
-  if (Math.max(width, height) > largest)
-    throw new StoryRejected(`${width}×${height} is too large; ${name} draws up to ${largest}×${largest}`)
-  if (width % factor !== 0 || height % factor !== 0)
-    throw new StoryRejected(`${width}×${height}: ${name} draws sides that are multiples of ${factor}`)
-  return { width: width / factor, height: height / factor }
+  const sameSettings = isDeepStrictEqual({ ...bank.settings, style: null }, { ...settings, style: null })
+  return { model, repeat: model && sameSettings }
 }
