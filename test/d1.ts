@@ -7,9 +7,9 @@ import { Miniflare } from '../local/miniflare.ts'
 import { openDb } from '../src/db/client.ts'
 import { insertApiKey } from '../src/db/keys/api-keys.ts'
 import { newApiKey } from '../src/db/keys/new-key.ts'
-import { dueStories, lend } from '../src/db/queue/claims.ts'
-import { enqueue, newStory } from '../src/db/queue/intake.ts'
-import { sweep } from '../src/db/queue/sweep.ts'
+import { claim } from '../src/db/queue/claim.ts'
+import { enqueue, newStory } from '../src/db/queue/enqueue.ts'
+import { dueStories, sweep } from '../src/db/queue/sweep.ts'
 
 export const randomBytes = (count: number) => crypto.getRandomValues(new Uint8Array(count))
 
@@ -33,10 +33,10 @@ export async function testD1() {
     return { id, model }
   }
 
-  /** Lend the next story of `model` under `leaseToken`, to a runner of that name. */
+  /** Claim the next story of `model` under `leaseToken`, to a runner of that name. */
   async function take(model: string, leaseToken: string, now: number, leaseMs = 100) {
-    const { lent } = await lend(db, { model, runner: leaseToken, leaseTokens: [leaseToken], leaseMs }, now)
-    return lent[0]
+    const { claimed } = await claim(db, { model, runner: leaseToken, leaseTokens: [leaseToken], leaseMs }, now)
+    return claimed[0]
   }
 
   /** What cron does to the queue. */

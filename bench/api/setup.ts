@@ -11,7 +11,7 @@ import { startEdge } from '../../local/edge.ts'
 import { openDb } from '../../src/db/client.ts'
 import { insertApiKey } from '../../src/db/keys/api-keys.ts'
 import { newApiKey } from '../../src/db/keys/new-key.ts'
-import { newStory } from '../../src/db/queue/intake.ts'
+import { newStory } from '../../src/db/queue/enqueue.ts'
 import { stories } from '../../src/db/schema/stories.ts'
 
 export const RUNNER_TOKEN = 'a-token-of-the-benchmark'

@@ -6,8 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { StoryInput } from '../../contract/story.ts'
 import { isTerminal, Story, StoryList } from '../../contract/story-view.ts'
 import { DeliveryList } from '../../contract/webhook.ts'
+import type { ClaimLog } from './claims.ts'
 import type { History } from './history.ts'
-import type { Lendings } from './lending.ts'
 import type { Random } from './random.ts'
 
 export interface AppOptions {
@@ -21,7 +21,7 @@ export interface AppOptions {
   random: Random
   /** Stories posted at once in the beginning, so that there is a queue. */
   burst: number
-  lendings: Lendings
+  claimLog: ClaimLog
   history: History
 }
 
@@ -35,7 +35,7 @@ interface Posted {
 const PAUSE_MS = 150
 const ACTS = { post: 60, 'post again': 5, cancel: 8, resume: 12, read: 12, delete: 3, replay: 3 } as const
 
-export function simulateApp({ url, id: key, apiKey, models, webhooks, random, burst, lendings, history }: AppOptions) {
+export function simulateApp({ url, id: key, apiKey, models, webhooks, random, burst, claimLog, history }: AppOptions) {
   const posted: Posted[] = []
   const deleted = new Set<string>()
   let count = 0
@@ -73,7 +73,7 @@ export function simulateApp({ url, id: key, apiKey, models, webhooks, random, bu
 
   /** Often one that probably runs, so that what is done to it crosses what its runner says. */
   function pickPosted(): Posted | undefined {
-    const recent = new Set(random.chance(0.6) ? lendings.recent() : [])
+    const recent = new Set(random.chance(0.6) ? claimLog.recent() : [])
     const running = posted.filter(({ id }) => recent.has(id))
     const from = running.length > 0 ? running : posted
     return from[random.below(from.length)]
@@ -162,8 +162,8 @@ export function simulateApp({ url, id: key, apiKey, models, webhooks, random, bu
       const answer = await call('GET', path)
       if (answer?.status !== 200) return undefined
       const page = DeliveryList.parse(answer.body)
-      const isOwed = (status: string) => status === 'pending' || status === 'waiting'
-      left += page.results.filter(({ url, status }) => reliable.includes(url) && isOwed(status)).length
+      const isPending = (status: string) => status === 'pending' || status === 'waiting'
+      left += page.results.filter(({ url, status }) => reliable.includes(url) && isPending(status)).length
       path = page.next
     }
     return left

@@ -72,7 +72,7 @@ export function* deadlines({ transitions }: History): Generator<Violation> {
   for (const { seq, story, to, at, due, error } of transitions) {
     const about = `at ${seq}, ${story} became ${to} at ${at}, due ${due}`
     const isLate = due !== null && at !== null && at >= due
-    if (to === 'running' && isLate) yield { rule: 'what is late is not lent', evidence: about }
+    if (to === 'running' && isLate) yield { rule: 'what is late is not claimed', evidence: about }
     if ((to === 'expired' || (to === 'failed' && error === 'run_timeout')) && !isLate)
       yield { rule: 'deadlines are not early', evidence: about }
   }

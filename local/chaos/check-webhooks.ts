@@ -11,9 +11,9 @@ const WEBHOOK_OF: Partial<Record<StoryStatus, string>> = {
 const TERMINAL = Object.values(WEBHOOK_OF)
 
 /** Each end of a story is announced once, as what it is, under a signature that is right. */
-export function* webhooks({ stories, transitions, owed, received, forged, reliable }: History): Generator<Violation> {
+export function* webhooks({ stories, transitions, outbox, received, forged, reliable }: History): Generator<Violation> {
   if (forged > 0) yield { rule: 'webhooks are signed', evidence: `${forged} had a wrong signature` }
-  const byStory = Map.groupBy(owed, (message) => message.story)
+  const byStory = Map.groupBy(outbox, (message) => message.story)
   const endsOf = Map.groupBy(
     transitions.filter(({ to, from }) => isTerminal(to) && from !== to),
     ({ story }) => story,
@@ -23,14 +23,14 @@ export function* webhooks({ stories, transitions, owed, received, forged, reliab
     const messages = byStory.get(story.id) ?? []
     const types = messages.map(({ type }) => type).filter((type) => TERMINAL.includes(type))
     const due = story.webhook === null ? [] : (endsOf.get(story.id) ?? []).map(({ to }) => WEBHOOK_OF[to])
-    const about = `${story.id} is ${story.status}; owed [${types}] for [${due}]`
+    const about = `${story.id} is ${story.status}; enqueued [${types}] for [${due}]`
     if (types.length > due.length) yield { rule: 'no second terminal webhook', evidence: about }
     else if (types.toSorted().join() !== due.toSorted().join()) yield { rule: 'each end is announced', evidence: about }
     const failed = messages.filter(({ delivered }) => !delivered)
     if (reliable.includes(story.webhook ?? '') && failed.length > 0)
       yield { rule: 'an endpoint that is well hears of everything', evidence: `not of ${failed.map(({ id }) => id)}` }
   }
-  const known = new Map(owed.map((message) => [message.id, message]))
+  const known = new Map(outbox.map((message) => [message.id, message]))
   for (const { id, story, type, status } of received.filter(({ type }) => TERMINAL.includes(type))) {
     if (!erased.has(story) && known.get(id)?.story !== story)
       yield { rule: 'no webhook comes from nowhere', evidence: `${id} (${type}) of ${story} is not in the outbox` }
@@ -41,7 +41,7 @@ export function* webhooks({ stories, transitions, owed, received, forged, reliab
   for (const [id, same] of copies)
     if (new Set(same.map((copy) => copy.body)).size > 1)
       yield { rule: 'every copy of a webhook is the same', evidence: id }
-  for (const { id, delivered } of owed)
+  for (const { id, delivered } of outbox)
     if (delivered && !copies.has(id))
       yield { rule: 'a webhook counts as delivered when it was', evidence: `${id} never came` }
   const latest = new Map<string, number>()
@@ -56,7 +56,7 @@ export function* webhooks({ stories, transitions, owed, received, forged, reliab
 }
 
 /** What an app was told of the end of a story is how it ended, unless it was taken up again; what was erased is gone. */
-export function* answers({ stories, told, deleted, owed, unneeded }: History): Generator<Violation> {
+export function* answers({ stories, told, deleted, outbox, unneeded }: History): Generator<Violation> {
   const found = new Map(stories.map((story) => [story.id, story]))
   for (const { story: id, status } of told) {
     const story = found.get(id)
@@ -68,7 +68,7 @@ export function* answers({ stories, told, deleted, owed, unneeded }: History): G
     const left = [
       ...(story?.removed ? [] : ['its content']),
       ...(story?.frames ?? []).filter(({ sha256 }) => sha256 !== '').map(({ index }) => `frame ${index}`),
-      ...owed.filter((message) => message.story === id).map((message) => message.id),
+      ...outbox.filter((message) => message.story === id).map((message) => message.id),
       ...unneeded.filter((picture) => picture.story === id).map(({ key }) => key),
     ]
     if (left.length > 0) yield { rule: 'nothing is left of a story that was deleted', evidence: `${id}: ${left}` }

@@ -43,7 +43,7 @@ function soundHistory(): History {
       webhook: 'http://app',
       removed: false,
     })),
-    owed: ids.map((id) => ({ id: `evt_${id}`, story: id, type: 'story.completed', sequence: 2, delivered: true })),
+    outbox: ids.map((id) => ({ id: `evt_${id}`, story: id, type: 'story.completed', sequence: 2, delivered: true })),
     reliable: ['http://well'],
     started: new Set(ids.map((id) => `lease-${id}`)),
     promised: new Map(ids.map((id) => [`lease-${id}`, { story: id, until: 0 }])),
@@ -59,7 +59,7 @@ function soundHistory(): History {
     ),
     endAcks: ids.map((id) => ({ story: id, leaseToken: `lease-${id}`, what: 'story.completed' })),
   }
-  history.owed.push({ id: 'evt_a2_0', story: 'a2', type: 'story.failed', sequence: 1, delivered: false })
+  history.outbox.push({ id: 'evt_a2_0', story: 'a2', type: 'story.failed', sequence: 1, delivered: false })
   change(history, 'a2', null, 'queued')
   change(history, 'a2', 'queued', 'running')
   change(history, 'a2', 'running', 'failed', 'lease-0')
@@ -79,13 +79,13 @@ function failAgain(history: History, id: string, times: number): void {
     history.started.add(`try-${n}`)
   }
   storyOf(history, id).status = 'failed'
-  history.owed.find(({ story }) => story === id)!.type = 'story.failed'
+  history.outbox.find(({ story }) => story === id)!.type = 'story.failed'
   const isOther = ({ story }: { story: string }) => story !== id
   history.frameAcks = history.frameAcks.filter(isOther)
   history.endAcks = history.endAcks.filter(isOther)
   history.told = history.told.filter(isOther)
   history.received = history.received.filter(isOther)
-  history.owed.find(({ story }) => story === id)!.delivered = false
+  history.outbox.find(({ story }) => story === id)!.delivered = false
 }
 
 const storyOf = (history: History, id: string) => history.stories.find((story) => story.id === id)!
@@ -140,15 +140,15 @@ const planted: Record<string, { plant: (history: History) => void; rules: string
       'an end that an app was told of stands',
     ],
   },
-  'a second terminal webhook is owed': {
-    plant: (history) => history.owed.push({ ...history.owed[0]!, id: 'evt_twice', delivered: false }),
+  'a second terminal webhook is enqueued': {
+    plant: (history) => history.outbox.push({ ...history.outbox[0]!, id: 'evt_twice', delivered: false }),
     rules: ['no second terminal webhook'],
   },
   'a second terminal webhook comes': {
     plant: (history) => history.received.push({ ...history.received[0]!, id: 'evt_twice' }),
     rules: ['no webhook comes from nowhere'],
   },
-  'an end is not announced': { plant: (history) => history.owed.pop(), rules: ['each end is announced'] },
+  'an end is not announced': { plant: (history) => history.outbox.pop(), rules: ['each end is announced'] },
   'an end is announced to nobody': {
     plant: (history) => {
       storyOf(history, 'b1').webhook = null
@@ -249,7 +249,7 @@ const planted: Record<string, { plant: (history: History) => void; rules: string
       Object.assign(last, { to: 'queued', ready: true })
       Object.assign(change(history, 'b1', 'queued', 'expired'), { due: 1 })
       storyOf(history, 'b1').status = 'expired'
-      history.owed.find(({ story }) => story === 'b1')!.type = 'story.expired'
+      history.outbox.find(({ story }) => story === 'b1')!.type = 'story.expired'
     },
     rules: ['what has been started does not expire'],
   },
@@ -257,12 +257,12 @@ const planted: Record<string, { plant: (history: History) => void; rules: string
     plant: (history) => history.promised.set('lease-b1', { story: 'b1', until: 1e9 }),
     rules: ['a lease lasts as long as was promised'],
   },
-  'a late story is lent': {
+  'a late story is claimed': {
     plant: (history) => {
-      const lent = history.transitions.find(({ story, to }) => story === 'b1' && to === 'running')!
-      lent.due = lent.at
+      const claimed = history.transitions.find(({ story, to }) => story === 'b1' && to === 'running')!
+      claimed.due = claimed.at
     },
-    rules: ['what is late is not lent'],
+    rules: ['what is late is not claimed'],
   },
   'a deadline is early': {
     plant: (history) => {
@@ -285,7 +285,7 @@ const planted: Record<string, { plant: (history: History) => void; rules: string
       Object.assign(storyOf(history, 'b1'), { removed: true })
       Object.assign(storyOf(history, 'b1'), { frames: [0, 1].map((index) => ({ index, sha256: '', lease: null })) })
       history.frameAcks = history.frameAcks.filter(({ story }) => story !== 'b1')
-      history.owed = history.owed.filter(({ story }) => story !== 'b1')
+      history.outbox = history.outbox.filter(({ story }) => story !== 'b1')
       history.unneeded.push({ story: 'b1', key: 'stories/b1/0' })
       history.cutOff.add('b1')
     },
@@ -298,7 +298,7 @@ const planted: Record<string, { plant: (history: History) => void; rules: string
   'a picture is lost': { plant: (history) => history.unstored.push('b1/0'), rules: ['every frame has its picture'] },
   'webhooks of a story are mixed up': {
     plant: (history) => {
-      history.owed.push({ id: 'evt_start', story: 'b1', type: 'story.started', sequence: 1, delivered: true })
+      history.outbox.push({ id: 'evt_start', story: 'b1', type: 'story.started', sequence: 1, delivered: true })
       history.received.push({ id: 'evt_start', story: 'b1', type: 'story.started', status: 'running', body: '{}' })
     },
     rules: ['webhooks of a story come in order'],
@@ -306,7 +306,7 @@ const planted: Record<string, { plant: (history: History) => void; rules: string
   'a sound endpoint is not told': {
     plant: (history) => {
       storyOf(history, 'b1').webhook = 'http://well'
-      history.owed.find(({ story }) => story === 'b1')!.delivered = false
+      history.outbox.find(({ story }) => story === 'b1')!.delivered = false
     },
     rules: ['an endpoint that is well hears of everything'],
   },
@@ -346,7 +346,7 @@ function servedInOrder(served: string, maxRunning = 9): History {
   return history
 }
 
-test('fairness: shares by weight pass, in either order; one serving too many is found; nobody is owed turns that a cap forbade', () => {
+test('fairness: shares by weight pass, in either order; one serving too many is found; nobody gets back turns that a cap forbade', () => {
   const rulesOf = (history: History) => violationsOf(history).map(({ rule }) => rule)
   for (const fair of ['bbb', 'abbabbabb', 'bbabbabba', 'babbabbab']) assert.deepEqual(rulesOf(servedInOrder(fair)), [])
   for (const unfair of ['aa', 'bbbb', 'abababababab', 'abbabbabbaaa'])

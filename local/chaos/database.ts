@@ -32,7 +32,7 @@ export async function recordTransitions(db: D1Database): Promise<void> {
   ])
 }
 
-type Found = Pick<History, 'transitions' | 'stories' | 'owed' | 'miscounted' | 'unstored' | 'unneeded'>
+type Found = Pick<History, 'transitions' | 'stories' | 'outbox' | 'miscounted' | 'unstored' | 'unneeded'>
 
 /** What is there after the run. */
 export async function readDatabase(db: D1Database, pictures: R2Bucket): Promise<Found> {
@@ -52,7 +52,7 @@ export async function readDatabase(db: D1Database, pictures: R2Bucket): Promise<
     `SELECT id, api_key_id AS key, status, frame_count AS frameCount, dead_letter AS deadLetter, resumes, webhook,
      data_removed_at IS NOT NULL AS removed FROM stories`,
   )
-  const owed = await all<Omit<History['owed'][number], 'delivered'> & { status: string }>(
+  const outbox = await all<Omit<History['outbox'][number], 'delivered'> & { status: string }>(
     'SELECT id, story_id AS story, type, sequence, status FROM webhook_deliveries',
   )
   const miscounted = await all<{ what: string }>(
@@ -73,7 +73,7 @@ export async function readDatabase(db: D1Database, pictures: R2Bucket): Promise<
       removed: removed === 1,
       frames: (framesOf.get(story.id) ?? []).map(({ index, sha256, lease }) => ({ index, sha256, lease })),
     })),
-    owed: owed.map(({ status, ...message }) => ({ ...message, delivered: status === 'delivered' })),
+    outbox: outbox.map(({ status, ...message }) => ({ ...message, delivered: status === 'delivered' })),
     miscounted: miscounted.map((row) => row.what),
     unstored: frames.filter(({ key }) => key !== '' && !stored.has(key)).map(({ story, index }) => `${story}/${index}`),
     unneeded: [...stored].filter((key) => !shown.has(key)).map((key) => ({ story: key.split('/')[1] ?? '', key })),

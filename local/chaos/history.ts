@@ -14,7 +14,7 @@ export interface Transition {
   lease: string | null
   /** When; null where a story waits for its next attempt. */
   at: number | null
-  /** When it had to be started, of a story that was lent or has expired; when it had to be done, of one that failed. */
+  /** When it had to be started, of a story that was claimed or has expired; when it had to be done, of one that failed. */
   due: number | null
   /** The code of what went wrong last. */
   error: string | null
@@ -57,8 +57,8 @@ export interface History {
   deleted: string[]
   transitions: Transition[]
   stories: FinalStory[]
-  /** Webhooks that are owed, by the outbox. */
-  owed: { id: string; story: string; type: string; sequence: number; delivered: boolean }[]
+  /** Webhooks in the outbox. */
+  outbox: { id: string; story: string; type: string; sequence: number; delivered: boolean }[]
   /** Webhooks that came, by the receivers and in their order; only those whose signature was right. */
   received: { id: string; story: string; type: string; status: StoryStatus; body: string }[]
   /** Webhooks whose signature was wrong. */
@@ -98,7 +98,7 @@ export const emptyHistory = (): History => ({
   deleted: [],
   transitions: [],
   stories: [],
-  owed: [],
+  outbox: [],
   received: [],
   forged: 0,
   reliable: [],

@@ -12,9 +12,9 @@ import { migrate } from '../edge.ts'
 import { startEdgeChild } from '../edge-child.ts'
 import { Miniflare } from '../miniflare.ts'
 import { simulateApp } from './app.ts'
+import { watchClaims } from './claims.ts'
 import { readDatabase, recordTransitions } from './database.ts'
 import { emptyHistory, type History } from './history.ts'
-import { watchLendings } from './lending.ts'
 import { seeded } from './random.ts'
 import { openReceivers } from './receiver.ts'
 import { simulateRunner } from './runner.ts'
@@ -47,7 +47,7 @@ export async function runChaos(options: ChaosOptions): Promise<History> {
   const random = seeded(seed)
   const dataDir = await mkdtemp(join(tmpdir(), 'chaos-'))
   const history = emptyHistory()
-  const lendings = watchLendings()
+  const claimLog = watchClaims()
   const tools = { now: Date.now, randomBytes: (count: number) => new Uint8Array(bytesOf(count)) }
   const keys = await Promise.all(
     KEYS.map(async (about, n) => {
@@ -87,7 +87,7 @@ export async function runChaos(options: ChaosOptions): Promise<History> {
       webhooks: receivers.urlsOf(row.id),
       random: random.fork(),
       burst: options.burst,
-      lendings,
+      claimLog,
       history,
     }),
   )
@@ -103,7 +103,7 @@ export async function runChaos(options: ChaosOptions): Promise<History> {
         signal: running.signal,
         misbehaves: () => !posting.signal.aborted,
         leaseMs: leaseSeconds * 1000,
-        lendings,
+        claimLog,
         history,
       }),
     )

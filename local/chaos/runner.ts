@@ -11,8 +11,8 @@ import {
   SEED_HEADER,
   StoredImage,
 } from '../../contract/runner.ts'
+import type { ClaimLog } from './claims.ts'
 import type { End, History } from './history.ts'
-import type { Lendings } from './lending.ts'
 import { pngOf } from './png.ts'
 import type { Random } from './random.ts'
 import { type Answer, call, send, type WireOptions } from './runner-wire.ts'
@@ -27,7 +27,7 @@ export interface RunnerOptions extends WireOptions {
   /** False once stories are only to be finished. */
   misbehaves: () => boolean
   leaseMs: number
-  lendings: Lendings
+  claimLog: ClaimLog
   history: History
 }
 
@@ -57,7 +57,7 @@ const CLOCK_OFF_MS = { allowed: 200_000, refused: 600_000 }
 const DRAW_MS = 120
 
 export async function simulateRunner(options: RunnerOptions): Promise<void> {
-  const { name, model, random, signal, misbehaves, history, lendings } = options
+  const { name, model, random, signal, misbehaves, history, claimLog } = options
   const asleep = new Set<Promise<void>>()
   while (!signal.aborted) {
     // Stories that wait behind another of the same claim lose their leases, so that is for the time of misbehaviour.
@@ -71,7 +71,7 @@ export async function simulateRunner(options: RunnerOptions): Promise<void> {
     }
     const { claims } = Claims.parse(answer.body)
     for (const claim of claims) {
-      lendings.note(claim.id, claim.lease_token)
+      claimLog.note(claim.id, claim.lease_token)
       promise(history, claim, claim.lease_until)
     }
     for (const [n, claim] of claims.entries()) {

@@ -1,15 +1,15 @@
 /** A machine that slept past its lease, wakes when another one is at the story, and goes on as if nothing had happened. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Claim, EventReceipt, LEASE_HEADER, SEED_HEADER } from '../../contract/runner.ts'
+import type { ClaimLog } from './claims.ts'
 import type { History } from './history.ts'
-import type { Lendings } from './lending.ts'
 import { pngOf } from './png.ts'
 import type { Random } from './random.ts'
 import { type Answer, call, send, type WireOptions } from './runner-wire.ts'
 
 export interface StaleOptions extends WireOptions {
   random: Random
-  lendings: Lendings
+  claimLog: ClaimLog
   /** Wakes it, if the story never gets another holder: then it has ended, and its lease with it. */
   signal: AbortSignal
   history: Pick<History, 'faults' | 'seen'>
@@ -30,15 +30,15 @@ const LATE = {
 
 /** Sleep until the story has a new holder, then say what comes too late in every way. All of it has to be refused. */
 export async function comeBackLate(options: StaleOptions, claim: Claim, index: number): Promise<void> {
-  const { random, lendings, signal } = options
-  const isTaken = await lendings.again(claim.id, claim.lease_token, signal)
+  const { random, claimLog, signal } = options
+  const isTaken = await claimLog.again(claim.id, claim.lease_token, signal)
   for (let times = 2 + random.below(4); times > 0; times--) {
     const what = random.pick(LATE)
     const answer = await say(options, claim, what, index)
     if (isTaken && tookEffect(answer))
       options.history.seen.push({
         rule: 'a stale write is refused',
-        evidence: `${what} of ${claim.id} was answered 200 under ${claim.lease_token}, after it was lent again`,
+        evidence: `${what} of ${claim.id} was answered 200 under ${claim.lease_token}, after it was claimed again`,
       })
     await sleep(60 * random.next())
   }

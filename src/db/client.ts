@@ -2,10 +2,13 @@
 import type { D1Database } from '@cloudflare/workers-types'
 import { drizzle } from 'drizzle-orm/d1'
 import * as files from './schema/files.ts'
+import * as idempotency from './schema/idempotency.ts'
+import * as keys from './schema/keys.ts'
+import * as queue from './schema/queue.ts'
 import * as story from './schema/stories.ts'
 import * as webhooks from './schema/webhooks.ts'
 
-const schema = { ...story, ...files, ...webhooks }
+const schema = { ...keys, ...story, ...queue, ...idempotency, ...files, ...webhooks }
 const connect = (d1: D1Database) => drizzle(d1, { schema })
 export type Db = ReturnType<typeof connect>
 

@@ -4,13 +4,8 @@
 import { and, eq, getTableColumns, gt, lte, type SQL, sql } from 'drizzle-orm'
 import type { Db } from './client.ts'
 import type { CharacterRow, characters } from './schema/files.ts'
-import {
-  type IdempotencyRow,
-  idempotencyKeys,
-  type StoredAnswer,
-  type StoryRow,
-  type stories,
-} from './schema/stories.ts'
+import { type IdempotencyRow, idempotencyKeys, type StoredAnswer } from './schema/idempotency.ts'
+import type { StoryRow, stories } from './schema/stories.ts'
 
 /** How long an Idempotency-Key is remembered. */
 export const REMEMBER_KEY_MS = 24 * 3_600_000

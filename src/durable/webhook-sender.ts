@@ -1,6 +1,6 @@
 /**
  * The Durable Object that sends the webhooks of one lane: one API key, one host. Its alarm is what retries a message
- * seconds or hours later; the outbox is in D1 alone, so a lost object loses nothing, and cron wakes the lane again.
+ * seconds or hours later; the outbox is in D1 alone, so an object that is lost loses nothing, and cron wakes it.
  */
 import type { DurableObjectState } from '@cloudflare/workers-types'
 import { type Db, openDb } from '../db/client.ts'

@@ -2,7 +2,7 @@
 import type { Context } from 'hono'
 import type { BANK_TYPE } from '../../../contract/bank.ts'
 import { LIMITS, Reference } from '../../../contract/story.ts'
-import { forgetPictures, keepPicture, unneededPictures } from '../../db/characters/characters.ts'
+import { forgetPictures, keepPicture, unneededPictures } from '../../db/characters/pictures.ts'
 import type { Db } from '../../db/client.ts'
 import type { PictureType, StoredReference } from '../../db/schema/files.ts'
 import type { Bindings } from '../../platform/env.ts'

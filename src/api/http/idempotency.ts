@@ -9,7 +9,7 @@
 import type { Context } from 'hono'
 import { z } from 'zod'
 import type { Once } from '../../db/idempotency.ts'
-import type { IdempotencyRow } from '../../db/schema/stories.ts'
+import type { IdempotencyRow } from '../../db/schema/idempotency.ts'
 import { sha256 } from '../../platform/ids.ts'
 import type { AppEnv } from './app-env.ts'
 import { ProblemError } from './problems.ts'

@@ -2,7 +2,7 @@
 import { createRoute } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { type Claim, ClaimRequest, Claims } from '../../../contract/runner.ts'
-import { type LentStory, lend } from '../../db/queue/claims.ts'
+import { type ClaimedStory, claim } from '../../db/queue/claim.ts'
 import { count } from '../../durable/meter.ts'
 import { base32 } from '../../platform/ids.ts'
 import { announce } from '../http/announce.ts'
@@ -50,16 +50,16 @@ async function claimOnce(c: Context<AppEnv>, { runner, model, max }: ClaimReques
   const { db, settings, tools } = c.var
   const leaseMs = Math.min(settings.LEASE_SECONDS * 1000, FIRST_LEASE_MS)
   const leaseTokens = Array.from({ length: max }, () => base32(tools.randomBytes(20)))
-  const { lent, swept } = await lend(db, { model, runner, leaseTokens, leaseMs }, now)
-  announce(c, ...swept, ...lent.map((story) => story.id))
-  if (lent.length > 0) {
-    count('claims', { model }, lent.length)
-    count('retries', { model }, lent.filter((story) => story.attempt > 0).length)
+  const { claimed, swept } = await claim(db, { model, runner, leaseTokens, leaseMs }, now)
+  announce(c, ...swept, ...claimed.map((story) => story.id))
+  if (claimed.length > 0) {
+    count('claims', { model }, claimed.length)
+    count('retries', { model }, claimed.filter((story) => story.attempt > 0).length)
   }
-  return lent.map((story) => claimOf(story, now))
+  return claimed.map((story) => claimOf(story, now))
 }
 
-function claimOf(story: LentStory, now: number): Claim {
+function claimOf(story: ClaimedStory, now: number): Claim {
   if (!story.leaseToken || !story.claimableAt) throw new Error(`story ${story.id} was claimed without a lease`)
   return {
     id: story.id,

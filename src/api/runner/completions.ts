@@ -1,7 +1,7 @@
 /** `POST /runner/complete`: the completions of many leases at once, for runners that claim many stories at once. */
 import { createRoute } from '@hono/zod-openapi'
 import { CompletionReceipts, Completions } from '../../../contract/runner.ts'
-import { completeAll } from '../../db/queue/completions.ts'
+import { completeAll } from '../../db/queue/complete.ts'
 import { count } from '../../durable/meter.ts'
 import { announce } from '../http/announce.ts'
 import { requireRunner } from '../http/auth.ts'

@@ -3,16 +3,10 @@ import { createRoute } from '@hono/zod-openapi'
 import { Webhook, WebhookVerificationError } from 'standardwebhooks'
 import { EventReceipt, RunnerEvent } from '../../../contract/runner.ts'
 import type { Db } from '../../db/client.ts'
-import { leaseStateOf } from '../../db/queue/leases.ts'
-import {
-  complete,
-  confirmStop,
-  type EventOrigin,
-  fail,
-  isSeen,
-  markProgress,
-  markStarted,
-} from '../../db/queue/reports.ts'
+import { complete } from '../../db/queue/complete.ts'
+import { leaseStateOf } from '../../db/queue/lease.ts'
+import { type EventOrigin, isSeen } from '../../db/queue/messages.ts'
+import { confirmStop, fail, markProgress, markStarted } from '../../db/queue/report.ts'
 import { findStory } from '../../db/stories/stories.ts'
 import { count } from '../../durable/meter.ts'
 import { announce } from '../http/announce.ts'

@@ -2,7 +2,7 @@
 import type { Context } from 'hono'
 import { z } from 'zod'
 import { LEASE_HEADER, LeaseToken } from '../../../contract/runner.ts'
-import { leaseStateOf } from '../../db/queue/leases.ts'
+import { leaseStateOf } from '../../db/queue/lease.ts'
 import type { AppEnv } from '../http/app-env.ts'
 import { ProblemError } from '../http/problems.ts'
 import { problems } from '../http/routes.ts'

@@ -1,7 +1,7 @@
 /** `/runner/stories/{id}/heartbeat` and `…/release`: a runner extends its lease, or hands the story back. */
 import { createRoute } from '@hono/zod-openapi'
 import { Heartbeat, Released } from '../../../contract/runner.ts'
-import { heartbeat, release } from '../../db/queue/leases.ts'
+import { extendLease, releaseLease } from '../../db/queue/lease.ts'
 import { announce } from '../http/announce.ts'
 import { requireRunner } from '../http/auth.ts'
 import { json, newRoutes } from '../http/routes.ts'
@@ -36,13 +36,13 @@ export const runnerLeaseRoutes = newRoutes()
   .openapi(heartbeatRoute, async (c) => {
     const { id, leaseToken, db } = leaseOf(c, c.req.valid('param').id)
     const now = c.var.tools.now()
-    const held = await heartbeat(db, id, leaseToken, c.var.settings.LEASE_SECONDS * 1000, now)
+    const held = await extendLease(db, id, leaseToken, c.var.settings.LEASE_SECONDS * 1000, now)
     if (!held) throw await staleLease(c, id)
     return c.json({ ...leaseEnd(held.leaseUntil, now), cancel: held.stop }, 200)
   })
   .openapi(releaseRoute, async (c) => {
     const { id, leaseToken, db } = leaseOf(c, c.req.valid('param').id)
-    const status = await release(db, id, leaseToken, c.var.tools.now())
+    const status = await releaseLease(db, id, leaseToken, c.var.tools.now())
     if (!status) throw await staleLease(c, id)
     announce(c, id)
     return c.json({ status }, 200)

@@ -1,8 +1,8 @@
 /** Pictures that runners upload: checked, put into R2, and kept as a row under the lease. */
 import type { Context } from 'hono'
 import { MAX_IMAGE_BYTES, type StoredImage } from '../../../contract/runner.ts'
-import { keepPage } from '../../db/queue/leases.ts'
 import type { StoredPicture } from '../../db/schema/stories.ts'
+import { keepPage } from '../../db/stories/pages.ts'
 import { base32, sha256 } from '../../platform/ids.ts'
 import { announce } from '../http/announce.ts'
 import type { AppEnv } from '../http/app-env.ts'

@@ -3,9 +3,9 @@ import type { Context } from 'hono'
 import { BANK_TYPE } from '../../../contract/bank.ts'
 import type { PostedStory } from '../../../contract/character.ts'
 import { findAnswer } from '../../db/idempotency.ts'
-import { enqueueUnder } from '../../db/queue/admission.ts'
-import { enqueue, newStory } from '../../db/queue/intake.ts'
-import type { IdempotencyRow, StoredPrediction, StoryRow } from '../../db/schema/stories.ts'
+import { enqueue, enqueueForKey, newStory } from '../../db/queue/enqueue.ts'
+import type { IdempotencyRow } from '../../db/schema/idempotency.ts'
+import type { StoredPrediction, StoryRow } from '../../db/schema/stories.ts'
 import { newStoryId } from '../../platform/ids.ts'
 import { continueTrace } from '../../platform/trace.ts'
 import { storeReference } from '../characters/reference-pictures.ts'
@@ -75,7 +75,7 @@ async function acceptAnew<Body>(c: Context<AppEnv>, wanted: Wanted<Body>): Promi
   const story = await prepareStory(c, valid, wanted)
   const answer = await wanted.answerOf(story)
   const key = { row: apiKey, hash: keyHash, scope: scopeFor(c.req.method, c.req.path) }
-  if (await enqueueUnder(db, key, story, tools.now())) return { storyId: story.id, answer, headers: {} }
+  if (await enqueueForKey(db, key, story, tools.now())) return { storyId: story.id, answer, headers: {} }
   // The key has changed since it was read. Throw if it may not queue any more, else queue under what it is now.
   await admit(c)
   requireScope(c, c.var.apiKey)

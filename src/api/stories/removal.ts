@@ -2,6 +2,7 @@
 import { createRoute } from '@hono/zod-openapi'
 import { isTerminal, Story } from '../../../contract/story-view.ts'
 import type { Db } from '../../db/client.ts'
+import { cancel } from '../../db/queue/cancel.ts'
 import {
   expiredStories,
   keepNothing,
@@ -9,7 +10,6 @@ import {
   removeContent,
   storiesWithFilesLeft,
 } from '../../db/stories/removal.ts'
-import { cancel } from '../../db/stories/stories.ts'
 import type { Bindings } from '../../platform/env.ts'
 import { viewOf } from '../../views/story.ts'
 import { announce } from '../http/announce.ts'

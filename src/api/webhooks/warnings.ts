@@ -1,6 +1,6 @@
 /** What is accepted about a webhook, and likely not what was meant. */
 import type { Context } from 'hono'
-import { goneSince } from '../../db/webhooks/log.ts'
+import { goneSince } from '../../db/webhooks/endpoint.ts'
 import type { AppEnv } from '../http/app-env.ts'
 
 export async function webhookWarnings(c: Context<AppEnv>, webhook: string | null): Promise<string[]> {

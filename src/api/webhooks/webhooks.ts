@@ -12,14 +12,8 @@ import {
   RotateSecret,
   WebhookSecret,
 } from '../../../contract/webhook.ts'
-import {
-  type LoggedDelivery,
-  listDeliveries,
-  markBack,
-  replay,
-  rotateSecret,
-  secretsOf,
-} from '../../db/webhooks/log.ts'
+import { markBack, rotateSecret, secretsOf } from '../../db/webhooks/endpoint.ts'
+import { type LoggedDelivery, listDeliveries, replay } from '../../db/webhooks/log.ts'
 import { HOLD_MS } from '../../durable/delivery.ts'
 import { postWebhook } from '../../durable/webhook-post.ts'
 import { base32, newWebhookSecret } from '../../platform/ids.ts'

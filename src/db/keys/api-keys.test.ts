@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { StoryRequest } from '../../../contract/story.ts'
 import { randomBytes, testD1 } from '../../../test/d1.ts'
-import { enqueue, newStory } from '../queue/intake.ts'
+import { enqueue, newStory } from '../queue/enqueue.ts'
 import { insertApiKey, type KeyLimits, updateApiKey } from './api-keys.ts'
 import { newApiKey } from './new-key.ts'
 

@@ -1,7 +1,9 @@
 /** Rows of `api_keys`: who may post stories. Only the hash of a key is kept. */
-import { and, desc, eq, gt, gte, isNull, or, sql } from 'drizzle-orm'
+import { and, desc, eq, gte, isNull, type Placeholder, type SQL, sql } from 'drizzle-orm'
 import type { Db } from '../client.ts'
-import { apiKeys, frames, queueClocks, queueShares, stories } from '../schema/stories.ts'
+import { apiKeys } from '../schema/keys.ts'
+import { queueClocks, queueShares } from '../schema/queue.ts'
+import { frames, stories } from '../schema/stories.ts'
 
 export type ApiKeyRow = typeof apiKeys.$inferSelect
 
@@ -17,13 +19,17 @@ export async function insertApiKey(db: Db, key: typeof apiKeys.$inferInsert): Pr
 
 /** The key that has this SHA-256 (hex), or had it before a rotation that still overlaps; undefined when unknown or revoked. */
 export async function findApiKey(db: Db, hash: string, now: number): Promise<ApiKeyRow | undefined> {
-  const previous = and(eq(apiKeys.previousHash, hash), gt(apiKeys.previousHashUntil, now))
   return db
     .select()
     .from(apiKeys)
-    .where(and(or(eq(apiKeys.hash, hash), previous), isNull(apiKeys.revokedAt)))
+    .where(isShownBy(sql`${hash}`, sql`${now}`))
     .get()
 }
+
+/** The key has this hash, or had it before a rotation that still overlaps, and is not revoked. */
+export const isShownBy = (hash: SQL | Placeholder, now: SQL | Placeholder): SQL =>
+  sql`(${apiKeys.hash} = ${hash} OR ${apiKeys.previousHash} = ${hash} AND ${apiKeys.previousHashUntil} > ${now})
+    AND ${apiKeys.revokedAt} IS NULL`
 
 /** All of them, newest first, revoked ones too. */
 export async function listApiKeys(db: Db): Promise<ApiKeyRow[]> {
@@ -58,7 +64,7 @@ export async function rotateApiKey(
 export type KeyLimits = Pick<ApiKeyRow, 'createsPerMinute' | 'weight' | 'maxRunning' | 'maxQueued'>
 
 /**
- * Change what bounds a key. Caps and weight are read whenever a story is taken in or lent, so they count at once. What
+ * Change what bounds a key. Caps and weight are read whenever a story is taken in or claimed, so they count at once. What
  * a key has left to wait for its turn was measured in its old weight, and is measured anew in the new one (CLIENT_MODIFY
  * of Waldspurger and Weihl, 1995): else a key of small weight that is given a large one would sit out its old stride.
  * Answers the row; undefined when there is none.

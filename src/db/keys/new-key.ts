@@ -2,7 +2,7 @@
 import { hashedKey, newKeyText } from '../../platform/api-key.ts'
 import type { Tools } from '../../platform/env.ts'
 import { base32, newWebhookSecret } from '../../platform/ids.ts'
-import type { apiKeys } from '../schema/stories.ts'
+import type { apiKeys } from '../schema/keys.ts'
 import type { ApiKeyRow } from './api-keys.ts'
 
 type Random = Pick<Tools, 'randomBytes'>

@@ -74,7 +74,7 @@ test('the cost does not grow with what is ready, delayed, running or owed', asyn
   await copies('webhook_deliveries', owed, 0, 40)
   const many = 20
   const short = await depth(many)
-  // The 21st of those ready was lent, the oldest of them.
+  // The 21st of those ready was claimed, the oldest of them.
   assert.deepEqual(
     { ...short, rowsRead: 0 },
     {

@@ -4,14 +4,15 @@
  */
 import { count, isNotNull, min, sql, sum } from 'drizzle-orm'
 import type { Db } from '../client.ts'
-import { apiKeys, queueShares } from '../schema/stories.ts'
+import { apiKeys } from '../schema/keys.ts'
+import { queueShares } from '../schema/queue.ts'
 import { deliveries } from '../schema/webhooks.ts'
 import { PRIORITIES } from './fields.ts'
 
 /** Webhooks that are pending are counted up to here. */
 const MANY = 10_000
 
-/** `oldest` is the time (ms) since which the first has been ready or owed; null when none is. */
+/** `oldest` is the time (ms) since which the first has been ready or pending; null when none is. */
 export async function queueDepth(db: Db, many = MANY) {
   // The first of each key and priority, where the index has it: there may be a million others.
   const first = sql`(SELECT min(claimable_at) FROM stories WHERE status = 'queued' AND ready = 1
@@ -22,7 +23,7 @@ export async function queueDepth(db: Db, many = MANY) {
     sql<number>`coalesce(${sum(column)}, 0)`
   const pending = isNotNull(deliveries.nextAttemptAt)
   const some = db.select({ at: deliveries.createdAt }).from(deliveries).where(pending).limit(many).as('some')
-  const [[ready], [keys], [webhooks], [owed]] = await db.batch([
+  const [[ready], [keys], [webhooks], [earliest]] = await db.batch([
     db.select({ count: total(queueShares.ready), oldest: oldest.as('oldest') }).from(queueShares),
     db.select({ queued: total(apiKeys.queued), running: total(apiKeys.running) }).from(apiKeys),
     db.select({ count: count() }).from(some),
@@ -38,6 +39,6 @@ export async function queueDepth(db: Db, many = MANY) {
     delayed: (keys?.queued ?? 0) - (ready?.count ?? 0),
     running: keys?.running ?? 0,
     /** At most `many` are counted. */
-    webhooks: { count: webhooks?.count ?? 0, oldest: owed?.oldest ?? null },
+    webhooks: { count: webhooks?.count ?? 0, oldest: earliest?.oldest ?? null },
   }
 }

@@ -6,8 +6,8 @@ import { randomBytes, testD1 } from '../../../test/d1.ts'
 import { insertApiKey } from '../keys/api-keys.ts'
 import { newApiKey } from '../keys/new-key.ts'
 import { findStoryInQueue } from '../stories/stories.ts'
-import { claim } from './claims.ts'
-import { enqueue, newStory } from './intake.ts'
+import { claimReady } from './claim.ts'
+import { enqueue, newStory } from './enqueue.ts'
 import { EXACT_AHEAD, estimate, etaOf, type Outlook, outlookOf, outlookQueries, type Past } from './outlook.ts'
 
 const { DB, db, take, queued } = await testD1()
@@ -33,7 +33,7 @@ async function fill(apiKeyId: string, model: string, priorities: StoryRequest['p
 const normal = (n: number) => Array<'normal'>(n).fill('normal')
 const positionOf = async (id: string) => (await findStoryInQueue(db, id))?.outlook.ahead?.count
 
-test('stories are lent in the order that their positions told, whatever weights and priorities', async () => {
+test('stories are claimed in the order that their positions told, whatever weights and priorities', async () => {
   const model = 'fair'
   const [plain, heavy, late] = [await newKey(), await newKey({ weight: 3 }), await newKey({ weight: 0.5 })]
   await fill(plain, model, normal(2))
@@ -45,15 +45,15 @@ test('stories are lent in the order that their positions told, whatever weights 
   ]
   const told = new Map<string, number>()
   for (const id of ids) told.set(id, (await positionOf(id))!)
-  const lent: string[] = []
-  for (const [n] of ids.entries()) lent.push((await take(model, `t${n}`, 20))!.id)
+  const claimed: string[] = []
+  for (const [n] of ids.entries()) claimed.push((await take(model, `t${n}`, 20))!.id)
   // Where two keys come to the same pass at once, either may be first.
-  for (const [place, id] of lent.entries())
+  for (const [place, id] of claimed.entries())
     assert.ok(Math.abs(told.get(id)! - place) <= 2, `${id} was told ${told.get(id)} and came ${place}`)
-  assert.equal(told.get(lent[0]!), 0)
+  assert.equal(told.get(claimed[0]!), 0)
   for (const key of [0, 1, 2]) {
     const own = ids.filter((_, i) => (i < 5 ? 0 : i < 12 ? 1 : 2) === key)
-    const inOrder = lent.filter((id) => own.includes(id)).map((id) => told.get(id)!)
+    const inOrder = claimed.filter((id) => own.includes(id)).map((id) => told.get(id)!)
     assert.deepEqual(
       inOrder,
       inOrder.toSorted((a, b) => a - b),
@@ -147,7 +147,7 @@ test('who is served meanwhile only ever brings a story forward', async () => {
   await fill(b, model, normal(6))
   let before = await positionOf(mine[3]!)
   for (let n = 0; before !== undefined; n++) {
-    await claim(db, { model, runner: 'r', leaseTokens: [`forward${n}`], leaseMs: 1e6 }, 50)
+    await claimReady(db, { model, runner: 'r', leaseTokens: [`forward${n}`], leaseMs: 1e6 }, 50)
     const now = await positionOf(mine[3]!)
     assert.ok(now === undefined || now < before!, `${now} after ${before}`)
     before = now

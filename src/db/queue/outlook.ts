@@ -1,10 +1,12 @@
 /**
- * How long a story has yet to wait and to run: its place in the queue by the order of `claims.ts`, and times measured on
+ * How long a story has yet to wait and to run: its place in the queue by the order of `claim.ts`, and times measured on
  * the stories before it. Every query reads a bounded number of index entries, however long queue and history are.
  */
 import { and, desc, eq, type SQL, sql } from 'drizzle-orm'
 import type { Db } from '../client.ts'
-import { apiKeys, queueShares, type StoryRow, stories } from '../schema/stories.ts'
+import { apiKeys } from '../schema/keys.ts'
+import { queueShares } from '../schema/queue.ts'
+import { type StoryRow, stories } from '../schema/stories.ts'
 
 /** Places are exact up to this many stories of the same key ahead, and beyond that 'at least'. */
 export const EXACT_AHEAD = 1000
@@ -13,7 +15,7 @@ const MOST_KEYS = 200
 /** Stories whose times are looked at: the last of a model that went well at the first attempt. */
 const LAST = 50
 
-/** How many stories will be lent before this one, if nothing changes. */
+/** How many stories will be claimed before this one, if nothing changes. */
 interface Ahead {
   count: number
   /** There may be more. */

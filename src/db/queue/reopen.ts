@@ -3,15 +3,8 @@ import { and, eq, exists, gt, isNull, lte, notInArray, sql } from 'drizzle-orm'
 import type { StoryRequest } from '../../../contract/story.ts'
 import type { Db } from '../client.ts'
 import { type Once, REMEMBER_KEY_MS } from '../idempotency.ts'
-import {
-  DEFAULT_ATTEMPTS,
-  frames,
-  type IdempotencyRow,
-  idempotencyKeys,
-  pastFrames,
-  type StoryRow,
-  stories,
-} from '../schema/stories.ts'
+import { type IdempotencyRow, idempotencyKeys } from '../schema/idempotency.ts'
+import { DEFAULT_ATTEMPTS, frames, pastFrames, type StoryRow, stories } from '../schema/stories.ts'
 import { queueFields } from './fields.ts'
 import { isFrozen, requeued } from './resume.ts'
 

@@ -2,7 +2,7 @@
 import { and, eq, inArray, isNull, sql } from 'drizzle-orm'
 import type { Db } from '../client.ts'
 import { DEFAULT_ATTEMPTS, stories } from '../schema/stories.ts'
-import { nextVersion } from './leases.ts'
+import { nextVersion } from './transitions.ts'
 
 /** Fields of a story that is queued once more after its end, besides those that count. */
 export const requeued = (now: number) => ({
@@ -19,7 +19,7 @@ export const requeued = (now: number) => ({
   completedAt: null,
 })
 
-/** What is owed about the story shows it as it was: no message about it has yet to get its body (`freezeMessages`). */
+/** Every webhook about the story shows it as it was: none has yet to get its body (`freezeMessages`). */
 export const isFrozen = (id: string) =>
   sql`NOT EXISTS (SELECT 1 FROM webhook_deliveries WHERE story_id = ${id} AND body IS NULL)`
 

@@ -8,16 +8,18 @@ import { migrate } from '../../../local/edge.ts'
 import { Miniflare } from '../../../local/miniflare.ts'
 import { testD1 } from '../../../test/d1.ts'
 import { openDb } from '../client.ts'
-import { queueShares } from '../schema/stories.ts'
+import { queueShares } from '../schema/queue.ts'
 import { deliveries } from '../schema/webhooks.ts'
 import { insertFrame } from '../stories/frames.ts'
-import { cancel, findStory } from '../stories/stories.ts'
+import { findStory } from '../stories/stories.ts'
 import { keepBody, untried } from '../webhooks/deliveries.ts'
-import { dueStories, lend } from './claims.ts'
-import { heartbeat, release } from './leases.ts'
-import { complete, confirmStop, fail, markStarted } from './reports.ts'
+import { cancel } from './cancel.ts'
+import { claim } from './claim.ts'
+import { complete } from './complete.ts'
+import { extendLease, releaseLease } from './lease.ts'
+import { confirmStop, fail, markStarted } from './report.ts'
 import { resume } from './resume.ts'
-import { MAX_UNSTARTED, sweep } from './sweep.ts'
+import { dueStories, MAX_UNSTARTED, sweep } from './sweep.ts'
 
 const { db, apiKeyId, queued, take, sweepAll } = await testD1()
 const webhook = 'https://app.example/hook'
@@ -56,7 +58,7 @@ test('only the latest claims are remembered', async () => {
   const { id, model } = await queued(0)
   for (let n = 1; n <= 25; n++) {
     await take(model, `r${n}`, n)
-    await release(db, id, `r${n}`, n)
+    await releaseLease(db, id, `r${n}`, n)
   }
   const { attempts } = await read(id)
   assert.deepEqual([attempts.length, attempts[0]?.runner, attempts.at(-1)?.runner], [20, 'r6', 'r25'])
@@ -96,7 +98,7 @@ test('a story that was not started in time expires, whether anybody claims or no
   assert.equal((await cancel(db, a.id, apiKeyId, 6000))?.story.status, 'expired')
 })
 
-test('a story that was lent but not started before its deadline expires when the lease is over; one that started does not', async () => {
+test('a story that was claimed but not started before its deadline expires when the lease is over; one that started does not', async () => {
   const deadline = { start_within: 1, run_within: null }
   const { id, model } = await queued(0, { deadline })
   await take(model, 'lost', 950)
@@ -115,9 +117,9 @@ test('an attempt over time fails with its own code, and keeps its frames; the ho
   await take(model, 'a', 0)
   const frame = { key: 'k', sha256: 'k', width: 8, height: 8, index: 0, seed: 1 }
   await insertFrame(db, id, 'a', frame, 1)
-  assert.deepEqual(await heartbeat(db, id, 'a', 1500, 1000), { leaseUntil: 2000, stop: false })
+  assert.deepEqual(await extendLease(db, id, 'a', 1500, 1000), { leaseUntil: 2000, stop: false })
   assert.equal(await confirmStop(db, event(id, 'a', 1999)), false)
-  assert.deepEqual(await heartbeat(db, id, 'a', 1500, 2000), { leaseUntil: 2000, stop: true })
+  assert.deepEqual(await extendLease(db, id, 'a', 1500, 2000), { leaseUntil: 2000, stop: true })
   assert.equal(await confirmStop(db, event(id, 'a', 2001)), true)
   const found = await findStory(db, id)
   const { status, error, deadLetter } = found!.story
@@ -176,7 +178,7 @@ const script = 'export default { fetch: () => new Response() }'
 const older = new Miniflare({ modules: true, script, d1Databases: ['DB'] })
 after(() => older.dispose())
 
-test('the queue of a database of the first version goes on: stories that wait, and those that are lent', async () => {
+test('the queue of a database of the first version goes on: stories that wait, and those that are claimed', async () => {
   const { DB } = await older.getBindings<{ DB: D1Database }>()
   const first = await readFile(new URL('../migrations/0000_first.sql', import.meta.url), 'utf8')
   const story = (id: string, status: string, claimableAt: number | null, token: string | null) =>
@@ -205,13 +207,13 @@ test('the queue of a database of the first version goes on: stories that wait, a
     [1],
   )
   const take = (leaseToken: string, now: number) =>
-    lend(old, { model: 'm', runner: 'r', leaseTokens: [leaseToken], leaseMs: 100 }, now)
+    claim(old, { model: 'm', runner: 'r', leaseTokens: [leaseToken], leaseMs: 100 }, now)
   assert.deepEqual(
-    (await take('t1', 100)).lent.map((story) => story.id),
+    (await take('t1', 100)).claimed.map((story) => story.id),
     ['waits'],
   )
   assert.deepEqual(
-    (await take('t2', 101)).lent.map((story) => [story.id, story.attempt]),
+    (await take('t2', 101)).claimed.map((story) => [story.id, story.attempt]),
     [['lost', 1]],
   )
   const done = { messageId: 'm1', storyId: 'lent', leaseToken: 'old token' }

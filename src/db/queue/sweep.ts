@@ -1,19 +1,23 @@
 /** What time does to stories: pauses and leases run out, deadlines pass. */
-import { and, lte, sql } from 'drizzle-orm'
+import { and, lte, type SQL, sql } from 'drizzle-orm'
+import { union } from 'drizzle-orm/sqlite-core'
 import type { Db } from '../client.ts'
 import { stories } from '../schema/stories.ts'
-import { owe } from '../webhooks/deliveries.ts'
+import { enqueueWebhook } from '../webhooks/outbox.ts'
 import {
   cancelRequested,
   end,
   exhausted,
-  isIdle,
+  hasNotStarted,
   isRunning,
   nextVersion,
   notCanceled,
   ranTooLong,
   requeue,
-} from './leases.ts'
+} from './transitions.ts'
+
+/** Stories whose time has come that one sweep takes on. */
+const SWEEP_LIMIT = 100
 
 /** Claims in a row of which nothing more was heard, after which the story is given up. */
 export const MAX_UNSTARTED = 10
@@ -36,16 +40,16 @@ export async function sweep(db: Db, ids: string[], now: number): Promise<string[
   const queued = and(these, sql`${stories.status} = 'queued'`)
   const canceled = and(lost, cancelRequested)
   const overtime = sql`coalesce(${stories.runBy} <= ${now}, FALSE)`
-  const ignored = sql`${isIdle} AND ${stories.unstarted} + 1 >= ${MAX_UNSTARTED}`
-  const spent = sql`NOT ${isIdle} AND ${stories.attempt} >= ${stories.maxAttempts}`
+  const ignored = sql`${hasNotStarted} AND ${stories.unstarted} + 1 >= ${MAX_UNSTARTED}`
+  const spent = sql`NOT ${hasNotStarted} AND ${stories.attempt} >= ${stories.maxAttempts}`
   const failed = and(lost, notCanceled, sql`(${overtime} OR (${ignored}) OR (${spent}))`)
   const expired = and(queued, lte(stories.startBy, now))
-  const outcome = sql`iif(${isIdle}, 'not_started', 'lost')`
+  const outcome = sql`iif(${hasNotStarted}, 'not_started', 'lost')`
   const changed = { id: stories.id }
   const [, , , ...rows] = await db.batch([
-    owe(db, 'story.canceled', canceled, now),
-    owe(db, 'story.failed', failed, now),
-    owe(db, 'story.expired', expired, now),
+    enqueueWebhook(db, 'story.canceled', canceled, now),
+    enqueueWebhook(db, 'story.failed', failed, now),
+    enqueueWebhook(db, 'story.expired', expired, now),
     db
       .update(stories)
       .set(end('canceled', now, outcome))
@@ -55,7 +59,7 @@ export async function sweep(db: Db, ids: string[], now: number): Promise<string[
       .update(stories)
       .set({
         ...end('failed', now, sql`iif(${overtime}, 'timed_out', ${outcome})`),
-        error: sql`CASE WHEN ${overtime} THEN ${ranTooLong} WHEN ${isIdle} THEN ${neverStarted}
+        error: sql`CASE WHEN ${overtime} THEN ${ranTooLong} WHEN ${hasNotStarted} THEN ${neverStarted}
           ELSE ${exhausted(sql`'the runner stopped reporting'`)} END`,
         deadLetter: sql`NOT ${overtime}`,
       })
@@ -64,7 +68,7 @@ export async function sweep(db: Db, ids: string[], now: number): Promise<string[
     db.update(stories).set(end('expired', now)).where(expired).returning(changed),
     db
       .update(stories)
-      .set({ ...requeue(now, outcome), unstarted: sql`${stories.unstarted} + ${isIdle}` })
+      .set({ ...requeue(now, outcome), unstarted: sql`${stories.unstarted} + ${hasNotStarted}` })
       .where(lost)
       .returning(changed),
     db
@@ -74,4 +78,19 @@ export async function sweep(db: Db, ids: string[], now: number): Promise<string[
       .returning(changed),
   ])
   return rows.flat().map(({ id }) => id)
+}
+
+/** The ids of stories whose time has come: a pause is over, a lease or a deadline has passed. At most `SWEEP_LIMIT`. */
+export async function dueStories(db: Db, now: number): Promise<string[]> {
+  return (await dueQuery(db, now)).map(({ id }) => id)
+}
+
+export function dueQuery(db: Db, now: number) {
+  const at = (where: SQL | undefined) => db.select({ id: stories.id }).from(stories).where(where)
+  // Literals, not parameters: the planner takes a partial index only when it can see that the query fits it.
+  const waiting = sql`${stories.ready} = 0`
+  return union(
+    at(and(waiting, lte(stories.claimableAt, now))),
+    at(and(sql`${stories.status} = 'queued'`, lte(stories.startBy, now))),
+  ).limit(SWEEP_LIMIT)
 }

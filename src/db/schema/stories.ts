@@ -1,45 +1,12 @@
-/** API keys, stories with their frames, and the queue: see also schema-webhooks.ts and schema-files.ts. Times are milliseconds since 1970; one row of `stories` is one job of the queue. */
+/** Stories with their frames. One row of `stories` is one job of the queue. Times are milliseconds since 1970. */
 import { sql } from 'drizzle-orm'
-import { index, integer, primaryKey, real, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+import { index, integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import type { BankCharacter } from '../../../contract/bank.ts'
 import type { ConsistencyReport } from '../../../contract/consistency.ts'
-import { DEFAULT_RETENTION_DAYS, DEFAULT_SCOPES, type Scope } from '../../../contract/key.ts'
 import type { PredictionEvent, PredictionRequest } from '../../../contract/prediction.ts'
 import type { StoryRequest } from '../../../contract/story.ts'
 import type { AttemptOutcome, Progress, StoryError, StoryStatus } from '../../../contract/story-view.ts'
-
-export const apiKeys = sqliteTable('api_keys', {
-  id: text('id').primaryKey(),
-  name: text('name').notNull(),
-  /** SHA-256 of the whole key in hex; the key itself is shown once and kept nowhere. */
-  hash: text('hash').notNull().unique(),
-  /** The key before the last rotation, good as well until the time beside it. */
-  previousHash: text('previous_hash').unique(),
-  previousHashUntil: integer('previous_hash_until'),
-  /** The first characters of the key, to tell keys apart in lists. */
-  prefix: text('prefix').notNull(),
-  /** `whsec_` and standard base64: signs the webhooks of this key's stories. */
-  webhookSecret: text('webhook_secret').notNull(),
-  /** The secret before the last rotation; webhooks are signed with both until the time beside it. */
-  previousWebhookSecret: text('previous_webhook_secret'),
-  previousWebhookSecretUntil: integer('previous_webhook_secret_until'),
-  scopes: text('scopes', { mode: 'json' }).notNull().default(DEFAULT_SCOPES).$type<Scope[]>(),
-  /** How long the content of its stories is kept after their end; null for ever. */
-  retentionDays: real('retention_days').default(DEFAULT_RETENTION_DAYS),
-  /** Null for the limit of the settings. */
-  createsPerMinute: integer('creates_per_minute'),
-  createdAt: integer('created_at').notNull(),
-  expiresAt: integer('expires_at'),
-  revokedAt: integer('revoked_at'),
-  /** The key's share of the runners, beside that of other keys whose stories wait. */
-  weight: real('weight').notNull().default(1),
-  /** Stories that may run, and that may wait, at the same time. */
-  maxRunning: integer('max_running').notNull().default(100),
-  maxQueued: integer('max_queued').notNull().default(10_000),
-  /** How many do; kept by triggers of `stories`. */
-  running: integer('running').notNull().default(0),
-  queued: integer('queued').notNull().default(0),
-})
+import { apiKeys } from './keys.ts'
 
 /** A picture in R2 that a story shows. */
 export interface StoredPicture {
@@ -178,61 +145,6 @@ export const stories = sqliteTable(
   ],
 )
 export type StoryRow = typeof stories.$inferSelect
-
-/** An answer to a request that created something, as it was given. */
-export interface StoredAnswer {
-  status: number
-  location: string
-  body: unknown
-}
-
-/** What was answered to requests that carried an Idempotency-Key; written in the batch that creates the resource. */
-export const idempotencyKeys = sqliteTable(
-  'idempotency_keys',
-  {
-    apiKeyId: text('api_key_id').notNull(),
-    key: text('key').notNull(),
-    fingerprint: text('fingerprint').notNull(),
-    /** Of the story or character that was created; the column is older than the latter. */
-    resourceId: text('story_id').notNull(),
-    answer: text('answer', { mode: 'json' }).notNull().$type<StoredAnswer>(),
-    createdAt: integer('created_at').notNull(),
-  },
-  (table) => [
-    primaryKey({ columns: [table.apiKeyId, table.key] }),
-    index('idempotency_keys_created').on(table.createdAt),
-    index('idempotency_keys_story').on(table.resourceId),
-  ],
-)
-export type IdempotencyRow = typeof idempotencyKeys.$inferSelect
-
-/**
- * Stride scheduling: one row for each API key and model. The key with the lowest `pass` goes next; being served moves
- * it on by 1 / weight. Kept by triggers of `stories`, like `apiKeys.running`, so that no change can forget them.
- */
-export const queueShares = sqliteTable(
-  'queue_shares',
-  {
-    model: text('model').notNull(),
-    apiKeyId: text('api_key_id').notNull(),
-    /** Stories of the key that are ready for this model. */
-    ready: integer('ready').notNull().default(0),
-    pass: real('pass').notNull().default(0),
-  },
-  (table) => [
-    primaryKey({ columns: [table.model, table.apiKeyId] }),
-    index('queue_shares_next').on(table.model, table.pass).where(sql`ready > 0`),
-  ],
-)
-
-/**
- * The pass at which a model's queue is: that of the key served last. A key that comes back from being idle, or from its
- * cap on running stories, goes on from here, so that it cannot catch up on what it did not ask for.
- */
-export const queueClocks = sqliteTable('queue_clocks', {
-  model: text('model').primaryKey(),
-  pass: real('pass').notNull(),
-})
 
 const frameColumns = () => ({
   storyId: text('story_id')

@@ -1,4 +1,4 @@
-/** Webhooks that are owed to apps, with every try, and the messages of runners that took effect. */
+/** The outbox of webhooks with every try, and the messages of runners that took effect. */
 import { sql } from 'drizzle-orm'
 import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
 import type { StoryWebhook } from '../../../contract/story-view.ts'
@@ -11,7 +11,7 @@ import { stories } from './stories.ts'
 export type DeliveryStatus = 'waiting' | 'pending' | 'delivered' | 'failed'
 
 /**
- * Webhooks owed to apps. A row is written in the batch that changes the story, under an id that the event determines
+ * The outbox of webhooks. A row is written in the batch that changes the story, under an id that the event determines
  * (`msg_<story>_completed`), so a change is announced once, whatever crashes in between.
  */
 export const deliveries = sqliteTable(

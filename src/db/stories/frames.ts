@@ -4,9 +4,9 @@
  */
 import { and, asc, eq, inArray, sql } from 'drizzle-orm'
 import type { Db } from '../client.ts'
-import { begin, heldBy } from '../queue/leases.ts'
+import { begin, heldBy } from '../queue/transitions.ts'
 import { type FrameRow, frames, pastFrames, type StoredPicture, stories } from '../schema/stories.ts'
-import { owe } from '../webhooks/deliveries.ts'
+import { enqueueWebhook } from '../webhooks/outbox.ts'
 
 /**
  * Add a frame if `leaseToken` holds the story. Answers the row that is there afterwards, which is the older one when
@@ -39,7 +39,7 @@ export async function insertFrame(
     .where(addable)
   const [, , , , held] = await db.batch([
     begin(db, addable, now),
-    owe(db, 'story.frame.completed', addable, now, sql`${`_${frame.index}`}`),
+    enqueueWebhook(db, 'story.frame.completed', addable, now, sql`${`_${frame.index}`}`),
     db
       .update(stories)
       .set({ version: sql`${stories.version} + 1` })

@@ -6,7 +6,8 @@
 import { and, eq, inArray, isNotNull, isNull, lte, notInArray, sql } from 'drizzle-orm'
 import { StoryRequest } from '../../../contract/story.ts'
 import type { Db } from '../client.ts'
-import { frames, idempotencyKeys, pastFrames, stories } from '../schema/stories.ts'
+import { idempotencyKeys } from '../schema/idempotency.ts'
+import { frames, pastFrames, stories } from '../schema/stories.ts'
 import { deliveries, webhookAttempts } from '../schema/webhooks.ts'
 
 /** What is left of a request: nothing that was said in it. */

@@ -5,9 +5,10 @@ import { randomBytes, testD1 } from '../../../test/d1.ts'
 import { sha256 } from '../../platform/ids.ts'
 import { findApiKey, insertApiKey } from '../keys/api-keys.ts'
 import { newApiKey } from '../keys/new-key.ts'
-import { apiKeys } from '../schema/stories.ts'
+import { cancel } from '../queue/cancel.ts'
+import { apiKeys } from '../schema/keys.ts'
 import { insertFrame } from './frames.ts'
-import { cancel, findStory, listStories, versionOf } from './stories.ts'
+import { findStory, listStories, versionOf } from './stories.ts'
 
 const { db, apiKeyId, queued, take } = await testD1()
 const hashOf = (key: string) => sha256(new TextEncoder().encode(key))

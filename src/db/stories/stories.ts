@@ -1,10 +1,8 @@
-/** What apps do to rows of `stories`. An app sees the stories of its own API key only. */
-import { and, desc, eq, gte, lt, or, sql } from 'drizzle-orm'
+/** What apps read of rows of `stories`. An app sees the stories of its own API key only. */
+import { and, desc, eq, gte, lt, or } from 'drizzle-orm'
 import type { Db } from '../client.ts'
-import { end } from '../queue/leases.ts'
 import { type Outlook, outlookOf, outlookQueries } from '../queue/outlook.ts'
 import { type FrameRow, frames, type StoryRow, stories } from '../schema/stories.ts'
-import { owe } from '../webhooks/deliveries.ts'
 import { framesOf } from './frames.ts'
 
 export type StoryWithFrames = { story: StoryRow; frames: FrameRow[] }
@@ -68,22 +66,6 @@ export async function listStories(
   return rows.map((story) => ({ story, frames: drawn.filter((frame) => frame.storyId === story.id) }))
 }
 
-/** End a queued story at once; ask the runner of a running one to stop; leave one that has ended as it is. */
-export async function cancel(db: Db, id: string, apiKeyId: string, now: number): Promise<StoryWithFrames | undefined> {
-  const queued = and(ownedBy(id, apiKeyId), eq(stories.status, 'queued'))
-  const running = and(ownedBy(id, apiKeyId), eq(stories.status, 'running'), eq(stories.cancelRequested, false))
-  const requested = { cancelRequested: true, version: sql`${stories.version} + 1` }
-  await db.batch([
-    owe(db, 'story.canceled', queued, now),
-    db.update(stories).set(requested).where(running),
-    db
-      .update(stories)
-      .set({ ...requested, ...end('canceled', now) })
-      .where(queued),
-  ])
-  return findStory(db, id, apiKeyId)
-}
-
-const ownedBy = (id: string, apiKeyId: string | undefined) =>
+export const ownedBy = (id: string, apiKeyId: string | undefined) =>
   and(eq(stories.id, id), apiKeyId === undefined ? undefined : eq(stories.apiKeyId, apiKeyId))
 const at = (cursor: Cursor) => eq(stories.createdAt, cursor.createdAt)

@@ -2,13 +2,14 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { eq } from 'drizzle-orm'
 import { testD1 } from '../../../test/d1.ts'
-import { markStarted } from '../queue/reports.ts'
+import { cancel } from '../queue/cancel.ts'
+import { markStarted } from '../queue/report.ts'
 import { stories } from '../schema/stories.ts'
 import { deliveries, webhookAttempts } from '../schema/webhooks.ts'
 import { insertFrame } from '../stories/frames.ts'
-import { cancel } from '../stories/stories.ts'
-import { dueLanes, GIVE_WAY_AFTER, gaveWay, keepBody, nextDue, type Outcome, settle, takeDue } from './deliveries.ts'
-import { endpointOf, rotateSecret } from './log.ts'
+import { dueLanes, gaveWay, keepBody, nextDue, type Outcome, settle, takeDue } from './deliveries.ts'
+import { endpointOf, rotateSecret } from './endpoint.ts'
+import { GIVE_WAY_AFTER } from './outbox.ts'
 
 const { db, apiKeyId, queued, take } = await testD1()
 const refused: Outcome = {

@@ -1,16 +1,14 @@
 /**
- * Rows of `webhook_deliveries`: the outbox of webhooks owed to apps.
+ * Rows of `webhook_deliveries`: the sending side of the outbox.
  *
  * The messages of a story are sent in order: one waits until the one before it is delivered or given up. Every body is
  * the whole story, so a later message says all that an earlier one would have: one that has failed `GIVE_WAY_AFTER`
  * times gives way to its successor, and an endpoint that cannot bear one kind of message still hears of the end.
  */
-import { and, asc, eq, inArray, isNotNull, isNull, lte, type SQL, sql } from 'drizzle-orm'
-import type { WebhookEvent } from '../../../contract/story.ts'
-import type { StoryWebhook } from '../../../contract/story-view.ts'
+import { and, asc, eq, inArray, isNotNull, isNull, lte, sql } from 'drizzle-orm'
 import type { Db } from '../client.ts'
-import { stories } from '../schema/stories.ts'
 import { type DeliveryRow, deliveries, webhookAttempts } from '../schema/webhooks.ts'
+import { GIVE_WAY_AFTER } from './outbox.ts'
 
 const SECOND = 1000
 const MINUTE = 60 * SECOND
@@ -18,69 +16,6 @@ const HOUR = 60 * MINUTE
 /** The pauses after each failed try, 3 days and 3 hours in all, before jitter. */
 const RETRY_MS = [5 * SECOND, 30 * SECOND, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 24 * HOUR, 24 * HOUR]
 const LONGEST_RETRY_AFTER_MS = 24 * HOUR
-/** Tries, over six minutes, after which a message gives way to the next one of its story. */
-export const GIVE_WAY_AFTER = 4
-
-const EVENT_OF = {
-  'story.started': 'start',
-  'story.frame.completed': 'frame',
-  'story.progress': 'progress',
-  'story.completed': 'completed',
-  'story.failed': 'completed',
-  'story.canceled': 'completed',
-  'story.expired': 'completed',
-} as const satisfies Record<StoryWebhook['type'], WebhookEvent>
-
-/**
- * The statement that owes `type` to the webhook of each story in `where`, if it subscribed to that. To be batched
- * ahead of the change it announces, under the same condition, so that both happen or neither.
- *
- * @param suffix tells apart several messages of one kind: the index of a frame, the number of a progress report.
- */
-export function owe(db: Db, type: StoryWebhook['type'], where: SQL | undefined, now: number, suffix = sql`''`) {
-  const event = EVENT_OF[type]
-  const subscribed = sql`EXISTS (SELECT 1 FROM json_each(${stories.request}, '$.webhook_events_filter')
-    WHERE json_each.value = ${event})`
-  const earlier = sql`FROM webhook_deliveries earlier WHERE earlier.story_id = ${stories.id}`
-  const inTheWay = sql`EXISTS (SELECT 1 ${earlier} AND (earlier.status = 'waiting'
-    OR earlier.status = 'pending' AND earlier.attempts < ${GIVE_WAY_AFTER}))`
-  const rows = db
-    .select({
-      // A story that was resumed ends once more.
-      id: sql<string>`'msg_' || ${stories.id} || ${`_${event}`} || ${suffix}
-        || iif(${stories.resumes} > 0, '_r' || ${stories.resumes}, '')`.as('id'),
-      storyId: stories.id,
-      apiKeyId: stories.apiKeyId,
-      // Up to the first slash behind `https://`, whose own are the 7th and 8th character.
-      origin: sql<string>`substr(${stories.webhook}, 1, instr(substr(${stories.webhook}, 9) || '/', '/') + 7)`.as(
-        'origin',
-      ),
-      sequence: sql<number>`(SELECT coalesce(max(earlier.sequence), 0) + 1 ${earlier})`.as('sequence'),
-      type: sql<StoryWebhook['type']>`${type}`.as('type'),
-      status: sql<'waiting' | 'pending'>`iif(${inTheWay}, 'waiting', 'pending')`.as('status'),
-      body: sql<null>`NULL`.as('body'),
-      attempts: sql<number>`0`.as('attempts'),
-      nextAttemptAt: sql<number | null>`iif(${inTheWay}, NULL, ${now})`.as('next_attempt_at'),
-      lastStatus: sql<null>`NULL`.as('last_status'),
-      lastError: sql<null>`NULL`.as('last_error'),
-      createdAt: sql<number>`${now}`.as('created_at'),
-      deliveredAt: sql<null>`NULL`.as('delivered_at'),
-    })
-    .from(stories)
-    .where(and(where, isNotNull(stories.webhook), subscribed, notThrottled(type, now)))
-  return db.insert(deliveries).select(rows).onConflictDoNothing()
-}
-
-/** Predictions hear of outputs and logs at most once in this time each, as on Replicate; of the rest, always. */
-const PREDICTION_THROTTLE_MS = 500
-
-function notThrottled(type: StoryWebhook['type'], now: number): SQL | undefined {
-  if (type !== 'story.frame.completed' && type !== 'story.progress') return undefined
-  return sql`(${stories.prediction} IS NULL OR NOT EXISTS (SELECT 1 FROM webhook_deliveries recent
-    WHERE recent.story_id = ${stories.id} AND recent.type = ${type}
-      AND recent.created_at > ${now - PREDICTION_THROTTLE_MS}))`
-}
-
 /** What one sender sends: the messages of one API key to one host, so that no other has to wait for them. */
 export interface Lane {
   apiKeyId: string

@@ -4,9 +4,13 @@ import { eq } from 'drizzle-orm'
 import { testD1 } from '../../../test/d1.ts'
 import { deliveries } from '../schema/webhooks.ts'
 import { insertFrame } from '../stories/frames.ts'
-import { cancel, findStory } from '../stories/stories.ts'
-import { heartbeat, keepPage, release } from './leases.ts'
-import { complete, confirmStop, type EventOrigin, fail, isSeen, markProgress, markStarted } from './reports.ts'
+import { keepPage } from '../stories/pages.ts'
+import { findStory } from '../stories/stories.ts'
+import { cancel } from './cancel.ts'
+import { complete } from './complete.ts'
+import { extendLease, releaseLease } from './lease.ts'
+import { type EventOrigin, isSeen } from './messages.ts'
+import { confirmStop, fail, markProgress, markStarted } from './report.ts'
 
 const { db, apiKeyId, queued, take: lease, sweepAll } = await testD1()
 const webhook = 'https://app.example/hook'
@@ -45,7 +49,7 @@ test('sixteen claimers share out the queue: every story once, the oldest first',
   assert.equal(taken[0], oldest)
 })
 
-test('a story is lent to one holder, and comes back when the lease runs out', async () => {
+test('a story is claimed by one holder, and comes back when the lease runs out', async () => {
   const { id, model } = await queued(10)
   const race = await Promise.all([lease(model, 'a', 10), lease(model, 'b', 10)])
   assert.deepEqual(
@@ -53,7 +57,7 @@ test('a story is lent to one holder, and comes back when the lease runs out', as
     [id],
   )
   const holder = (await read(id)).leaseToken!
-  assert.deepEqual(await heartbeat(db, id, holder, leaseMs, 100), { leaseUntil: 200, stop: false })
+  assert.deepEqual(await extendLease(db, id, holder, leaseMs, 100), { leaseUntil: 200, stop: false })
   assert.equal(await lease(model, 'c', 150), undefined)
   assert.equal((await lease(model, 'c', 200))?.id, id)
 })
@@ -63,8 +67,8 @@ test('after the lease has passed to another, nothing of the first holder counts'
   await lease(model, 'first', 0)
   await lease(model, 'second', 100)
   const before = await read(id)
-  assert.equal(await heartbeat(db, id, 'first', leaseMs, 101), undefined)
-  assert.equal(await release(db, id, 'first', 101), undefined)
+  assert.equal(await extendLease(db, id, 'first', leaseMs, 101), undefined)
+  assert.equal(await releaseLease(db, id, 'first', 101), undefined)
   assert.equal(await markStarted(db, event(id, 'first', 1, 101)), false)
   assert.equal(await markProgress(db, event(id, 'first', 2, 101), progress(1)), false)
   assert.equal(await insertFrame(db, id, 'first', frame(0), 101), undefined)
@@ -78,7 +82,7 @@ test('after the lease has passed to another, nothing of the first holder counts'
 test('a holder whose lease ran out unnoticed may still go on', async () => {
   const { id, model } = await queued(0)
   await lease(model, 'slow', 0)
-  assert.deepEqual(await heartbeat(db, id, 'slow', leaseMs, 5000), { leaseUntil: 5100, stop: false })
+  assert.deepEqual(await extendLease(db, id, 'slow', leaseMs, 5000), { leaseUntil: 5100, stop: false })
   assert.equal(await lease(model, 'other', 5050), undefined)
 })
 
@@ -157,7 +161,7 @@ test('a story handed back is ready at once and loses no attempt', async () => {
   for (let attempt = 1; attempt <= 5; attempt++) {
     assert.equal((await lease(model, `t${attempt}`, attempt))?.attempt, attempt - 1)
     await start(id, `t${attempt}`, attempt)
-    assert.equal(await release(db, id, `t${attempt}`, attempt), 'queued')
+    assert.equal(await releaseLease(db, id, `t${attempt}`, attempt), 'queued')
   }
 })
 
@@ -193,7 +197,7 @@ test('cancel: a queued story ends at once, a running one when its runner confirm
   const requested = (await cancel(db, id, apiKeyId, 1))?.story
   assert.deepEqual([requested?.status, requested?.cancelRequested], ['running', true])
   assert.deepEqual((await cancel(db, id, apiKeyId, 2))?.story, requested)
-  assert.deepEqual(await heartbeat(db, id, 'a', leaseMs, 3), { leaseUntil: 103, stop: true })
+  assert.deepEqual(await extendLease(db, id, 'a', leaseMs, 3), { leaseUntil: 103, stop: true })
   assert.equal(await confirmStop(db, event(id, 'a', 2, 4)), true)
   const ended = (await cancel(db, id, apiKeyId, 5))?.story
   assert.deepEqual([ended?.status, ended?.completedAt], ['canceled', 4])
@@ -209,7 +213,7 @@ test('whatever crosses a cancellation, the story ends as canceled', async () => 
     },
     (id) => fail(db, event(id, 'a', 1, 2), fault, true, 0),
     (id) => fail(db, event(id, 'a', 1, 2), fault, false, 0),
-    (id) => release(db, id, 'a', 2),
+    (id) => releaseLease(db, id, 'a', 2),
     () => sweepAll(500),
   ]
   for (const way of ways) {

@@ -8,12 +8,14 @@ import { randomBytes, testD1 } from '../../../test/d1.ts'
 import { openDb } from '../client.ts'
 import { insertApiKey } from '../keys/api-keys.ts'
 import { newApiKey } from '../keys/new-key.ts'
-import { apiKeys, queueShares, stories } from '../schema/stories.ts'
-import { claim, dueStories } from './claims.ts'
-import { enqueue, newStory } from './intake.ts'
-import { release } from './leases.ts'
-import { complete } from './reports.ts'
-import { sweep } from './sweep.ts'
+import { apiKeys } from '../schema/keys.ts'
+import { queueShares } from '../schema/queue.ts'
+import { stories } from '../schema/stories.ts'
+import { claimReady } from './claim.ts'
+import { complete } from './complete.ts'
+import { enqueue, newStory } from './enqueue.ts'
+import { releaseLease } from './lease.ts'
+import { dueStories, sweep } from './sweep.ts'
 
 const { DB, db, queued, take } = await testD1()
 const request = StoryRequest.parse({ frames: [{ prompt: 'one' }] })
@@ -40,14 +42,14 @@ async function fill(apiKeyId: string, model: string, number: number, now = 0, ab
 /** Lend up to `number` stories at once, and answer whose they are. */
 async function serve(model: string, number: number, now = 1000) {
   const leaseTokens = Array.from({ length: number }, () => `token-${++count}`)
-  const { lent } = await claim(db, { model, runner: 'r', leaseTokens, leaseMs: 100_000 }, now)
-  return lent
+  const { claimed } = await claimReady(db, { model, runner: 'r', leaseTokens, leaseMs: 100_000 }, now)
+  return claimed
 }
 
-const keysOf = (lent: { apiKeyId: string }[]) => lent.map((story) => story.apiKeyId)
-const tally = (lent: { apiKeyId: string }[]) => {
+const keysOf = (claimed: { apiKeyId: string }[]) => claimed.map((story) => story.apiKeyId)
+const tally = (claimed: { apiKeyId: string }[]) => {
   const counts = new Map<string, number>()
-  for (const key of keysOf(lent)) counts.set(key, (counts.get(key) ?? 0) + 1)
+  for (const key of keysOf(claimed)) counts.set(key, (counts.get(key) ?? 0) + 1)
   return counts
 }
 
@@ -68,11 +70,11 @@ test('keys are served by their weight, whoever came first and however much they 
   assert.deepEqual(tally(await serve('m1', 10)), new Map([[big, 10]]))
   await fill(three, 'm1', 30)
   await fill(one, 'm1', 30)
-  const lent = await serve('m1', 25)
-  const counts = tally(lent)
+  const claimed = await serve('m1', 25)
+  const counts = tally(claimed)
   assert.deepEqual([counts.get(three), counts.get(big), counts.get(one)], [15, 5, 5])
   // A key that has just come does not wait for more than one story of each other key.
-  assert.ok(keysOf(lent).indexOf(one) <= 2 && keysOf(lent).indexOf(three) <= 2, keysOf(lent).join())
+  assert.ok(keysOf(claimed).indexOf(one) <= 2 && keysOf(claimed).indexOf(three) <= 2, keysOf(claimed).join())
   await countersAgree()
 })
 
@@ -93,10 +95,10 @@ test('caps are exact, whoever claims at the same time, and a story that ends mak
   const key = await newKey({ maxRunning: 3 })
   await fill(key, 'm3', 20)
   await fill(key, 'm4', 20)
-  const lent = (await Promise.all(Array.from({ length: 8 }, (_, n) => serve(n % 2 ? 'm3' : 'm4', 2)))).flat()
-  assert.equal(lent.length, 3)
-  const [first, second] = lent
-  await release(db, first!.id, first!.leaseToken!, 1001)
+  const claimed = (await Promise.all(Array.from({ length: 8 }, (_, n) => serve(n % 2 ? 'm3' : 'm4', 2)))).flat()
+  assert.equal(claimed.length, 3)
+  const [first, second] = claimed
+  await releaseLease(db, first!.id, first!.leaseToken!, 1001)
   assert.equal((await serve('m3', 5)).length, 1)
   await db.update(stories).set({ frameCount: 0 }).where(eq(stories.id, second!.id))
   await complete(db, [{ messageId: 'e1', storyId: second!.id, leaseToken: second!.leaseToken! }], 1002)
@@ -110,13 +112,13 @@ test('within a key priorities go first, then age; other keys do not feel them', 
   const [older, newer] = await fill(a, 'm5', 2, 10)
   const [high] = await fill(a, 'm5', 1, 20, { priority: 'high' })
   await fill(b, 'm5', 4, 30, { priority: 'low' })
-  const lent = await serve('m5', 8)
+  const claimed = await serve('m5', 8)
   assert.deepEqual(
-    lent.filter((story) => story.apiKeyId === a).map((story) => story.id),
+    claimed.filter((story) => story.apiKeyId === a).map((story) => story.id),
     [high, older, newer, low],
   )
   assert.equal(
-    keysOf(lent)
+    keysOf(claimed)
       .slice(0, 4)
       .filter((key) => key === b).length,
     2,
@@ -128,9 +130,9 @@ test('a story that is due later blocks neither its key nor others', async () => 
   const [later, now] = await fill(a, 'm6', 2)
   await db.update(stories).set({ ready: false, claimableAt: 5000 }).where(eq(stories.id, later!))
   await fill(b, 'm6', 1)
-  const lent = await serve('m6', 5)
-  assert.deepEqual(new Set(lent.map((story) => story.apiKeyId)), new Set([a, b]))
-  assert.ok(lent.some((story) => story.id === now) && !lent.some((story) => story.id === later))
+  const claimed = await serve('m6', 5)
+  assert.deepEqual(new Set(claimed.map((story) => story.apiKeyId)), new Set([a, b]))
+  assert.ok(claimed.some((story) => story.id === now) && !claimed.some((story) => story.id === later))
   assert.equal(await take('m6', 'early', 4999), undefined)
   assert.equal((await take('m6', 'on time', 5000))?.id, later)
   await countersAgree()
@@ -140,9 +142,9 @@ test('a batch lends each story once, under a token of its own', async () => {
   const key = await newKey()
   const ids = await fill(key, 'm7', 30)
   const batches = await Promise.all(Array.from({ length: 6 }, () => serve('m7', 7)))
-  const lent = batches.flat()
-  assert.deepEqual(lent.map((story) => story.id).sort(), ids)
-  assert.equal(new Set(lent.map((story) => story.leaseToken)).size, 30)
+  const claimed = batches.flat()
+  assert.deepEqual(claimed.map((story) => story.id).sort(), ids)
+  assert.equal(new Set(claimed.map((story) => story.leaseToken)).size, 30)
 })
 
 test('a batch of completions ends the stories whose lease and frames are right, and no others', async () => {
@@ -186,7 +188,7 @@ test('claiming, sweeping and completing search indexes only, so their cost does 
   const recorded = openDb(
     new Proxy(DB, { get: (d1, key: keyof D1Database) => (key === 'prepare' ? prepare : d1[key]) }),
   )
-  await claim(recorded, { model: 'none', runner: 'a', leaseTokens: ['a', 'b'], leaseMs: 1 }, 0)
+  await claimReady(recorded, { model: 'none', runner: 'a', leaseTokens: ['a', 'b'], leaseMs: 1 }, 0)
   await dueStories(recorded, 0)
   await sweep(recorded, ['none'], 0)
   await complete(recorded, [{ messageId: 'none', storyId: 'none', leaseToken: 'none' }], 0)

@@ -1,0 +1,36 @@
+/** API keys. Times are milliseconds since 1970. */
+import { integer, real, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+import { DEFAULT_RETENTION_DAYS, DEFAULT_SCOPES, type Scope } from '../../../contract/key.ts'
+
+export const apiKeys = sqliteTable('api_keys', {
+  id: text('id').primaryKey(),
+  name: text('name').notNull(),
+  /** SHA-256 of the whole key in hex; the key itself is shown once and kept nowhere. */
+  hash: text('hash').notNull().unique(),
+  /** The key before the last rotation, good as well until the time beside it. */
+  previousHash: text('previous_hash').unique(),
+  previousHashUntil: integer('previous_hash_until'),
+  /** The first characters of the key, to tell keys apart in lists. */
+  prefix: text('prefix').notNull(),
+  /** `whsec_` and standard base64: signs the webhooks of this key's stories. */
+  webhookSecret: text('webhook_secret').notNull(),
+  /** The secret before the last rotation; webhooks are signed with both until the time beside it. */
+  previousWebhookSecret: text('previous_webhook_secret'),
+  previousWebhookSecretUntil: integer('previous_webhook_secret_until'),
+  scopes: text('scopes', { mode: 'json' }).notNull().default(DEFAULT_SCOPES).$type<Scope[]>(),
+  /** How long the content of its stories is kept after their end; null for ever. */
+  retentionDays: real('retention_days').default(DEFAULT_RETENTION_DAYS),
+  /** Null for the limit of the settings. */
+  createsPerMinute: integer('creates_per_minute'),
+  createdAt: integer('created_at').notNull(),
+  expiresAt: integer('expires_at'),
+  revokedAt: integer('revoked_at'),
+  /** The key's share of the runners, beside that of other keys whose stories wait. */
+  weight: real('weight').notNull().default(1),
+  /** Stories that may run, and that may wait, at the same time. */
+  maxRunning: integer('max_running').notNull().default(100),
+  maxQueued: integer('max_queued').notNull().default(10_000),
+  /** How many do; kept by triggers of `stories`. */
+  running: integer('running').notNull().default(0),
+  queued: integer('queued').notNull().default(0),
+})

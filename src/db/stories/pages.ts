@@ -1,0 +1,48 @@
+/** What a runner leaves of a story beside its frames: pages that show all of them, its report, its character bank. */
+import { and, isNull } from 'drizzle-orm'
+import type { ConsistencyReport } from '../../../contract/consistency.ts'
+import type { Db } from '../client.ts'
+import { heldBy, nextVersion } from '../queue/transitions.ts'
+import { type StoredBank, type StoredPicture, stories } from '../schema/stories.ts'
+
+/** Keep a page that shows all frames; one that is there stays. Undefined when the lease is stale. */
+export async function keepPage(
+  db: Db,
+  id: string,
+  leaseToken: string,
+  page: 'storyboard' | 'consistencySheet',
+  picture: StoredPicture,
+) {
+  const held = heldBy(id, leaseToken)
+  const [, after] = await db.batch([
+    db
+      .update(stories)
+      .set({ [page]: picture, version: nextVersion })
+      .where(and(held, isNull(stories[page]))),
+    db.select({ kept: stories[page] }).from(stories).where(held),
+  ])
+  return after[0]?.kept ?? undefined
+}
+
+/** Keep what the runner says of the story; an earlier word stays. False when the lease is stale. */
+export async function keepReport(db: Db, id: string, leaseToken: string, report: ConsistencyReport): Promise<boolean> {
+  const held = heldBy(id, leaseToken)
+  const [, after] = await db.batch([
+    db
+      .update(stories)
+      .set({ consistency: report, version: nextVersion })
+      .where(and(held, isNull(stories.consistency))),
+    db.select({ id: stories.id }).from(stories).where(held),
+  ])
+  return after.length > 0
+}
+
+/** Keep the character bank, in place of an earlier one. False when the lease is stale. */
+export async function keepBank(db: Db, id: string, leaseToken: string, bank: StoredBank): Promise<boolean> {
+  const kept = await db
+    .update(stories)
+    .set({ bank, version: nextVersion })
+    .where(heldBy(id, leaseToken))
+    .returning({ id: stories.id })
+  return kept.length > 0
+}
