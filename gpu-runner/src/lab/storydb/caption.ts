@@ -2,9 +2,12 @@
  * Captions as people would write them. Each is a row of segments, so that a model can be told which words speak of
  * which character and of which part of it; segments meet at spaces, where tokenizers split anyway.
  */
+import { articleOf, type Draft, draft, listed, say, withoutDoubleCommas } from './draft.ts'
+import { everydayCaption, everydayDescription } from './everyday.ts'
+import type { Level } from './levels.ts'
 import { type Random, random } from './random.ts'
-import type { Actor, Caption, Frame, Identity, Scene, Segment } from './types.ts'
-import type { Attribute } from './vocabulary.ts'
+import type { Actor, Caption, Detail, Frame, Identity, Scene, Segment } from './types.ts'
+import { type Attribute, isEveryday } from './vocabulary.ts'
 import {
   ACCESSORY_WORDS,
   ACTION_WORDS,
@@ -25,18 +28,22 @@ export type CaptionOptions = {
   names?: readonly (string | undefined)[]
   /** How much is told of each identity, instead of what `variant` picks. */
   detail?: Detail
+  style?: CaptionStyle
+  /** Whether everyday captions carry words that stand for nothing, and slips of spelling; they do by default. */
+  outside?: boolean
 }
 
-/** Segments in the making: what they state is noted as they are written. */
-type Draft = { segments: Segment[]; mentions: Set<Attribute> }
+/** `plain` has the wording of levels 1 to 4, `everyday` that of people's prompts. */
+export type CaptionStyle = 'plain' | 'everyday'
 
-/** How much of an identity is told: all, all but some of the clothes, or the species with or without its colour. */
-type Detail = 'full' | 'partial' | 'short'
+export const captionStyle = (level: Level): CaptionStyle => (isEveryday(level) ? 'everyday' : 'plain')
 
 export const captionText = ({ segments }: Pick<Caption, 'segments'>): string =>
   segments.map(({ text }) => text).join(' ')
 
-export function captionFrame(frame: Frame, { variant = 0, names = [], detail }: CaptionOptions = {}): Caption {
+export function captionFrame(frame: Frame, options: CaptionOptions = {}): Caption {
+  const { variant = 0, names = [], detail, style = 'plain', outside = true } = options
+  if (style === 'everyday') return everydayCaption(frame, { variant, names, detail, outside })
   const r = random(variant, 77)
   const scene = draft()
   if (!r.chance(0.06)) writeScene(scene, frame.scene, r)
@@ -59,7 +66,12 @@ export function captionFrame(frame: Frame, { variant = 0, names = [], detail }: 
 }
 
 /** The identity phrase alone, as one writes a character's description; everything is stated. */
-export function describeIdentity(identity: Identity, variant = 0): Caption {
+export function describeIdentity(
+  identity: Identity,
+  variant = 0,
+  { style = 'plain', outside = true }: Pick<CaptionOptions, 'style' | 'outside'> = {},
+): Caption {
+  if (style === 'everyday') return everydayDescription(identity, { variant, outside })
   const description = draft()
   writeIdentity(description, identity, 0, random(variant, 78), 'full', '')
   return { segments: description.segments, mentions: [[...description.mentions]] }
@@ -174,14 +186,6 @@ function topWords({ type, colour, pattern }: Identity['top'], r: Random): string
   return `${articleOf(phrase)} ${phrase}`
 }
 
-/** "x", "x and y", "x , y and z". */
-function listed(items: readonly Segment[]): Segment[] {
-  return items.flatMap((item, i) => {
-    if (i === 0) return [item]
-    return [say(i === items.length - 1 ? 'and' : ','), item]
-  })
-}
-
 function writeScene(d: Draft, { place, time }: Scene, r: Random): void {
   d.segments.push(say(r.pick(PLACE_WORDS[place])))
   d.mentions.add('place')
@@ -194,14 +198,3 @@ function writeScene(d: Draft, { place, time }: Scene, r: Random): void {
 function positionWords(index: number, count: number): string {
   return index === 0 ? 'on the left' : index === count - 1 ? 'on the right' : 'in the middle'
 }
-
-/** Clauses bring their own commas, so two may meet. */
-function withoutDoubleCommas(segments: readonly Segment[]): Segment[] {
-  return segments.filter(
-    ({ text }, i) => !(text.startsWith(',') && segments[i - 1]?.text.endsWith(',')) || text.length > 1,
-  )
-}
-
-const draft = (): Draft => ({ segments: [], mentions: new Set() })
-const say = (text: string): Segment => ({ text })
-const articleOf = (phrase: string): string => (/^[aeiou]/.test(phrase) ? 'an' : 'a')

@@ -10,6 +10,7 @@ const levelWords: Readonly<Record<number, string>> = {
   2: 'one character, whole vocabulary',
   3: 'one to three characters, whole vocabulary',
   4: 'one to three characters, small vocabulary',
+  5: 'one to three characters, whole vocabulary, everyday words',
 } satisfies Record<Level, string>
 
 const TABLES: readonly [title: string, attribute: Attribute, of: 'images' | 'characters'][] = [

@@ -1,6 +1,6 @@
 /** Frames as files: the picture, masks of every character, and the label that says what all of it shows. */
 import sharp from 'sharp'
-import { captionFrame, captionText, describeIdentity } from './caption.ts'
+import { captionFrame, captionStyle, captionText, describeIdentity } from './caption.ts'
 import { randomFrames } from './frames.ts'
 import { attributeLabels, attributeValues } from './labels.ts'
 import type { Level } from './levels.ts'
@@ -68,7 +68,8 @@ async function packFrame(
   const masks = characters.flatMap((of, i) => MASKS.map((kind) => packPng(maskName(stem, i, kind), of[kind], size, 1)))
   const files = await Promise.all([image, ...masks])
   const [picture, ...rest] = files.map(({ bytes }) => bytes.length)
-  const caption = captionFrame(frame, { variant: hashText(`${seed}/${set}/${index}`) })
+  const style = captionStyle(level)
+  const caption = captionFrame(frame, { variant: hashText(`${seed}/${set}/${index}`), style })
   const label: FrameLabel = {
     set,
     frame: index,
@@ -80,7 +81,7 @@ async function packFrame(
     scene: frame.scene,
     layout: layoutOf(frame.scene),
     characters: frame.actors.map(({ identity, x, y, height }, i) => ({
-      description: captionText(describeIdentity(identity, hashText(`${seed}/${set}/${identity.species}`))),
+      description: captionText(describeIdentity(identity, hashText(`${seed}/${set}/${identity.species}`), { style })),
       attributes: attributeValues(frame, i),
       labels: attributeLabels(frame, i),
       mentions: caption.mentions[i]!,

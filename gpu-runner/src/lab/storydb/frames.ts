@@ -3,7 +3,7 @@
 import type { Level } from './levels.ts'
 import { hashText, type Random, random } from './random.ts'
 import type { AccessoryType, Actor, Colour, Frame, HairColour, HairStyle, Identity, Split } from './types.ts'
-import { COLOURS, fursOf, hairStylesOf, valuesAt } from './vocabulary.ts'
+import { COLOURS, fursOf, hairStylesOf, isEveryday, valuesAt } from './vocabulary.ts'
 
 /** Share of (species, top colour, bottom colour) combinations that training never sees. */
 const HELD_OUT_SHARE = 0.08
@@ -56,8 +56,14 @@ function randomIdentity(r: Random, level: Level): Identity {
   const accessory = r.pick(valuesAt('accessory', level))
   const colour: Colour = r.pick(COLOURS)
   if (accessory !== 'none') identity.accessory = { type: accessory as AccessoryType, colour }
-  return identity
+  return isEveryday(level) && r.chance(species === 'girl' ? 0.4 : 0.08) ? inDress(identity) : identity
 }
+
+/** Skirt and top of one colour, which captions may call a dress. */
+const inDress = (identity: Identity): Identity => ({
+  ...identity,
+  bottom: { type: 'skirt', colour: identity.top.colour },
+})
 
 function randomFrame(r: Random, cast: readonly Identity[], level: Level): Frame {
   const scene = {
@@ -66,7 +72,9 @@ function randomFrame(r: Random, cast: readonly Identity[], level: Level): Frame 
     layoutSeed: Math.floor(r.next() * 2 ** 31),
   }
   const order = shuffled(r, cast)
-  return { scene, actors: order.map((identity, slot) => randomActor(r, identity, level, slot, order.length)) }
+  const actors = order.map((identity, slot) => randomActor(r, identity, level, slot, order.length))
+  const together = isEveryday(level) && r.chance(0.2)
+  return { scene, actors: together ? actors.map((actor) => ({ ...actor, action: actors[0]!.action })) : actors }
 }
 
 /** An actor in the `slot`-th of `count` equal columns, from the left. */

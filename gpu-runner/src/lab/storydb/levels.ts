@@ -2,7 +2,7 @@
 
 /**
  * 1: one large character, small vocabulary. 2: one character, all of it. 3: one to three characters, all of it. 4: one to
- * three characters, small vocabulary.
+ * three characters, small vocabulary. 5: as 3, with captions in everyday words.
  */
 export type Level = (typeof LEVELS)[number]
-export const LEVELS = [1, 2, 3, 4] as const
+export const LEVELS = [1, 2, 3, 4, 5] as const

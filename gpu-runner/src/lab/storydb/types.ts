@@ -50,5 +50,8 @@ export type RenderedFrame = { rgb: Uint8Array; characters: CharacterMasks[] }
 
 export type Segment = { text: string; character?: number; part?: Part }
 
+/** How much is told of an identity: all, all but some of the clothes, or the species with or without its colour. */
+export type Detail = 'full' | 'partial' | 'short'
+
 /** The caption's text is the segments' texts joined by spaces. `mentions[i]` is what it states about character `i`. */
 export type Caption = { segments: Segment[]; mentions: Attribute[][] }

@@ -93,6 +93,9 @@ export const ATTRIBUTES = Object.keys(VOCABULARY) as Attribute[]
 /** Whether a level keeps to few words. */
 const isPlain = (level: Level): boolean => level === 1 || level === 4
 
+/** Whether captions of a level are in everyday words, and pictures what people ask for in them. */
+export const isEveryday = (level: Level): boolean => level >= 5
+
 /** How many leading values of a list plain levels use; what is not named here is used in full. */
 const plainCounts: Partial<Record<Attribute, number>> = {
   species: 8,
