@@ -1,5 +1,6 @@
 /** Characters that are kept, so that many stories can name them; and the story as an app posts it. */
 import { z } from 'zod'
+import { FrameMention } from './frame-cast.ts'
 import {
   BankUrl,
   CharacterId,
@@ -156,6 +157,7 @@ export const DryRun = z
     model: z.string().describe('The model that would generate it'),
     characters: z.array(z.string()).describe('Their ids inside the story'),
     frames: z.int(),
+    mentions: z.array(FrameMention).describe('Who was found in which frame'),
     estimated_seconds: EtaSeconds.nullable().describe(
       'Of generating, without waiting for a runner; null while nothing has been measured',
     ),

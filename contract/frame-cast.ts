@@ -3,6 +3,7 @@
  * calls nobody but begins with a pronoun ("Then she waves", "They run") is about whoever the frame before shows: all of them
  * for a plural, the first of them for a singular. `characters` of a frame says otherwise.
  */
+import { z } from 'zod'
 import { nameKey, type PromptStretch, splitAtMentions } from './mentions.ts'
 
 export interface CastStory {
@@ -60,7 +61,8 @@ function castOf(
   }
 }
 
-const plural = 'they all|they|both of them|both \\p{Ll}+s|both|all of them|everyone|everybody|the (?:two|three|four) of them'
+const plural =
+  'they all|they|both of them|both \\p{Ll}+s|both|all of them|everyone|everybody|the (?:two|three|four) of them'
 /** "It rains" is about the weather. */
 const singular = "he|she|it(?!['’]s\\b| is\\b| was\\b| rain| snow| gets\\b| grows\\b)"
 /** What a prompt may begin with before its subject: "Then", "Later,". */
@@ -74,12 +76,13 @@ function antecedents(pronoun: string, known: readonly number[], clear: boolean):
   return clear || known.length === 1 ? known.slice(0, 1) : []
 }
 
-/** A character in a frame, and the words of the prompt that say so; null words: the frame lists it. */
-export interface FrameMention {
-  frame: number
-  character: string
-  words: string | null
-}
+/** A character in a frame, and the words of the prompt that say so. */
+export const FrameMention = z.object({
+  frame: z.int().min(0),
+  character: z.string().describe('Its id in the story'),
+  words: z.string().nullable().describe('A name or a pronoun, as the prompt has it; null where the frame lists it'),
+})
+export type FrameMention = z.infer<typeof FrameMention>
 
 /** What was found where, frame by frame. */
 export function mentionsIn(story: CastStory): FrameMention[] {
@@ -92,8 +95,11 @@ export function mentionsIn(story: CastStory): FrameMention[] {
   )
 }
 
-/** What is accepted about a cast and likely not what was meant; each begins with a JSON pointer (RFC 6901). */
-export function castWarnings(story: CastStory): string[] {
+/**
+ * What is accepted about a cast and likely not what was meant; each begins with a JSON pointer (RFC 6901). Of a story whose
+ * cast comes from a bank, some may well be in no frame.
+ */
+export function castWarnings(story: CastStory & { readonly bank?: unknown }): string[] {
   const { characters, frames } = story
   if (characters.length === 0) return []
   const casts = castOfFrames(story)
@@ -101,7 +107,7 @@ export function castWarnings(story: CastStory): string[] {
   const names = (places: readonly number[]) => places.map((c) => characters[c]!.name).join(' and ')
   return [
     ...characters.flatMap(({ id, name }, c) =>
-      seen.has(c)
+      seen.has(c) || story.bank
         ? []
         : [
             `/characters/${c}: ${name} is in no frame; a prompt must name ${name}, or a frame list ${id} in its characters`,

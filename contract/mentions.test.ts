@@ -4,7 +4,9 @@ import { nameKey, splitAtMentions } from './mentions.ts'
 
 /** Names that `prompt` calls, each once, in the order in which it does. */
 const called = (names: readonly string[], prompt: string) => [
-  ...new Set(splitAtMentions(prompt, names).flatMap(({ character }) => (character === undefined ? [] : [names[character]]))),
+  ...new Set(
+    splitAtMentions(prompt, names).flatMap(({ character }) => (character === undefined ? [] : [names[character]])),
+  ),
 ]
 
 const nfd = (text: string) => text.normalize('NFD')

@@ -43,7 +43,9 @@ export const nameKey = (name: string): string => fold(name.normalize('NFC')).rep
 
 /** From the left, at each place the longest, none overlapping another. */
 function mentionsIn(text: string, names: readonly (string | null)[]): Mention[] {
-  const found = names.flatMap((name, character) => (name === null ? [] : mentionsOf(text, name.normalize('NFC'), character)))
+  const found = names.flatMap((name, character) =>
+    name === null ? [] : mentionsOf(text, name.normalize('NFC'), character),
+  )
   // Of two characters whom the same letters may call, an exact name goes before another's inflected form.
   const exact = ({ character, start, end }: Mention) => nameKey(names[character]!) === nameKey(text.slice(start, end))
   found.sort((a, b) => a.start - b.start || b.end - a.end || Number(exact(b)) - Number(exact(a)))

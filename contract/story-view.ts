@@ -1,6 +1,7 @@
 /** The story that an app reads back, in answers, events and webhooks. Runners report progress and errors in the same form. */
 import { z } from 'zod'
 import { ConsistencyReport } from './consistency.ts'
+import { FrameMention } from './frame-cast.ts'
 import { Metadata } from './story.ts'
 
 export const StoryId = z
@@ -161,6 +162,7 @@ export type Story = z.infer<typeof Story>
 
 /** The answer to `POST /stories`. */
 export const AcceptedStory = Story.extend({
+  mentions: z.array(FrameMention).describe('Who was found in which frame'),
   warnings: z.array(z.string()).optional().describe('What was accepted but is probably not what was meant'),
 })
 export type AcceptedStory = z.infer<typeof AcceptedStory>

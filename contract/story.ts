@@ -1,6 +1,7 @@
 /** The story that an app posts, as it crosses the wire, waits in the queue and is claimed by a runner. */
 import { z } from 'zod'
 import { REDRAWS } from './consistency.ts'
+import { sameNames } from './frame-cast.ts'
 
 export const LIMITS = {
   /** Of one request. */
@@ -32,6 +33,7 @@ export const LIMITS = {
 export const text = (max: number) =>
   z
     .string({ error: (issue) => (issue.input === undefined ? 'required' : undefined) })
+    .normalize('NFC')
     .trim()
     .min(1, 'must not be blank')
     .max(max, `at most ${max} characters`)
@@ -78,7 +80,9 @@ export const FrameRequest = z
       .array(CharacterId)
       .max(LIMITS.characters)
       .optional()
-      .describe('Ids of the characters in this frame; when left out, those whose name the prompt contains'),
+      .describe(
+        'Ids of the characters in this frame; when left out, those whom the prompt names, or whom the frame before shows if it begins with a pronoun',
+      ),
     seed: Seed.optional().describe(
       "Of this frame's noise, wherever it stands; when left out, one that follows from the story's seed and the place",
     ),
@@ -255,12 +259,11 @@ export function checkReferencesBetweenParts(
 ) {
   const reject = (message: string, ...path: (string | number)[]) => ctx.addIssue({ code: 'custom', message, path })
   const ids = story.characters.map((character) => character.id)
-  const names = story.characters.map((character) => character.name.toLowerCase())
+  const again = sameNames(story.characters.map((character) => character.name))
   const declared = ids.length > 0 ? `declared are ${ids.join(', ')}` : 'no characters are declared'
   for (const [i, character] of story.characters.entries()) {
     if (ids.indexOf(character.id) < i) reject(`another character has the id ${character.id}`, 'characters', i, 'id')
-    if (names.indexOf(names[i] ?? '') < i)
-      reject(`another character is called ${character.name}`, 'characters', i, 'name')
+    if (again.includes(i)) reject(`another character is called ${character.name}`, 'characters', i, 'name')
   }
   for (const [f, frame] of story.frames.entries()) {
     for (const [i, id] of (frame.characters ?? []).entries()) {

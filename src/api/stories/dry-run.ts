@@ -2,6 +2,7 @@
 import type { Context } from 'hono'
 import type { z } from 'zod'
 import type { DryRun, PostedStory } from '../../../contract/character.ts'
+import { mentionsIn } from '../../../contract/frame-cast.ts'
 import { estimate } from '../../db/queue/outlook.ts'
 import type { AppEnv } from '../http/app-env.ts'
 import { invalid } from '../http/problems.ts'
@@ -21,6 +22,7 @@ export async function dryRun(c: Context<AppEnv>, posted: PostedStory): Promise<z
     model,
     characters: request.characters.map(({ id }) => id),
     frames,
+    mentions: mentionsIn(request),
     estimated_seconds: await estimate(c.var.db, model, frames),
     warnings: await storyWarnings(c, request),
   }

@@ -3,6 +3,7 @@ import { createRoute } from '@hono/zod-openapi'
 import { etag } from 'hono/etag'
 import { z } from 'zod'
 import { DryRun, PostedStory } from '../../../contract/character.ts'
+import { mentionsIn } from '../../../contract/frame-cast.ts'
 import { AcceptedStory, Story, StoryId, StoryList } from '../../../contract/story-view.ts'
 import { cancel } from '../../db/queue/cancel.ts'
 import { type Cursor, listStories } from '../../db/stories/stories.ts'
@@ -109,7 +110,11 @@ export const storyRoutes = newRoutes()
       answerOf: async (story) => {
         const warnings = await storyWarnings(c, story.request)
         const view = viewOf({ story, frames: [] }, c.var.settings)
-        return { status: 202, location: view.urls.self, body: { ...view, ...(warnings.length > 0 && { warnings }) } }
+        return {
+          status: 202,
+          location: view.urls.self,
+          body: { ...view, mentions: mentionsIn(story.request), ...(warnings.length > 0 && { warnings }) },
+        }
       },
     })
     return c.json(answer.body, 202, { location: answer.location, ...headers })

@@ -1,9 +1,10 @@
 /** From a story's prompts to what the text encoder reads: names give way to what the characters look like. */
-import { mentionsOf } from '../../../../contract/mentions.ts'
+import { castOfFrames } from '../../../../contract/frame-cast.ts'
 import type { StoryRequest } from '../../../../contract/story.ts'
 import type { Tokenizer } from '../../engine/io/tokenizer.ts'
 import type { PromptIds } from '../../engine/pipeline/text-encoders.ts'
 import { describedParts, regionNames } from '../references/regions.ts'
+import { nounPhrase, shortForm } from './description.ts'
 import type { PromptSegment } from './prompt-segment.ts'
 import { columnPrompts, withDeeds } from './regional-prompts.ts'
 
@@ -74,62 +75,31 @@ function joined(prompts: readonly TokenisedPrompt[], length: number): Pick<Token
 }
 
 /**
- * A frame's prompt with its style and cast put in. The first mention of a name becomes the character's description,
- * later ones a short form of it ("the gray fox"); a character that the frame lists but the prompt does not name is
- * described at the beginning.
+ * A frame's prompt with its style and cast put in. The first mention of a character becomes its description, later ones a
+ * short form of it ("the gray fox"); a character that the frame lists but the prompt does not name is described at the
+ * beginning.
  */
 export function framePrompt(request: StoryRequest, index: number): PromptSegment[] {
-  const frame = request.frames[index]!
-  const cast = request.characters
-  const present = frame.characters ? cast.map(({ id }) => frame.characters!.includes(id)) : cast.map(() => true)
-  const segments = splitAtNames(
-    frame.prompt,
-    cast.map(({ name }, i) => (present[i] ? name : null)),
-  )
+  const { characters, stretches } = castOfFrames(request)[index]!
+  const phrases = request.characters.map(({ name, description }) => nounPhrase(description, name))
   const seen = new Set<number>()
-  const written = segments.flatMap((segment): PromptSegment[] => {
-    const { character } = segment
-    if (character === undefined) return [segment]
-    const { description } = cast[character]!
-    if (seen.has(character)) return [{ text: shortForm(lowerFirst(description)), character }]
+  const written = stretches.flatMap(({ text, character }): PromptSegment[] => {
+    if (character === undefined) return text.trim() === '' ? [] : [{ text: text.trim() }]
+    const phrase = phrases[character]!
+    if (seen.has(character)) return [{ text: shortForm(phrase), character }]
     seen.add(character)
-    return describe(description, character)
+    return describe(phrase, character)
   })
-  const unnamed = cast.flatMap((member, character) =>
-    frame.characters && present[character] && !seen.has(character)
-      ? [...describe(member.description, character), { text: ',' }]
-      : [],
-  )
+  const unnamed = characters
+    .filter((character) => !seen.has(character))
+    .flatMap((character) => [...describe(phrases[character]!, character), { text: ',' }])
   const style = request.style ? [{ text: `${request.style} ,` }] : []
   return [...style, ...unnamed, ...written]
 }
 
-/** A character's description, cut where it goes from one part of the body to another. */
-export function describe(description: string, character: number): PromptSegment[] {
-  return describedParts(lowerFirst(description)).map((part) => ({ ...part, character }))
-}
-
-/** "A gray fox wearing …" → "the gray fox". */
-function shortForm(description: string): string {
-  const head = description.split(/\s*(?:,|\bwearing\b|\bdressed\b|\bwith\b|\bin\b|\bwho\b|\bthat\b)/i)[0]!.trim()
-  return `the ${head.replace(/^(?:an?|the)\s+/i, '')}`
-}
-
-function lowerFirst(text: string): string {
-  return text.slice(0, 1).toLowerCase() + text.slice(1)
-}
-
-/** Cut `prompt` at whole-word mentions of the names, longest name first; null names are not looked for. */
-function splitAtNames(prompt: string, names: readonly (string | null)[]): PromptSegment[] {
-  const sought = names.flatMap((name, character) => (name ? [{ name, character }] : []))
-  if (sought.length === 0) return [{ text: prompt }]
-  return prompt
-    .split(mentionsOf(sought.map(({ name }) => name)))
-    .map((text, i): PromptSegment => {
-      const named = i % 2 === 1 && sought.find(({ name }) => name.toLowerCase() === text.toLowerCase())
-      return named ? { text, character: named.character } : { text: text.trim() }
-    })
-    .filter(({ text }) => text !== '')
+/** A character's description as a noun phrase, cut where it goes from one part of the body to another. */
+export function describe(phrase: string, character: number): PromptSegment[] {
+  return describedParts(phrase).map((part) => ({ ...part, character }))
 }
 
 /** Segment by segment, which equals the whole: they meet at spaces. What does not fit into the encoder is cut off. */
