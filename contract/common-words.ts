@@ -10,7 +10,7 @@ brook brown bruno bubbles buck bud buddy bug bunny buster butter buttercup butto
 chance charity charm chase cherry chestnut chip chocolate christian cinnamon clay clementine cliff cloud clover coal coco
 cocoa comet cookie copper coral cotton cricket crow crystal cub curly daffodil daisy dale dandelion dash dawn day dean
 dew diamond dick dixie doc dog doll dolly dolphin dot dove drake drew duck duke dusk dusty eagle earl earnest east ebony
-echo eden elder ember emerald eve ever faith falcon fancy fawn feather fern fidget finch finn fire flash fleur flora
+echo eden elder ember emerald eve ever faith falcon fancy fawn feather fidget finch finn fire flash fleur flora
 flower fluff fluffy forest fox frank freckles free freedom friday frost fudge fuzzy gale garnet gem gene gentle george
 ginger glen glory gold goldie goldy goose grace grant gray green grey griffin guy happy harmony harper hart harvest haven
 hawk hazel heath heather heaven henna herb hero holly honey hope horse hunter ice indigo iris iron ivory ivy jack jade

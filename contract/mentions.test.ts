@@ -20,6 +20,8 @@ const cases: readonly (readonly [names: string[], prompt: string, called: string
   [['Will'], 'I will wave', []],
   [['Mark', 'May'], 'it may leave a mark', []],
   [['Zora'], 'ZORA and zora', ['Zora']],
+  [['Fern'], 'fern waves', ['Fern']],
+  [['Fern'], 'a mouse under the fern', []],
   [['Fern'], "Fern's book lies on the bed", ['Fern']],
   [['Fern'], 'Fern’s tail', ['Fern']],
   [['Fern'], 'Fernando waves', []],

@@ -3,7 +3,8 @@
  * their place, both ask here, so that they find the same.
  *
  * - Texts are compared in Unicode normalization form C. Case does not matter, unless the name is a common word, which
- *   counts only as it is written: "Rose holds a rose" names Rose once.
+ *   counts only as it is written: "Rose holds a rose" names Rose once. Nor does a word in lower case behind an article
+ *   name anybody: "a fern grows".
  * - A name is a whole word, or several with white space between: neither "Fernando" nor "al-Qahira" names Fern or Al.
  *   "Fern's" does. The longest name wins: "Ann Marie waves" is not about Ann.
  * - Scripts without spaces are cut into words by `Intl.Segmenter`; Korean names may carry a particle, Arabic and Hebrew ones
@@ -61,7 +62,8 @@ function mentionsOf(text: string, name: string, character: number): Mention[] {
   const found: Mention[] = []
   for (const { index, 0: match } of text.matchAll(patternOf(name))) {
     const mention = { character, start: index, end: index + match.length }
-    if (countsAs(match, name) && (!unspaced.test(name) || isWord(text, mention))) found.push(mention)
+    const asNoun = match[0] !== name[0] && article.test(text.slice(0, index))
+    if (!asNoun && countsAs(match, name) && (!unspaced.test(name) || isWord(text, mention))) found.push(mention)
   }
   return found
 }
@@ -71,6 +73,8 @@ const inWord = '[\\p{L}\\p{M}\\p{N}_]'
 /** Not inside a word, nor joined to one by a hyphen. */
 const before = `(?<!${inWord})(?<!${inWord}[-‐‑])`
 const after = `(?!${inWord})(?![-‐‑]${inWord})`
+
+const article = /(?:^|[^\p{L}])(?:an?|the|some|this|that|these|those|each|every|no)\s+$/iu
 
 /** Finds `name`, and more than that: what it finds is looked at by `countsAs` and `isWord`. */
 function patternOf(name: string): RegExp {

@@ -24,6 +24,7 @@ test('a dry run says what a create would, and writes nothing', async () => {
     model: 'story-mini',
     characters: ['a'],
     frames: 2,
+    mentions: [],
     estimated_seconds: null,
   })
   assert.match(warnings.join(), /plain http/)

@@ -77,7 +77,8 @@ test('characters whom no frame shows are accepted, with a warning that names the
     return [status, body.warnings]
   }
   const warning = '/characters/1: Ola is in no frame; a prompt must name Ola, or a frame list owl in its characters'
-  assert.deepEqual(await told([{ prompt: 'fern waves' }, { prompt: 'Olaf waves' }]), [202, [warning]])
+  const nobody = "/frames/1/prompt: names nobody of the cast; call them by name, or list them in the frame's characters"
+  assert.deepEqual(await told([{ prompt: 'fern waves' }, { prompt: 'Olaf waves' }]), [202, [warning, nobody]])
   // Who is listed decides, not whom the prompt names.
   assert.deepEqual(await told([{ prompt: 'Fern meets Ola', characters: ['fox'] }]), [202, [warning]])
   assert.deepEqual(await told([{ prompt: 'Fern waves' }, { prompt: 'a tree', characters: ['owl'] }]), [202, undefined])
@@ -86,6 +87,22 @@ test('characters whom no frame shows are accepted, with a warning that names the
     frames: [{ prompt: 'Fern waves' }],
   })
   assert.deepEqual(body.warnings, [warning])
+})
+
+test('an accepted story says who was found where, and warns of frames that name nobody', async () => {
+  const frames = [{ prompt: 'Fern waves' }, { prompt: 'She runs' }, { prompt: 'the sun sets' }]
+  const { body } = await app<AcceptedStory>('POST', '/stories', { characters: [fox], frames })
+  assert.deepEqual(body.mentions, [
+    { frame: 0, character: 'fox', words: 'Fern' },
+    { frame: 1, character: 'fox', words: 'She' },
+  ])
+  assert.deepEqual(
+    body.warnings?.map((warning) => warning.split(':')[0]),
+    ['/frames/1/prompt', '/frames/2/prompt'],
+  )
+  const twice = [fox, { ...fox, id: 'vixen', name: 'FERN' }]
+  const { errors } = Problem.parse(await wrong('POST', '/stories', { characters: twice, frames }))
+  assert.equal(errors?.[0]?.pointer, '/characters/1/name')
 })
 
 test('bodies that are no JSON, too deep, too large or of another type are refused, never a fault of ours', async () => {

@@ -8,6 +8,7 @@ import type { StoryRequest } from '../../../../contract/story.ts'
 import { derivedSeed } from '../../engine/diffusion/noise.ts'
 import type { Grid } from '../../engine/pipeline/attention-plan.ts'
 import type { Pipeline } from '../../engine/pipeline/open.ts'
+import { nounPhrase } from '../plan/description.ts'
 import type { PromptSegment } from '../plan/prompt-segment.ts'
 import { describe } from '../plan/prompts.ts'
 import { plainBackground } from '../references/foreground.ts'
@@ -77,7 +78,8 @@ export async function pictureAnchors(
   for (const [a, { character, picture: named }] of anchors.entries()) {
     signal.throwIfAborted()
     const c = cast.findIndex(({ id }) => id === character)
-    const { description, references } = cast[c]!
+    const { name, description, references } = cast[c]!
+    const phrase = nounPhrase(description, name)
     const source = named ?? references?.[0]
     if (source === undefined) throw new StoryRejected(`/anchors/${a}/picture: ${character} has no references`)
     const picture = await fitted(await readPicture(source, pictures, `/anchors/${a}/picture`), width, height)
@@ -87,7 +89,7 @@ export async function pictureAnchors(
     const latent = asKept(encoded.data as Float32Array)
     const mask = await maskOf()
     const masks = cast.map((_, place) => (place === c ? mask : null))
-    const prompt = describe(description, c)
+    const prompt = describe(phrase, c)
     const own = derivedSeed(seed, -1 - a)
     made.push({
       ...{ seed: own, generation, prompt, latent, isGiven: true },
@@ -110,7 +112,7 @@ export async function pictureAnchors(
           { width, height },
           grid,
         )
-      const maps = await promptMaps(pipeline, picture, description)
+      const maps = await promptMaps(pipeline, picture, phrase)
       return characterMasks([maps.character], maps.from, grid)[0] ?? new Uint8Array(grid.width * grid.height).fill(1)
     }
   }

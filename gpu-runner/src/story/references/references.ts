@@ -10,6 +10,7 @@ import { type Picture, PictureError, readImage, resized } from '../../engine/io/
 import { type Grid, levelGrid } from '../../engine/pipeline/attention-plan.ts'
 import { encodeConditioning } from '../../engine/pipeline/conditioning.ts'
 import type { Pipeline } from '../../engine/pipeline/open.ts'
+import { nounPhrase } from '../plan/description.ts'
 import { describe, tokenisePrompt } from '../plan/prompts.ts'
 import { scheduleFor } from '../plan/schedule.ts'
 import { type AttentionMap, characterMasks, resize, stretch } from '../sharing/masks.ts'
@@ -59,12 +60,14 @@ export async function prepareReferences(
   const add = (reference: Reference, region: 'whole' | number) =>
     planes.push(plainReference(reference, region, identity.side)) - 1
   const cast: PreparedReferences['cast'] = []
-  for (const [c, { description, references = [] }] of characters.entries()) {
+  for (const [c, { name, description, references = [] }] of characters.entries()) {
     signal.throwIfAborted()
     const own = { whole: [] as number[], regions: regionNames.map((): number[] => []) }
     for (const [i, source] of references.entries()) {
       const picture = await fitted(await readPicture(source, pictures, `/characters/${c}/references/${i}`), side, side)
-      const reference = uncut ? whole(picture) : await cutByPrompt(pipeline, picture, description, regions)
+      const reference = uncut
+        ? whole(picture)
+        : await cutByPrompt(pipeline, picture, nounPhrase(description, name), regions)
       own.whole.push(add(reference, 'whole'))
       if (regions) for (const [g, box] of reference.parts.entries()) if (box) own.regions[g]!.push(add(reference, g))
     }
@@ -112,14 +115,14 @@ function whole({ rgb }: Picture): Reference {
 async function cutByPrompt(
   pipeline: Pipeline,
   picture: Picture,
-  description: string,
+  phrase: string,
   byRegion: boolean,
 ): Promise<Reference> {
   const { rgb } = picture
   const plain = plainBackground(picture)
   // Three calls of the UNet, which nothing would be asked of.
   if (plain && !byRegion) return cutOut({ rgb, size: side, mask: plain, parts: [] }, side) ?? whole(picture)
-  const { from, character, regions } = await promptMaps(pipeline, picture, description)
+  const { from, character, regions } = await promptMaps(pipeline, picture, phrase)
   const to: Grid = { width: side, height: side }
   const mask = plain ?? bytes(characterMasks([character], from, to)[0]!)
   return cutOut({ rgb, size: side, mask, parts: regionMasks(mask, regions, from, to) }, side) ?? whole(picture)
@@ -159,11 +162,11 @@ export function regionMasks(
 }
 
 /** Attention of a noised picture to its description, as a mean over `looks`; the picture fills the model's square. */
-export async function promptMaps(pipeline: Pipeline, picture: Picture, description: string) {
+export async function promptMaps(pipeline: Pipeline, picture: Picture, phrase: string) {
   const { autoencoder, denoiser, text, size } = pipeline
   // A model that was trained on captions of ours finds clothes by their words, and all of somebody by what they do.
   const trained = denoiser.config.promptLayout === 'columns'
-  const segments = [...describe(description, 0), ...(trained ? [{ text: 'stands', character: 0 }] : [])]
+  const segments = [...describe(phrase, 0), ...(trained ? [{ text: 'stands', character: 0 }] : [])]
   const written = text.tokenizers.map((tokenizer) => tokenisePrompt(segments, tokenizer, 1))
   const groups = [written[0]!.tokens[0]!, ...written[0]!.regions[0]!]
   const selector = new Float32Array(text.length * groups.length)
