@@ -1,14 +1,14 @@
 /**
- * What is remembered under an Idempotency-Key: one batch writes it and the row that the request creates, or neither.
+ * What is remembered under an Idempotency-Key: one batch writes it and the change that the request makes, or neither.
  */
-import { and, eq, getTableColumns, gt, lte, type SQL, sql } from 'drizzle-orm'
+import { and, eq, exists, getTableColumns, gt, lte, type SQL, sql } from 'drizzle-orm'
 import type { Db } from './client.ts'
 import type { CharacterRow, characters } from './schema/files.ts'
 import { type IdempotencyRow, idempotencyKeys, type StoredAnswer } from './schema/idempotency.ts'
 import type { StoryRow, stories } from './schema/stories.ts'
 
 /** How long an Idempotency-Key is remembered. */
-export const REMEMBER_KEY_MS = 24 * 3_600_000
+const REMEMBER_KEY_MS = 24 * 3_600_000
 
 /** What makes a request a repeat of another, and the answer that repeats get. */
 export interface Once {
@@ -19,9 +19,37 @@ export interface Once {
 }
 
 /**
+ * The statements that make a change take effect once for each Idempotency-Key. A batch runs `take` first, then the
+ * change where `isTaken` holds, then `read`. Of requests that come at the same time, one takes the key and the others
+ * read its answer: a batch is one transaction, so there is no moment at which a key is taken without its answer.
+ *
+ * @param resource what the change creates or changes, and the condition under which it does.
+ */
+export function onceFor(
+  db: Db,
+  once: Once,
+  { apiKeyId, id, where }: { apiKeyId: string; id: string; where?: SQL | undefined },
+  now: number,
+) {
+  const own = ownKey(apiKeyId, once.key)
+  const { key, fingerprint, answer } = once
+  const row = valuesOf(idempotencyKeys, { apiKeyId, key, fingerprint, resourceId: id, answer, createdAt: now })
+  const fresh = and(own, eq(idempotencyKeys.resourceId, id), eq(idempotencyKeys.createdAt, now))
+  return {
+    take: [
+      db.delete(idempotencyKeys).where(and(own, lte(idempotencyKeys.createdAt, now - REMEMBER_KEY_MS))),
+      db
+        .insert(idempotencyKeys)
+        .select(sql`SELECT ${row} WHERE ${where ?? sql`TRUE`}`)
+        .onConflictDoNothing(),
+    ] as const,
+    isTaken: exists(db.select({ key: idempotencyKeys.key }).from(idempotencyKeys).where(fresh)),
+    read: db.select().from(idempotencyKeys).where(own),
+  }
+}
+
+/**
  * Insert `row`, unless its API key has sent `once.key` within the last day: then answers what is remembered of that.
- * Of requests that come at the same time, one inserts and the others get its answer, because the batch is one
- * transaction: there is no moment at which a key is taken and its answer is not there.
  */
 export async function insertOnce<Table extends typeof stories | typeof characters>(
   db: Db,
@@ -30,29 +58,18 @@ export async function insertOnce<Table extends typeof stories | typeof character
   now: number,
   once: Once,
 ): Promise<IdempotencyRow | undefined> {
-  const { apiKeyId, id: resourceId } = row
-  const own = and(eq(idempotencyKeys.apiKeyId, apiKeyId), eq(idempotencyKeys.key, once.key))
-  const known = and(own, gt(idempotencyKeys.createdAt, now - REMEMBER_KEY_MS))
-  const [, , , [remembered]] = await db.batch([
-    db.delete(idempotencyKeys).where(and(own, lte(idempotencyKeys.createdAt, now - REMEMBER_KEY_MS))),
-    db
-      .insert(table)
-      .select(sql`SELECT ${valuesOf(table, row)} WHERE NOT EXISTS (SELECT 1 FROM ${idempotencyKeys} WHERE ${known})`),
-    db
-      .insert(idempotencyKeys)
-      .values({ apiKeyId, ...once, resourceId, createdAt: now })
-      .onConflictDoNothing(),
-    db.select().from(idempotencyKeys).where(own),
-  ])
-  return remembered?.resourceId === resourceId ? undefined : remembered
+  const { take, isTaken, read } = onceFor(db, once, row, now)
+  const insert = db.insert(table).select(sql`SELECT ${valuesOf(table, row)} WHERE ${isTaken}`)
+  const [, , , [remembered]] = await db.batch([...take, insert, read])
+  return remembered?.resourceId === row.id ? undefined : remembered
 }
 
 export async function findAnswer(db: Db, apiKeyId: string, key: string, now: number) {
-  const own = and(eq(idempotencyKeys.apiKeyId, apiKeyId), eq(idempotencyKeys.key, key))
+  const isRemembered = gt(idempotencyKeys.createdAt, now - REMEMBER_KEY_MS)
   return db
     .select()
     .from(idempotencyKeys)
-    .where(and(own, gt(idempotencyKeys.createdAt, now - REMEMBER_KEY_MS)))
+    .where(and(ownKey(apiKeyId, key), isRemembered))
     .get()
 }
 
@@ -60,8 +77,14 @@ export async function forgetIdempotencyKeys(db: Db, now: number): Promise<void> 
   await db.delete(idempotencyKeys).where(lte(idempotencyKeys.createdAt, now - REMEMBER_KEY_MS))
 }
 
+const ownKey = (apiKeyId: string, key: string) =>
+  and(eq(idempotencyKeys.apiKeyId, apiKeyId), eq(idempotencyKeys.key, key))
+
 /** The values of a row in the order of the table's columns. */
-function valuesOf(table: typeof stories | typeof characters, row: StoryRow | CharacterRow): SQL {
+function valuesOf(
+  table: typeof stories | typeof characters | typeof idempotencyKeys,
+  row: StoryRow | CharacterRow | IdempotencyRow,
+): SQL {
   const values = new Map<string, unknown>(Object.entries(row))
   const columns = Object.entries(getTableColumns(table))
   return sql.join(

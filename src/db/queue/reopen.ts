@@ -1,9 +1,9 @@
 /** A story that has ended goes on: with more frames, or with one of its frames drawn again. */
-import { and, eq, exists, gt, isNull, lte, notInArray, sql } from 'drizzle-orm'
+import { and, eq, exists, isNull, notInArray } from 'drizzle-orm'
 import type { StoryRequest } from '../../../contract/story.ts'
 import type { Db } from '../client.ts'
-import { type Once, REMEMBER_KEY_MS } from '../idempotency.ts'
-import { type IdempotencyRow, idempotencyKeys } from '../schema/idempotency.ts'
+import { type Once, onceFor } from '../idempotency.ts'
+import type { IdempotencyRow } from '../schema/idempotency.ts'
 import { DEFAULT_ATTEMPTS, frames, pastFrames, type StoryRow, stories } from '../schema/stories.ts'
 import { queueFields } from './fields.ts'
 import { isFrozen, requeued } from './resume.ts'
@@ -48,30 +48,16 @@ export async function reopen(
   const { id, version, apiKeyId } = story
   const hasEnded = and(notInArray(stories.status, ['queued', 'running']), isNull(stories.dataRemovedAt), isFrozen(id))
   const asRead = and(eq(stories.id, id), eq(stories.version, version), hasEnded)
-  const own = and(eq(idempotencyKeys.apiKeyId, apiKeyId), eq(idempotencyKeys.key, once?.key ?? ''))
-  const fresh = and(own, eq(idempotencyKeys.createdAt, now), eq(idempotencyKeys.resourceId, id))
-  const ours = once && exists(db.select({ key: idempotencyKeys.key }).from(idempotencyKeys).where(fresh))
-  const due = and(asRead, ours)
+  const where = exists(db.select({ id: stories.id }).from(stories).where(asRead))
+  const key = once && onceFor(db, once, { apiKeyId, id, where }, now)
+  const due = and(asRead, key?.isTaken)
   const isDue = exists(db.select({ id: stories.id }).from(stories).where(due))
-  const drawn = (table: typeof frames) => and(eq(table.storyId, id), eq(table.index, redraw ?? -1), isDue)
+  const redrawn = (table: typeof frames) => and(eq(table.storyId, id), eq(table.index, redraw ?? -1), isDue)
   const { request, frameCount, startBy, finishBy, maxAttempts, resumes, storyboard, consistency, consistencySheet } =
     next
-  const remembered = db
-    .select({
-      apiKeyId: stories.apiKeyId,
-      key: sql<string>`${once?.key ?? ''}`.as('key'),
-      fingerprint: sql<string>`${once?.fingerprint ?? ''}`.as('fingerprint'),
-      resourceId: stories.id,
-      answer: sql<IdempotencyRow['answer']>`${JSON.stringify(once?.answer ?? null)}`.as('answer'),
-      createdAt: sql<number>`${now}`.as('created_at'),
-    })
-    .from(stories)
-    .where(and(asRead, sql`${Number(once !== undefined)}`))
-  const [, , , , reopened, [earlier]] = await db.batch([
-    db.delete(idempotencyKeys).where(and(own, lte(idempotencyKeys.createdAt, now - REMEMBER_KEY_MS))),
-    db.insert(idempotencyKeys).select(remembered).onConflictDoNothing(),
-    db.insert(pastFrames).select(db.select().from(frames).where(drawn(frames))),
-    db.delete(frames).where(drawn(frames)),
+  const change = [
+    db.insert(pastFrames).select(db.select().from(frames).where(redrawn(frames))),
+    db.delete(frames).where(redrawn(frames)),
     db
       .update(stories)
       .set({
@@ -82,11 +68,11 @@ export async function reopen(
       })
       .where(due)
       .returning({ id: stories.id }),
-    db
-      .select()
-      .from(idempotencyKeys)
-      .where(and(own, gt(idempotencyKeys.createdAt, now - REMEMBER_KEY_MS))),
-  ])
-  if (reopened.length > 0) return 'reopened'
-  return earlier ?? 'changed'
+  ] as const
+  if (!key) {
+    const [, , reopened] = await db.batch(change)
+    return reopened.length > 0 ? 'reopened' : 'changed'
+  }
+  const [, , , , reopened, [earlier]] = await db.batch([...key.take, ...change, key.read])
+  return reopened.length > 0 ? 'reopened' : (earlier ?? 'changed')
 }

@@ -1,13 +1,9 @@
 /** What time does: claims that never start, deadlines, and what the view says of them. */
 import assert from 'node:assert/strict'
-import { readFile } from 'node:fs/promises'
-import { after, test } from 'node:test'
-import type { D1Database } from '@cloudflare/workers-types'
+import { test } from 'node:test'
 import { eq } from 'drizzle-orm'
-import { migrate } from '../../../local/edge.ts'
-import { Miniflare } from '../../../local/miniflare.ts'
 import { testD1 } from '../../../test/d1.ts'
-import { openDb } from '../client.ts'
+import { migratedFromFirst } from '../../../test/first-version.ts'
 import { queueShares } from '../schema/queue.ts'
 import { deliveries } from '../schema/webhooks.ts'
 import { insertFrame } from '../stories/frames.ts'
@@ -174,33 +170,22 @@ test('a canceled story can be resumed, a dead letter redriven by others than its
   assert.equal((await take(model, 'again', 1002))?.id, id)
 })
 
-const script = 'export default { fetch: () => new Response() }'
-const older = new Miniflare({ modules: true, script, d1Databases: ['DB'] })
-after(() => older.dispose())
-
 test('the queue of a database of the first version goes on: stories that wait, and those that are claimed', async () => {
-  const { DB } = await older.getBindings<{ DB: D1Database }>()
-  const first = await readFile(new URL('../migrations/0000_first.sql', import.meta.url), 'utf8')
-  const story = (id: string, status: string, claimableAt: number | null, token: string | null) =>
-    DB.prepare(
-      `INSERT INTO stories (id, api_key_id, request, model, seed, origin, frame_count, status, claimable_at, attempt, lease_token, runner, created_at, started_at)
-       VALUES (?1, 'key_1', '{"frames":[{"prompt":"one"}]}', 'm', 1, 'https://e', 0, ?2, ?3, 1, ?4, iif(?4 IS NULL, NULL, 'r'), 5, 6)`,
-    ).bind(id, status, claimableAt, token)
-  await DB.batch([
-    ...first.split('--> statement-breakpoint').map((statement) => DB.prepare(statement)),
-    DB.prepare('CREATE TABLE d1_migrations (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE, applied_at TEXT)'),
-    DB.prepare("INSERT INTO d1_migrations (name) VALUES ('0000_first.sql')"),
-    DB.prepare(
-      `INSERT INTO api_keys (id, name, hash, prefix, webhook_secret, created_at)
-       VALUES ('key_1', 'old', 'h', 'ff_live_abcd', 'whsec_x', 1)`,
-    ),
-    story('waits', 'queued', 10, null),
-    story('lent', 'running', 900, 'old token'),
-    story('lost', 'running', 10, 'lost token'),
-    story('over', 'succeeded', null, null),
-  ])
-  await migrate(DB)
-  const old = openDb(DB)
+  const old = await migratedFromFirst((d1) => {
+    const story = (id: string, status: string, claimableAt: number | null, token: string | null) =>
+      d1
+        .prepare(
+          `INSERT INTO stories (id, api_key_id, request, model, seed, origin, frame_count, status, claimable_at, attempt, lease_token, runner, created_at, started_at)
+           VALUES (?1, 'key_1', '{"frames":[{"prompt":"one"}]}', 'm', 1, 'https://e', 0, ?2, ?3, 1, ?4, iif(?4 IS NULL, NULL, 'r'), 5, 6)`,
+        )
+        .bind(id, status, claimableAt, token)
+    return [
+      story('waits', 'queued', 10, null),
+      story('claimed', 'running', 900, 'old token'),
+      story('lost', 'running', 10, 'lost token'),
+      story('over', 'succeeded', null, null),
+    ]
+  })
   assert.deepEqual((await old.query.apiKeys.findFirst())?.running, 2)
   assert.deepEqual(
     (await old.select().from(queueShares)).map(({ ready }) => ready),
@@ -216,7 +201,7 @@ test('the queue of a database of the first version goes on: stories that wait, a
     (await take('t2', 101)).claimed.map((story) => [story.id, story.attempt]),
     [['lost', 1]],
   )
-  const done = { messageId: 'm1', storyId: 'lent', leaseToken: 'old token' }
+  const done = { messageId: 'm1', storyId: 'claimed', leaseToken: 'old token' }
   assert.deepEqual(await complete(old, [done], 102), new Set(['m1']))
   await sweep(old, await dueStories(old, 1000), 1000)
   assert.equal((await old.query.apiKeys.findFirst())?.running, 0)
