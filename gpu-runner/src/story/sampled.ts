@@ -100,7 +100,7 @@ export async function* sampledStory(
   const { rows, rowOf } = storyRows(story, { seed, prompts: written, present, anchors, generation })
   const conditioning = await encodeConditioning(pipeline, {
     prompts,
-    columns,
+    regionalPrompts: columns,
     negatives: isGuided(guidance) ? negatives : undefined,
     clipSkip: settings.clip_skip,
     size: [height, width],
@@ -191,7 +191,7 @@ export async function* sampledStory(
       const words = {
         row: conditioning.conditional[row]!,
         selector: sharing.selectors[row]!,
-        columns: sharing.characters,
+        columns: sharing.tokenGroups,
       }
       return { picture, masks: await locate(pipeline, picture, { ...words, present: present[row]!, grid }) }
     },

@@ -1,44 +1,54 @@
 /**
- * Frames of several characters are read as several prompts, one for each: cut into as many columns of equal width, from
- * the left in the order in which the characters are named, and a pixel attends to the words of its own column alone. So
- * nobody can put on what is said of another. The notes have nothing of the kind; the idea is that of regional prompts
- * (Bar-Tal et al. 2023, arXiv:2302.08113) and bounded attention (Dahary et al. 2024, arXiv:2403.16990).
+ * Regional prompting: a frame of several characters has one prompt for each. The frame is divided into as many regions of
+ * equal width, from the left in the order in which the characters are named, and each pixel attends to the words of its
+ * own region alone, so that nobody can put on what another wears. The idea is that of MultiDiffusion's region-based
+ * generation (Bar-Tal et al. 2023, arXiv:2302.08113) and bounded attention (Dahary et al. 2024, arXiv:2403.16990); to cut
+ * by column is ours.
  */
+
 /** Of latents, or of a feature map. */
 interface Grid {
   readonly width: number
   readonly height: number
 }
 
-/** Added to scores of words that a pixel does not read; float16 still holds it. */
-const hidden = -3e4
+/** Added to the scores of words that a pixel does not attend to; float16 still holds it. */
+const maskedScore = -3e4
 
-/** Up to this timestep, from 1000, identities are shown to whole columns: where in them somebody is, is not decided yet. */
-export const layoutStands = 650
+/**
+ * The timestep, from 1000 down, at which a frame's layout is decided. Before it nobody knows where in a region its
+ * character will be, and an identity goes to the whole region.
+ */
+export const layoutTimestep = 650
 
-/** The column that pixel `x` of `width` is in, by its middle. */
-export const columnOf = (x: number, width: number, columns: number): number =>
-  Math.min(columns - 1, Math.floor(((x + 0.5) * columns) / width))
+/** The region that the pixels of column `x` of `width` belong to, by their middle. */
+export const promptRegionOf = (x: number, width: number, regions: number): number =>
+  Math.min(regions - 1, Math.floor(((x + 0.5) * regions) / width))
 
-/** What a column's prompt begins with, so that it knows of its neighbours; '' for one that has none. */
-export function columnWords(column: number, columns: number): string {
-  if (columns === 1) return ''
-  const side = column === 0 ? 'on the left' : column === columns - 1 ? 'on the right' : 'in the middle'
-  return `${side} of ${['two', 'three'][columns - 2] ?? 'many'} ,`
+/** What a region's prompt begins with, so that it knows of its neighbours; '' for the only one. */
+export function positionWords(region: number, regions: number): string {
+  if (regions === 1) return ''
+  const side = region === 0 ? 'on the left' : region === regions - 1 ? 'on the right' : 'in the middle'
+  return `${side} of ${['two', 'three'][regions - 2] ?? 'many'} ,`
 }
 
-/** For rows of so many columns what their pixels read of P prompts, [N,1,S,P]: 0, or far below 0 where it is hidden. */
-export function columnReads(columns: readonly number[], prompts: number, { width, height }: Grid): Float32Array {
-  const reads = new Float32Array(columns.length * width * height * prompts).fill(hidden)
-  for (const [row, count] of columns.entries())
+/**
+ * What is added to the scores of each of P prompts at each pixel, [N,1,S,P], for rows of so many regions: 0 for the prompt
+ * of the pixel's own region, far below 0 for the others.
+ */
+export function promptBias(regions: readonly number[], prompts: number, { width, height }: Grid): Float32Array {
+  const bias = new Float32Array(regions.length * width * height * prompts).fill(maskedScore)
+  for (const [row, count] of regions.entries())
     for (let p = 0; p < width * height; p++)
-      reads[(row * width * height + p) * prompts + columnOf(p % width, width, count)] = 0
-  return reads
+      bias[(row * width * height + p) * prompts + promptRegionOf(p % width, width, count)] = 0
+  return bias
 }
 
-/** The share of each pixel that column `column` covers where it is cut by middles: 1 or 0, on the grid. */
-export function columnMask(column: number, columns: number, { width, height }: Grid): Float32Array {
-  return Float32Array.from({ length: width * height }, (_, p) => Number(columnOf(p % width, width, columns) === column))
+/** 1 for the pixels of one region, else 0. */
+export function promptRegionMask(region: number, regions: number, { width, height }: Grid): Float32Array {
+  return Float32Array.from({ length: width * height }, (_, p) =>
+    Number(promptRegionOf(p % width, width, regions) === region),
+  )
 }
 
 /** For each of `prompts` prompts of `length` tokens, one after the other, the number of its prompt. */

@@ -1,26 +1,26 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { assertClose, evaluate, randn } from '../../../../test/gradient.ts'
-import { gatherFeeds } from '../pipeline/gather.ts'
+import { sharedKeyFeeds } from '../pipeline/shared-keys.ts'
 import type { HostTensor } from '../runtime/tensor.ts'
 import { gatheredAttention, queryClasses } from './gathered-attention.ts'
 import { input, type Value } from './value.ts'
 
 const [b, s, d, heads] = [3, 4, 8, 2]
 const tensors = { q: randn([b, s, d], 1), k: randn([b, s, d], 2), v: randn([b, s, d], 3) }
-const foreign = [[4, 5, 6, 9], [0, 2], []]
+const shared = [[4, 5, 6, 9], [0, 2], []]
 
 async function gathered(feeds: { q: HostTensor; k: HostTensor; v: HostTensor }, labels?: Uint8Array[]) {
   const [q, k, v] = ['q', 'k', 'v'].map((name) => input(name, ['batch', 'pixels', d])) as [Value, Value, Value]
   const y = gatheredAttention(q, k, v, heads, {
     index: input('index', ['batch', 'keys'], 'int64'),
-    asks: input('asks', ['batch', 'queries', queryClasses]),
-    hides: input('hides', ['batch', 'keys', queryClasses]),
+    queryClass: input('queryClass', ['batch', 'queries', queryClasses]),
+    keyMask: input('keyMask', ['batch', 'keys', queryClasses]),
   })
-  return (await evaluate({ y }, { ...feeds, ...gatherFeeds(foreign, s, labels) })).y!.data
+  return (await evaluate({ y }, { ...feeds, ...sharedKeyFeeds(shared, s, labels) })).y!.data
 }
 
-/** The formula by plain loops: softmax over own keys, and over foreign ones that the query's label may see. */
+/** The formula by plain loops: softmax over own keys, and over shared ones that the query's label may see. */
 function reference(labels?: readonly Uint8Array[]): Float32Array {
   const { q, k, v } = tensors
   const own = d / heads
@@ -31,7 +31,7 @@ function reference(labels?: readonly Uint8Array[]): Float32Array {
         const label = labels?.[row]?.[pixel] ?? 0
         const keys = [
           ...Array.from({ length: s }, (_, p) => row * s + p),
-          ...foreign[row]!.filter((key) => {
+          ...shared[row]!.filter((key) => {
             const its = labels?.[Math.floor(key / s)]?.[key % s] ?? 0
             return label === 0 || its === 0 || label === its
           }),
@@ -50,10 +50,10 @@ function reference(labels?: readonly Uint8Array[]): Float32Array {
   return y
 }
 
-test('each row attends to its own keys and the foreign ones it is given, and padding is hidden', async () =>
+test('each row attends to its own keys and the shared ones it is given, and padding is masked', async () =>
   assertClose(await gathered(tensors), reference(), 1e-5))
 
-test('guarded, a pixel of one character attends to no foreign pixel of another, by plain loops', async () => {
+test('guarded, a pixel of one character attends to no shared pixel of another, by plain loops', async () => {
   const labels = [Uint8Array.of(1, 2, 0, 1), Uint8Array.of(1, 2, 2, 0), Uint8Array.of(0, 1, 2, 2)]
   const guarded = await gathered(tensors, labels)
   assertClose(guarded, reference(labels), 1e-5)
@@ -61,7 +61,7 @@ test('guarded, a pixel of one character attends to no foreign pixel of another, 
   assert.ok(apart > 0.01, `the guard makes no difference: ${apart}`)
 })
 
-test('what is hidden has no influence at all, whatever it is: not a bit changes, though it be a million', async () => {
+test('what is masked has no influence at all, whatever it is: not a bit changes, though it be a million', async () => {
   const labels = [Uint8Array.of(1, 1, 1, 1), Uint8Array.of(1, 2, 2, 0), Uint8Array.of(2, 2, 2, 2)]
   const plain = await gathered(tensors, labels)
   const k = { ...tensors.k, data: tensors.k.data.slice() }

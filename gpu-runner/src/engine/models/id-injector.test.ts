@@ -44,11 +44,11 @@ function slots(rows: number[], references: number[][], masks: number[]): Identit
   const [p, each] = [rows.length, references[0]!.length]
   const oneHot = (at: number[], size: number) =>
     Float32Array.from(at.flatMap((one) => Array.from({ length: size }, (_, i) => Number(i === one))))
-  const absent = references.flatMap((own) => own.flatMap((r) => Array(tokens).fill(r < 0 ? -1e4 : 0)))
+  const tokenBias = references.flatMap((own) => own.flatMap((r) => Array(tokens).fill(r < 0 ? -1e4 : 0)))
   return {
     rows: constant(oneHot(rows, n), [p, n]),
     references: constant(oneHot(references.flat(), 2), [p * each, 2]),
-    absent: constant(Float32Array.from(absent), [p, 1, 1, each * tokens]),
+    tokenBias: constant(Float32Array.from(tokenBias), [p, 1, 1, each * tokens]),
     masks: () => constant(Float32Array.from(masks), [p, side * side, 1]),
   }
 }

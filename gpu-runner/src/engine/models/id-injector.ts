@@ -23,8 +23,8 @@ export interface IdentitySlots {
   readonly rows: Value
   /** [P·K,R]: the references of each slot. */
   readonly references: Value
-  /** [P,1,1,K·T]: 0 for tokens of references that a slot has, far below 0 for the rest. */
-  readonly absent: Value
+  /** [P,1,1,K·T], added to scores: 0 for tokens of references that a slot has, far below 0 for the rest. */
+  readonly tokenBias: Value
   /** For a layer the region of each slot, [P,S,1] in 0 … 1. */
   readonly masks: (call: AttentionCall) => Value
 }
@@ -53,11 +53,11 @@ function injected(call: AttentionCall, tokens: Value, slots: IdentitySlots, w: W
   const [r] = dims3(tokens)
   const [, t] = dims3(tokens)
   const [count, width] = [known(t, 'id-injector: tokens'), known(d, 'id-injector: channels')]
-  const keys = slots.absent.shape[3]!
+  const keys = slots.tokenBias.shape[3]!
   // Projected once for each reference, however many slots it goes to.
   const perSlot = (name: string) => {
     const all = linear(tokens, w.at(name), width, { bias: false })
-    return reshape(matmul(slots.references, reshape(all, [r, count * width])), [p, keys, width], slots.absent)
+    return reshape(matmul(slots.references, reshape(all, [r, count * width])), [p, keys, width], slots.tokenBias)
   }
   const flat = product([s, width])
   const queries = reshape(matmul(slots.rows, reshape(q, [n, flat])), [p, s, width], q)
@@ -67,6 +67,6 @@ function injected(call: AttentionCall, tokens: Value, slots: IdentitySlots, w: W
     Value,
   ]
   const scores = matmul(qh, kh, { transB: true, alpha: 1 / Math.sqrt(width / heads) })
-  const answer = mul(mergeHeads(attend(add(scores, slots.absent), vh)), slots.masks(call))
+  const answer = mul(mergeHeads(attend(add(scores, slots.tokenBias), vh)), slots.masks(call))
   return reshape(matmul(slots.rows, reshape(answer, [p, flat]), { transA: true }), [n, s, width], q)
 }

@@ -1,4 +1,4 @@
-/** What the UNet is told beside the latent: prompts, and for SDXL pooled prompts and picture sizes, a row a frame. */
+/** What conditions the UNet: prompts, and for SDXL pooled prompts and picture sizes, one row for each frame. */
 import type { Tokenizer } from '../io/tokenizer.ts'
 import type { EncodedPrompt, PromptIds } from './text-encoders.ts'
 
@@ -8,8 +8,8 @@ export interface ConditioningRow extends EncodedPrompt {
   readonly timeIds: readonly number[] | null
   /** For each adapter the embeddings of its pictures. */
   readonly pictures?: readonly Float32Array[]
-  /** Contexts [T,X] that columns of the frame read instead of the whole prompt's, from the left. */
-  readonly columns?: readonly Float32Array[]
+  /** Regional prompting: contexts [T,X] of the frame's regions, from the left, which take the place of `context`. */
+  readonly regionalContexts?: readonly Float32Array[]
 }
 
 export interface Conditioning {
@@ -29,11 +29,11 @@ interface PictureSizes {
 
 export interface ConditioningOptions {
   readonly prompts: readonly PromptIds[]
-  /** For each prompt those that take its place, or null. */
-  readonly columns?: readonly (readonly PromptIds[] | null)[] | undefined
+  /** For each prompt those of the frame's regions, from the left; null for a frame that has one prompt. */
+  readonly regionalPrompts?: readonly (readonly PromptIds[] | null)[] | undefined
   /** One for each prompt; null where none was given, and undefined without guidance. */
   readonly negatives?: readonly PromptIds[] | null | undefined
-  /** Layers that the prompts, not the negative ones, leave out. */
+  /** Last layers of the text encoder that prompts, not negative ones, leave out. */
   readonly clipSkip?: number | undefined
   /** Of the pictures to make, in pixels. */
   readonly size: Pair
@@ -54,16 +54,15 @@ interface Encoder {
 
 export async function encodeConditioning(
   { text, takesSizes, zerosForEmptyPrompt }: Encoder,
-  { prompts, columns, negatives, clipSkip = 0, size, sizes, negativeSizes }: ConditioningOptions,
+  { prompts, regionalPrompts, negatives, clipSkip = 0, size, sizes, negativeSizes }: ConditioningOptions,
 ): Promise<Conditioning> {
   const timeIds = takesSizes ? pictureSizes(size, sizes) : null
-  const all = await text.encode([...prompts, ...(columns ?? []).flatMap((own) => own ?? [])], clipSkip)
+  const all = await text.encode([...prompts, ...(regionalPrompts ?? []).flatMap((own) => own ?? [])], clipSkip)
   const encoded = all.slice(0, prompts.length)
   let next = prompts.length
   const conditional = encoded.map((prompt, row): ConditioningRow => {
-    const own = columns?.[row]
-    const contexts = own?.map(() => all[next++]!.context)
-    return { ...prompt, timeIds, ...(contexts && { columns: contexts }) }
+    const regionalContexts = regionalPrompts?.[row]?.map(() => all[next++]!.context)
+    return { ...prompt, timeIds, ...(regionalContexts && { regionalContexts }) }
   })
   if (negatives === undefined) return { conditional, unconditional: null }
   const away =

@@ -13,7 +13,7 @@ import { openSession } from '../runtime/session.ts'
 import { levelGrid, levelOf } from './attention-plan.ts'
 import { planBatches } from './batches.ts'
 import { encodeConditioning, promptIds } from './conditioning.ts'
-import type { DenoiserCall } from './denoiser.ts'
+import type { DenoiserCall } from './denoiser-feeds.ts'
 import { partCheckpoint } from './folder.ts'
 import { type GuidedOptions, guidedDenoise, type Sharing } from './guided.ts'
 import { openPipeline } from './open.ts'
@@ -109,7 +109,7 @@ for (const [name, pipeline] of Object.entries(models)) {
     const alone = new Map<number, Float32Array>()
     await (
       await denoiserOf(name, {
-        sharing: { ...sharing(name, alone), foreign: () => plan.shared.map(() => [[], [], []]) },
+        sharing: { ...sharing(name, alone), sharedPixels: () => plan.shared.map(() => [[], [], []]) },
       })
     )(x, 500, 3)
     near(alone.get(1)!, expected)
@@ -183,7 +183,10 @@ test('unconditional rows are shown nobody, and not computed for frames that are 
   const step = async (options: Partial<GuidedOptions>) => {
     calls.length = 0
     const out = await (await denoiserOf('sd15', { denoiser: watched, conditioning, ...options }))(x, 500, 3)
-    return { out, calls: calls.map((call) => [kinds(call), call.foreign !== undefined, call.identities?.slots.length]) }
+    return {
+      out,
+      calls: calls.map((call) => [kinds(call), call.sharedPixels !== undefined, call.identities?.slots.length]),
+    }
   }
   const [free, bound] = [
     ['free', 'free', 'free'],
@@ -236,7 +239,7 @@ test('an abort between two calls of one step ends it', async () => {
   const stop = new AbortController()
   const watched: Sharing = {
     ...sharing('sd15', new Map()),
-    foreign: () => models.sd15.denoiser.plan.shared.map(() => [[], [], []]),
+    sharedPixels: () => models.sd15.denoiser.plan.shared.map(() => [[], [], []]),
     observe: () => stop.abort(new Error('enough')),
   }
   const batches = planBatches(frames, [], 1)
@@ -253,8 +256,8 @@ function sharing(name: string, seen: Map<number, Float32Array>): Sharing {
   selector[7] = 1
   return {
     selectors: frames.map(() => selector),
-    characters: 2,
-    foreign() {
+    tokenGroups: 2,
+    sharedPixels() {
       return denoiser.plan.shared.map((level) => {
         const own = levelGrid(grid, level)
         const pixels = own.width * own.height

@@ -5,13 +5,15 @@ import { guide, sample } from '../../engine/diffusion/sample.ts'
 import { createSchedule } from '../../engine/diffusion/schedulers/index.ts'
 import { div } from '../../engine/graph/arithmetic.ts'
 import { attention } from '../../engine/graph/attention.ts'
-import { input, known, scalar } from '../../engine/graph/value.ts'
+import { input, scalar } from '../../engine/graph/value.ts'
 import type { Tokenizer } from '../../engine/io/tokenizer.ts'
+import { layerName } from '../../engine/models/attention-maps.ts'
 import { type AutoencoderTinyConfig, decodeTiny } from '../../engine/models/autoencoder-tiny.ts'
 import { type ClipTextConfig, clipText } from '../../engine/models/clip-text.ts'
 import type { AttentionCall } from '../../engine/models/transformer-block.ts'
 import { unet } from '../../engine/models/unet.ts'
 import type { UNetConfig } from '../../engine/models/unet-config.ts'
+import { levelOf } from '../../engine/pipeline/attention-plan.ts'
 import { modelWeights } from '../../engine/runtime/model-weights.ts'
 import { openSession } from '../../engine/runtime/session.ts'
 import { randomFrames } from '../storydb/frames.ts'
@@ -22,8 +24,8 @@ import { pictureBatch } from './frame-encoder.ts'
 import type { PoolRecipe } from './latent-pool.ts'
 import { ParameterSet } from './parameters.ts'
 import { writeSheet } from './pictures.ts'
-import { columnCaptions, columnFeeds } from './set-feeds.ts'
-import { columnBiases } from './set-loss.ts'
+import { captionBiasFeeds, columnCaptions } from './set-feeds.ts'
+import { captionBiases } from './set-loss.ts'
 import { idBatch } from './stage-text-encoder.ts'
 import type { Trainer } from './trainer.ts'
 
@@ -50,9 +52,11 @@ export async function openPreview(options: PreviewOptions): Promise<(trainer: Tr
   const context = input('context', ['batch', maxCharacters * captionTokens, textConfig.width])
   const text = await openSession({ context: clipText(ids, parameters.weights('text_encoder.'), textConfig).last })
   const inputs = { sample: latents, timestep: input('timestep', ['batch']), context }
-  const columns = columnBiases('batch')
-  const cross = ({ q, k, v, heads }: AttentionCall) =>
-    attention(q, k, v, heads, columns(known(q.shape[1], 'preview: pixels')))
+  const biasOf = captionBiases('batch')
+  const cross = (call: AttentionCall) => {
+    const { q, k, v, heads } = call
+    return attention(q, k, v, heads, biasOf(levelOf(layerName(call), unetConfig).level, q.shape[1]!))
+  }
   const denoiser = await openSession({ velocity: unet(inputs, parameters.weights('unet.'), unetConfig, { cross }) })
   const frames = Array.from(
     { length: 2 * count },
@@ -60,7 +64,7 @@ export async function openPreview(options: PreviewOptions): Promise<(trainer: Tr
   )
   const captions = frames.map((frame, i) => columnCaptions(frame, { variant: i }, tokenizer).map(({ ids }) => ids))
   const nothing = frames.map((frame) => columnCaptions(frame, {}, tokenizer, true).map(({ ids }) => ids))
-  const reads = columnFeeds([...frames, ...frames], { width: side, height: side }, unetConfig.channels.length)
+  const biases = captionBiasFeeds([...frames, ...frames], { width: side, height: side }, unetConfig.channels.length)
   const truth = pictureBatch(
     frames.map((frame) => renderFrame(frame, size).rgb),
     size,
@@ -71,7 +75,7 @@ export async function openPreview(options: PreviewOptions): Promise<(trainer: Tr
     const n = captions.length
     const encoded = await text.run({ ...feeds, ids: idBatch([...nothing, ...captions].flat()) })
     const shared = {
-      ...reads,
+      ...biases,
       context: { ...encoded.context!, shape: [2 * n, maxCharacters * captionTokens, textConfig.width] },
     }
     const shape = [n, vaeConfig.latentChannels, side, side]

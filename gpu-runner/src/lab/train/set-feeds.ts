@@ -1,8 +1,10 @@
 /** The feeds of a step on sets: what is drawn, dropped and withheld. `set-loss.ts` says what each input means. */
 
-import { columnMask, columnReads, columnWords, layoutStands } from '../../engine/diffusion/regional-prompts.ts'
+import { layoutTimestep, positionWords, promptRegionMask } from '../../engine/diffusion/regional-prompts.ts'
 import type { Tokenizer } from '../../engine/io/tokenizer.ts'
 import { CharacterEncoderConfig } from '../../engine/models/character-encoder.ts'
+import type { Grid } from '../../engine/pipeline/attention-plan.ts'
+import { regionalFeeds } from '../../engine/pipeline/regional-attention.ts'
 import type { HostTensor } from '../../engine/runtime/tensor.ts'
 import { type Region, seenRegions } from '../../story/references/cut-out.ts'
 import { type CaptionOptions, captionFrame } from '../storydb/caption.ts'
@@ -149,7 +151,7 @@ function captionFeeds(
     masks: { data: masks, shape: [n, groups, height, width] },
     selector: { data: selector, shape: [n, tokens, groups] },
     castSelector: { data: castSelector, shape: [n, tokens, maxCharacters] },
-    ...columnFeeds(
+    ...captionBiasFeeds(
       frames.map(({ frame }) => frame),
       { height, width },
       unet.channels.length,
@@ -157,21 +159,10 @@ function captionFeeds(
   }
 }
 
-/** What each pixel reads, on the grids of a UNet's levels, of which `finest` is the first. */
-export function columnFeeds(
-  frames: readonly Frame[],
-  finest: { width: number; height: number },
-  levels: number,
-): Record<string, HostTensor> {
-  const columns = frames.map(({ actors }) => actors.length)
-  const feeds: Record<string, HostTensor> = {}
-  for (let level = 0; level < levels; level++) {
-    const grid = { width: finest.width >> level, height: finest.height >> level }
-    const pixels = grid.height * grid.width
-    const data = columnReads(columns, maxCharacters, grid)
-    feeds[`reads${pixels}`] = { data, shape: [frames.length, 1, pixels, maxCharacters] }
-  }
-  return feeds
+/** What keeps each pixel to its own region's caption, on the grids of all levels of a UNet. */
+export function captionBiasFeeds(frames: readonly Frame[], finest: Grid, levels: number): Record<string, HostTensor> {
+  const regions = frames.map(({ actors }) => actors.length)
+  return regionalFeeds(regions, maxCharacters, finest, [...Array(levels).keys()])
 }
 
 /** A frame's captions, for each actor as if it were alone there, and empty ones for columns that are not there. */
@@ -184,7 +175,7 @@ export function columnCaptions(
   return Array.from({ length: maxCharacters }, (_, column) => {
     const actor = frame.actors[column]
     if (!actor || withheld) return tokenise([], tokenizer)
-    const place = columnWords(column, frame.actors.length)
+    const place = positionWords(column, frame.actors.length)
     const { segments } = captionFrame({ ...frame, actors: [actor] }, options)
     return tokenise(place ? [{ text: place }, ...segments] : segments, tokenizer)
   })
@@ -278,26 +269,26 @@ function slotFeeds(
 ): Record<string, HostTensor> {
   const rows = new Float32Array(slots * sets.length * n)
   const chosen = new Float32Array(slots * perSlot * references)
-  const absent = new Float32Array(slots * perSlot * tokens).fill(hidden)
+  const tokenBias = new Float32Array(slots * perSlot * tokens).fill(hidden)
   const masks = new Float32Array(slots * height * width)
   for (const [p, { set, frame, character, region, references: own }] of plan.slots.entries()) {
     rows[p * sets.length * n + set * n + frame] = 1
     for (const [k, reference] of own.entries()) {
       chosen[(p * perSlot + k) * references + reference] = 1
-      absent.fill(0, (p * perSlot + k) * tokens, (p * perSlot + k + 1) * tokens)
+      tokenBias.fill(0, (p * perSlot + k) * tokens, (p * perSlot + k + 1) * tokens)
     }
     const { masks: truth, cast } = sets[set]!.frames[frame]!
     const mask = regionMask(truth, character, region, height * width)
-    // As at sampling: the column, so that a place that nobody knows yet is not told; then masks that are not quite exact.
-    const early = 1000 * sigma[set * n + frame]! > layoutStands
+    // As at sampling: first the whole region of its prompt, for nobody knows the place yet; then masks that are not quite exact.
+    const early = 1000 * sigma[set * n + frame]! > layoutTimestep
     const known = () => (random.uniform() < 0.5 ? widened(mask, height, width) : mask)
-    const place = early ? columnMask(cast.indexOf(character), cast.length, { height, width }) : known()
+    const place = early ? promptRegionMask(cast.indexOf(character), cast.length, { height, width }) : known()
     masks.set(place, p * height * width)
   }
   return {
     slotRows: { data: rows, shape: [slots, sets.length * n] },
     slotReferences: { data: chosen, shape: [slots * perSlot, references] },
-    slotAbsent: { data: absent, shape: [slots, 1, 1, perSlot * tokens] },
+    slotTokenBias: { data: tokenBias, shape: [slots, 1, 1, perSlot * tokens] },
     slotMasks: { data: masks, shape: [slots, 1, height, width] },
   }
 }

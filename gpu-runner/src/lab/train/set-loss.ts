@@ -4,18 +4,12 @@
  */
 import { promptOfToken } from '../../engine/diffusion/regional-prompts.ts'
 import { add, clip, mul, offset, scale, sub } from '../../engine/graph/arithmetic.ts'
-import {
-  attention,
-  attentionProbabilities,
-  groupBias,
-  headMean,
-  mergeHeads,
-  splitHeads,
-} from '../../engine/graph/attention.ts'
+import { attention, attentionProbabilities, headMean, mergeHeads, splitHeads } from '../../engine/graph/attention.ts'
 import { matmul } from '../../engine/graph/matmul.ts'
 import { mean, meanSquare, sum, total } from '../../engine/graph/reduce.ts'
 import { pooledTo, reshape, transpose } from '../../engine/graph/shape.ts'
 import { constant, type Dim, input, known, type Value } from '../../engine/graph/value.ts'
+import { layerName } from '../../engine/models/attention-maps.ts'
 import { CharacterEncoderConfig } from '../../engine/models/character-encoder.ts'
 import { type ClipTextConfig, clipText } from '../../engine/models/clip-text.ts'
 import { withIdentities } from '../../engine/models/id-injector.ts'
@@ -23,6 +17,8 @@ import type { AttentionCall } from '../../engine/models/transformer-block.ts'
 import { unet } from '../../engine/models/unet.ts'
 import type { UNetConfig } from '../../engine/models/unet-config.ts'
 import type { Weights } from '../../engine/nn/weights.ts'
+import { levelOf } from '../../engine/pipeline/attention-plan.ts'
+import { regionalBiases } from '../../engine/pipeline/regional-attention.ts'
 import { captionTokens, groups, maxCharacters, parts } from './captions.ts'
 import { type DenoiserRecipe, mapLoss, smallestMap } from './denoiser.ts'
 import { type IdentityRecipe, identityTokens } from './identity.ts'
@@ -87,10 +83,11 @@ export function setLoss(model: SetModel, recipe: SetRecipe, segmenter: Weights, 
   const maps = { all: [] as Value[], losses: [] as Value[] }
   const shared = sharing(model, recipe, masks, maps.all)
   const castSelector = input('castSelector', [batch, tokens, maxCharacters])
-  const columns = columnBiases(batch)
-  const text = ({ q, k, v, heads }: AttentionCall) => {
+  const biasOf = captionBiases(batch)
+  const text = (call: AttentionCall) => {
+    const { q, k, v, heads } = call
     const pixels = known(q.shape[1], 'setLoss: pixels')
-    const p = attentionProbabilities(q, k, heads, columns(pixels))
+    const p = attentionProbabilities(q, k, heads, biasOf(levelOf(layerName(call), model.unet).level, pixels))
     if (pixels >= smallestMap) {
       const average = headMean(p)
       maps.losses.push(mapLoss(average, selector, masks))
@@ -123,15 +120,13 @@ export function setLoss(model: SetModel, recipe: SetRecipe, segmenter: Weights, 
   return { loss, outputs: { mse: meanSquare(error), maps: attended, perceptual, segmented } }
 }
 
-/** For a layer with so many pixels, what hides the captions of other columns from each. */
-export function columnBiases(batch: Dim): (pixels: number) => Value {
-  const promptOf = constant(promptOfToken(maxCharacters, captionTokens))
-  const made = new Map<number, Value>()
-  return (pixels) => {
-    const bias = made.get(pixels) ?? groupBias(input(`reads${pixels}`, [batch, 1, pixels, maxCharacters]), promptOf)
-    made.set(pixels, bias)
-    return bias
-  }
+/** For each level of the UNet, the bias that keeps the pixels of each region to the words of its own caption. */
+export function captionBiases(batch: Dim): (level: number, pixels: Dim) => Value {
+  return regionalBiases({
+    batch,
+    prompts: maxCharacters,
+    promptOf: constant(promptOfToken(maxCharacters, captionTokens)),
+  })
 }
 
 /** Self-attention: on the way up and on the shared grids over the whole set, elsewhere each frame's own. */
@@ -178,7 +173,7 @@ function identities(
   const places = {
     rows: input('slotRows', [slots, recipe.sets * recipe.frames]),
     references: input('slotReferences', [slots * perSlot, references]),
-    absent: input('slotAbsent', [slots, 1, 1, perSlot * model.identity.adapter.tokens]),
+    tokenBias: input('slotTokenBias', [slots, 1, 1, perSlot * model.identity.adapter.tokens]),
     masks: ({ q }: AttentionCall) => {
       const pixels = known(q.shape[1], 'setLoss: pixels')
       return reshape(pooledTo(masks, pixels), [slots, pixels, 1])

@@ -1,5 +1,5 @@
 /** A prompt about several characters, cut into one for each: `engine/diffusion/regional-prompts.ts` says who reads which. */
-import { columnWords } from '../../engine/diffusion/regional-prompts.ts'
+import { positionWords } from '../../engine/diffusion/regional-prompts.ts'
 import type { PromptSegment } from './prompt-segment.ts'
 
 /** What one mention of a character is followed by, up to the next. */
@@ -35,7 +35,7 @@ export function columnPrompts(prompt: readonly PromptSegment[]): PromptSegment[]
     const placed = own.some((i) => doings[i]!.place)
     const later = doings.find(({ place }, i) => i > own.at(-1)! && place) ?? doings.findLast(({ place }) => place)
     return [
-      { text: columnWords(column, order.length) },
+      { text: positionWords(column, order.length) },
       ...prompt.slice(0, first),
       ...own.flatMap((i) => {
         const { action, place } = doings[i]!

@@ -2,9 +2,10 @@
  * ID-Injector and region-level adapters: which identity each pixel of a frame gets at each step, by the attention maps of
  * the steps before. Character-Adapter's layout maps and its dynamic fusion; the numbers are ours.
  */
-import { columnMask, layoutStands } from '../../engine/diffusion/regional-prompts.ts'
+import { layoutTimestep, promptRegionMask } from '../../engine/diffusion/regional-prompts.ts'
 import { type AttentionPlan, type Grid, levelGrid } from '../../engine/pipeline/attention-plan.ts'
-import type { FrameSlot, Injection } from '../../engine/pipeline/guided.ts'
+import type { Injection } from '../../engine/pipeline/guided.ts'
+import type { FrameSlot } from '../../engine/pipeline/step-calls.ts'
 import { type AttentionMap, characterMasks, resize, stretch } from '../sharing/masks.ts'
 import { regionNames } from './regions.ts'
 
@@ -38,7 +39,7 @@ export interface InjectorOptions {
 }
 
 /** Timesteps: the layout is read at `layout`; from there to `current` the maps of the moment take over. */
-const fusion = { layout: layoutStands, current: 350 }
+const fusion = { layout: layoutTimestep, current: 350 }
 
 export class Injector implements Injection {
   readonly tokens: readonly Float32Array[]
@@ -119,7 +120,7 @@ export class Injector implements Injection {
   /** Where nothing is seen yet, a character is somewhere in its column. */
   #column(frame: number, character: number, share: number): Float32Array {
     const columns = this.#options.columns[frame] ?? [character]
-    const mask = columnMask(columns.indexOf(character), columns.length, this.#options.grid)
+    const mask = promptRegionMask(columns.indexOf(character), columns.length, this.#options.grid)
     return mask.map((value) => value * share)
   }
 

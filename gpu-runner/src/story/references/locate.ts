@@ -36,7 +36,7 @@ export async function locate(
   // Fixed noise, as for references: the same picture is read the same way in every story.
   const noise = gaussian({ seed: 0, story: '', frame: 'finished', stream: look }, length)
   const latent = schedule.scaleInput(schedule.addNoise(clean.data as Float32Array, noise, at), at)
-  const call = { rows: [{ ...row, latent, selector }], grid, timestep: schedule.timesteps[at]!, characters: columns }
+  const call = { rows: [{ ...row, latent, selector }], grid, timestep: schedule.timesteps[at]!, tokenGroups: columns }
   const map = (await denoiser.run(call)).maps[0]!
   const from = levelGrid(grid, denoiser.plan.maps)
   const pixels = from.width * from.height

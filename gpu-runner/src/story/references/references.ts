@@ -193,7 +193,7 @@ export async function promptMaps(pipeline: Pipeline, picture: Picture, phrase: s
       rows: [{ ...row!, latent, selector }],
       grid,
       timestep: schedule.timesteps[at]!,
-      characters: groups.length,
+      tokenGroups: groups.length,
     }
     const map = (await denoiser.run(call)).maps[0]!
     for (const [k, own] of sum.entries()) for (let p = 0; p < own.length; p++) own[p]! += map[p * groups.length + k]!

@@ -1,5 +1,5 @@
 /** ID-Synchronizer: who attends to whom at each step, from the attention maps of the steps before. */
-import { columnOf } from '../../engine/diffusion/regional-prompts.ts'
+import { promptRegionOf } from '../../engine/diffusion/regional-prompts.ts'
 import { type AttentionPlan, type Grid, levelGrid } from '../../engine/pipeline/attention-plan.ts'
 import type { Sharing } from '../../engine/pipeline/guided.ts'
 import { type AttentionMap, characterMasks, coarser, type FrameMasks, subjectMask } from './masks.ts'
@@ -51,7 +51,7 @@ export interface SynchronizerOptions {
 export class Synchronizer implements Sharing {
   readonly selectors: readonly Float32Array[]
   /** Columns of the maps. */
-  readonly characters: number
+  readonly tokenGroups: number
   /** For each frame the frames that it attends to. */
   readonly looksAt: readonly (readonly number[])[]
   readonly #options: SynchronizerOptions
@@ -76,9 +76,9 @@ export class Synchronizer implements Sharing {
     this.looksAt = this.#rule?.looksAt ?? looksAt(this.#present, rows)
     const groups = tokens.map((cast, frame) => [...cast, ...(more?.[frame] ?? [])])
     this.#spoken = groups.map((own) => own.map((positions) => positions.length > 0))
-    this.characters = Math.max(1, groups[0]?.length ?? 0)
+    this.tokenGroups = Math.max(1, groups[0]?.length ?? 0)
     this.selectors = groups.map((own, row) =>
-      tokenSelector(own, (columns[row]?.length ?? 1) * text.length, this.characters),
+      tokenSelector(own, (columns[row]?.length ?? 1) * text.length, this.tokenGroups),
     )
   }
 
@@ -90,7 +90,7 @@ export class Synchronizer implements Sharing {
   }
 
   /** The first step has no maps yet: every frame is on its own, but for anchors whose masks are known. */
-  foreign(step: number): readonly (readonly (readonly number[])[])[] {
+  sharedPixels(step: number): readonly (readonly (readonly number[])[])[] {
     const { rows, plan, grid, strength } = this.#options
     return plan.shared.map((level) => {
       const own = levelGrid(grid, level)
@@ -153,8 +153,8 @@ export class Synchronizer implements Sharing {
   map(frame: number, column: number): AttentionMap | null {
     const history = this.#history[frame]!
     if (!this.#spoken[frame]![column] || history.length === 0) return null
-    const map = new Float32Array(history[0]!.length / this.characters)
-    for (const step of history) for (let p = 0; p < map.length; p++) map[p]! += step[p * this.characters + column]!
+    const map = new Float32Array(history[0]!.length / this.tokenGroups)
+    for (const step of history) for (let p = 0; p < map.length; p++) map[p]! += step[p * this.tokenGroups + column]!
     return map
   }
 }
@@ -165,7 +165,10 @@ function labelled(masks: FrameMasks, pixels: number): Uint8Array {
 }
 
 const columnLabels = (characters: readonly number[], { width, height }: Grid) =>
-  Uint8Array.from({ length: width * height }, (_, p) => 1 + characters[columnOf(p % width, width, characters.length)]!)
+  Uint8Array.from(
+    { length: width * height },
+    (_, p) => 1 + characters[promptRegionOf(p % width, width, characters.length)]!,
+  )
 
 /** Mean over each character's tokens as a matrix, [T,K]. */
 function tokenSelector(tokens: readonly (readonly number[])[], length: number, characters: number): Float32Array {

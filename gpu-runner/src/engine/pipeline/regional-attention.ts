@@ -1,0 +1,42 @@
+/** Regional prompting in a graph: what keeps the pixels of each region to the words of its own prompt. */
+import { promptBias } from '../diffusion/regional-prompts.ts'
+import { groupBias } from '../graph/attention.ts'
+import { type Dim, input, type Value } from '../graph/value.ts'
+import type { HostTensor } from '../runtime/tensor.ts'
+import { type Grid, levelGrid } from './attention-plan.ts'
+
+export interface RegionalInputs {
+  /** N and P: rows of the batch, and prompts that each row has side by side. */
+  readonly batch: Dim
+  readonly prompts: Dim
+  /** int64[T]: the prompt of each token. */
+  readonly promptOf: Value
+}
+
+const inputName = (level: number) => `promptBias${level}`
+
+/** For a level of the UNet with so many pixels, the bias of its cross-attention, [N,1,S,T]: one input for all its layers. */
+export function regionalBiases({ batch, prompts, promptOf }: RegionalInputs): (level: number, pixels: Dim) => Value {
+  const made = new Map<number, Value>()
+  return (level, pixels) => {
+    const bias = made.get(level) ?? groupBias(input(inputName(level), [batch, 1, pixels, prompts]), promptOf)
+    made.set(level, bias)
+    return bias
+  }
+}
+
+/** What those inputs are fed for rows of so many regions. `finest` is the grid of the latents. */
+export function regionalFeeds(
+  regions: readonly number[],
+  prompts: number,
+  finest: Grid,
+  levels: readonly number[],
+): Record<string, HostTensor> {
+  const feeds: Record<string, HostTensor> = {}
+  for (const level of levels) {
+    const grid = levelGrid(finest, level)
+    const shape = [regions.length, 1, grid.width * grid.height, prompts]
+    feeds[inputName(level)] = { data: promptBias(regions, prompts, grid), shape }
+  }
+  return feeds
+}
