@@ -4,6 +4,7 @@
  * read, see `gpu-runner/src/story/bank/bank.ts`.
  */
 import { z } from 'zod'
+import { isTooDeep, TOO_DEEP } from './json.ts'
 import { CharacterId, Layout, LIMITS, type StoryRequest, text } from './story.ts'
 
 export const BANK_VERSION = 1
@@ -124,6 +125,7 @@ export function joinCast(declared: StoryRequest['characters'], bank: readonly Ba
 }
 
 function parsed(json: string): Record<string, unknown> | undefined {
+  if (isTooDeep(json)) throw new BankError(`is ${TOO_DEEP}`)
   try {
     const value: unknown = JSON.parse(json)
     return isObject(value) ? value : undefined

@@ -18,6 +18,7 @@ export const PROBLEMS = {
     'No character bank',
     'The story has no character bank: it ended before its frames were sampled, or was erased.',
   ],
+  'body-timeout': [408, 'Request timeout', 'The body did not come in time. Send the request again.'],
   'too-large': [413, 'Body too large', 'The body is over the limit of this path.'],
   'unsupported-media-type': [415, 'Unsupported media type', 'Send the body with "Content-Type: application/json".'],
   'range-not-satisfiable': [416, 'Range not satisfiable', 'The header "Content-Range" says how long it is.'],
@@ -33,8 +34,17 @@ export const PROBLEMS = {
     'Queue full',
     'The API key has as many stories waiting as it may have. Try again when some have started.',
   ],
-  internal: [500, 'Internal error', 'The fault is ours. Quote request_id when reporting it.'],
-  unavailable: [503, 'Unavailable', 'The edge cannot reach what it needs. Try again later.'],
+  internal: [500, 'Internal error', 'The fault is on our side. Quote request_id when reporting it.'],
+  misconfigured: [
+    503,
+    'Misconfigured',
+    'A setting of the edge is missing or malformed. Its operator has to correct it.',
+  ],
+  unavailable: [
+    503,
+    'Unavailable',
+    'The edge cannot reach what it needs, or is overloaded. Try again after as many seconds as "Retry-After" says.',
+  ],
 } as const satisfies Record<string, readonly [number, string, string]>
 export type ProblemName = keyof typeof PROBLEMS
 
@@ -51,7 +61,8 @@ export const Problem = z
           message: z.string(),
         }),
       )
-      .optional(),
+      .optional()
+      .describe('At most 50; `detail` says how many more there are'),
     retry_after: z.int().optional().describe('Seconds after which to try again, as in the header Retry-After'),
     request_id: z.string(),
   })

@@ -5,7 +5,7 @@ import type { Problem } from '../contract/problem.ts'
 import { type Claim, Claims, type EventReceipt, type RunnerEvent, SEED_HEADER } from '../contract/runner.ts'
 import type { StoryInput } from '../contract/story.ts'
 import type { Story } from '../contract/story-view.ts'
-import { startEdge } from '../local/edge.ts'
+import { type EdgeOptions, startEdge } from '../local/edge.ts'
 import { openDb } from '../src/db/client.ts'
 import { insertApiKey } from '../src/db/keys/api-keys.ts'
 import { newApiKey } from '../src/db/keys/new-key.ts'
@@ -20,10 +20,10 @@ export interface Answer<Body> {
   body: Body
 }
 
-export async function testEdge(env: Record<string, string> = {}) {
+export async function testEdge(env: Record<string, string> = {}, options: Pick<EdgeOptions, 'log'> = {}) {
   const { key } = await newApiKey('tests', { now: Date.now, randomBytes })
   const settings = { RUNNER_TOKEN, RUNNER_WEBHOOK_SECRET, ALLOW_INSECURE_WEBHOOKS: '1', ...env }
-  const edge = await startEdge({ port: 0, dataDir: null, apiKey: key, cron: false, env: settings })
+  const edge = await startEdge({ port: 0, dataDir: null, apiKey: key, cron: false, env: settings, ...options })
   after(() => edge.dispose())
 
   /** Any request; the body of the answer is read as JSON where it is JSON, as text where it is not. */

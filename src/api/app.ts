@@ -11,12 +11,15 @@ import { type Bindings, readSettings, type Settings, systemTools, type Tools } f
 import { base32 } from '../platform/ids.ts'
 import { characterRoutes } from './characters/characters.ts'
 import { sweepReferences } from './characters/reference-pictures.ts'
+import { drainBody } from './http/body.ts'
+import { onError, onNotFound } from './http/on-error.ts'
 import { describeApi, documentOf } from './http/openapi.ts'
 import { originOf } from './http/origin.ts'
-import { onError, onNotFound, ProblemError } from './http/problems.ts'
+import { ProblemError } from './http/problems.ts'
 import { RateLimiter } from './http/rate-limiter.ts'
 import { observeRequests } from './http/request-log.ts'
-import { drainBody, newRoutes } from './http/routes.ts'
+import { newRoutes } from './http/routes.ts'
+import { securityHeaders } from './http/security-headers.ts'
 import { keyRoutes } from './keys/keys.ts'
 import { docsRoutes } from './operations/docs.ts'
 import { operationsRoutes } from './operations/operations.ts'
@@ -51,6 +54,7 @@ export function createApp(tools: Tools = systemTools) {
   const limiter = new RateLimiter()
   app.use(requestId({ generator: () => `req_${base32(tools.randomBytes(10))}` }))
   app.use(observeRequests)
+  app.use(securityHeaders)
   app.use(drainBody)
   app.use(async (c, next) => {
     c.set('db', openDb(c.env.DB))

@@ -58,8 +58,15 @@ export const systemTools: Tools = {
   fetch: (url, init) => fetch(url, init),
 }
 
+/** A setting that is missing or malformed. The message names it, and what is expected, but not its value. */
+export class SettingsError extends Error {
+  override name = 'SettingsError'
+}
+
+/** Throws `SettingsError`. */
 export function readSettings(env: Bindings): Settings {
   const parsed = Settings.safeParse(env)
   if (parsed.success) return parsed.data
-  throw new Error(`settings of the Worker: ${parsed.error.issues.map((i) => `${i.path}: ${i.message}`).join('; ')}`)
+  const wrong = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`)
+  throw new SettingsError(`settings of the edge: ${wrong.join('; ')}`)
 }

@@ -3,8 +3,9 @@
  * before each try. A Worker cannot resolve names; `gpu-runner/src/service/guarded-fetch.ts` fetches pictures and can.
  */
 
-/** Names that resolve inside a network of one's own, by RFC 6761, RFC 6762 and common use. */
-const PRIVATE_NAME = /(^|\.)(localhost|local|internal|intranet|lan|home|corp|test|invalid|home\.arpa)$/
+/** Names that resolve inside a network of one's own or not at all, by RFC 6761, 6762, 7686, 9476 and common use. */
+const PRIVATE_NAME =
+  /(^|\.)(localhost|localdomain|local|internal|intranet|private|lan|home|corp|svc|test|invalid|onion|alt|home\.arpa)$/
 
 /**
  * Why we do not go to `url`; undefined when we do.
@@ -18,8 +19,9 @@ export function refuseUrl(url: string, allowInsecure: boolean): string | undefin
   if (allowInsecure) return undefined
   if (protocol !== 'https:') return 'must begin with https://'
   if (port !== '' && port !== '8443') return `must use port 443 or 8443, not ${port}`
-  const host = hostname.replace(/\.$/, '')
+  const host = hostname.replace(/\.+$/, '')
   if (host.startsWith('[') || /^[\d.]+$/.test(host)) return `must name a host, not the address ${host}`
-  if (!host.includes('.') || PRIVATE_NAME.test(host)) return `must name a public host, not ${host}`
+  if (!host.includes('.') || host.includes('..') || PRIVATE_NAME.test(host))
+    return `must name a public host, not ${host}`
   return undefined
 }

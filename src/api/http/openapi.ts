@@ -119,7 +119,10 @@ function otherProblems(): Operation['responses'] {
   const problem = () => ({ 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } })
   return {
     '4XX': { content: problem(), description: 'Any other refusal' },
-    '5XX': { content: problem(), description: 'An error of ours; it is safe to try again' },
+    '5XX': {
+      content: problem(),
+      description: 'An error on our side; `detail` says whether it is safe to send the request again',
+    },
   }
 }
 

@@ -1,12 +1,16 @@
 /** Every answer that is not a success: an RFC 9457 problem document. */
-import type { Context, ErrorHandler } from 'hono'
-import { HTTPException } from 'hono/http-exception'
+import type { Context } from 'hono'
 import type { z } from 'zod'
 import { issuesOf, PROBLEMS, type Problem, type ProblemName } from '../../../contract/problem.ts'
 import type { AppEnv } from './app-env.ts'
 
 /** What is wrong, and where: a JSON pointer (RFC 6901). */
 export type Fault = { pointer: string; message: string }
+
+/** Faults that one answer names. */
+const MAX_FAULTS = 50
+/** Characters of what an answer repeats of a request. */
+const MAX_TEXT = 300
 
 /** Thrown by handlers to answer with a problem document. */
 export class ProblemError extends Error {
@@ -25,8 +29,16 @@ export class ProblemError extends Error {
 export function invalid(faults: Fault[]): ProblemError {
   const [first, ...others] = faults
   const more = others.length > 0 ? ` (and ${others.length} more)` : ''
-  return new ProblemError('validation', `${first?.pointer}: ${first?.message}${more}`, faults)
+  const detail = `${cut(first?.pointer ?? '')}: ${cut(first?.message ?? '')}${more}`
+  const named = faults.slice(0, MAX_FAULTS)
+  return new ProblemError(
+    'validation',
+    detail,
+    named.map(({ pointer, message }) => ({ pointer: cut(pointer), message: cut(message) })),
+  )
 }
+
+const cut = (text: string) => (text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text)
 
 /** What routes do with input that does not fit their schema: a path that cannot exist is not found. */
 export function rejectInvalid(result: { success: boolean; target: string; error?: z.ZodError }): void {
@@ -37,25 +49,8 @@ export function rejectInvalid(result: { success: boolean; target: string; error?
   throw invalid(faults.map(({ pointer, message }) => ({ pointer: `?${pointer.slice(1)}`, message })))
 }
 
-export const onError: ErrorHandler<AppEnv> = (error, c) => {
-  if (error instanceof ProblemError) return respond(c, error)
-  if (error instanceof HTTPException && error.status === 400)
-    return respond(c, new ProblemError('malformed-json', 'the body is not JSON'))
-  if (error instanceof HTTPException && error.status === 415) {
-    const type = c.req.header('content-type')
-    const detail = type ? `the body is declared as ${type}, not as application/json` : 'Content-Type is missing'
-    return respond(c, new ProblemError('unsupported-media-type', detail))
-  }
-  const { method, path } = c.req
-  const { message, stack } = error
-  console.error(JSON.stringify({ level: 'error', request_id: c.var.requestId, method, path, message, stack }))
-  return respond(c, new ProblemError('internal', 'something went wrong on our side; it is safe to try again'))
-}
-
-export const onNotFound = (c: Context<AppEnv>) =>
-  respond(c, new ProblemError('not-found', `no such path: ${c.req.path}`))
-
-function respond(c: Context<AppEnv>, { problem, message, faults, headers }: ProblemError): Response {
+/** The answer to a problem. */
+export function respond(c: Context<AppEnv>, { problem, message, faults, headers }: ProblemError): Response {
   const [status, title] = PROBLEMS[problem]
   const body: Problem = {
     type: `/problems/${problem}`,

@@ -40,7 +40,8 @@ export class RateLimiter {
     const admitted = tokens >= 1
     const left = admitted ? tokens - 1 : tokens
     this.#buckets.delete(id)
-    this.#buckets.set(id, { tokens: left, at: Math.max(bucket.at, now) })
+    // Also when the clock has been set back: else nothing would come back until it has caught up.
+    this.#buckets.set(id, { tokens: left, at: now })
     bound(this.#buckets)
     return { admitted, remaining: Math.floor(left), resetMs: ((admitted ? quota : 1) - left) * (WINDOW_MS / quota) }
   }

@@ -14,8 +14,9 @@ import {
 import { newApiKey } from '../../db/keys/new-key.ts'
 import { hashedKey, newKeyText } from '../../platform/api-key.ts'
 import { requireApiKey } from '../http/auth.ts'
+import { limitBody, MAX_JSON_BYTES } from '../http/body.ts'
 import { invalid, ProblemError } from '../http/problems.ts'
-import { json, limitBody, MAX_JSON_BYTES, newRoutes, problems } from '../http/routes.ts'
+import { json, newRoutes, problems } from '../http/routes.ts'
 
 const DAY_MS = 24 * 3_600_000
 const HOUR_MS = 3_600_000

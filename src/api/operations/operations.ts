@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { queueDepth } from '../../db/queue/depth.ts'
 import { flush, series } from '../../durable/meter.ts'
 import { requireMetricsToken } from '../http/auth.ts'
+import { healthOf, Late, loggedOf } from '../http/faults.ts'
 import { ProblemError } from '../http/problems.ts'
 import { json, newRoutes, problems } from '../http/routes.ts'
 
@@ -69,13 +70,14 @@ const secondsSince = (time: number | null, now: number) => (time === null ? 0 : 
 
 async function answering<T>(query: Promise<T>): Promise<T> {
   const late = new Promise<never>((_, reject) =>
-    setTimeout(() => reject(new Error(`no answer within ${DATABASE_MS / 1000} s`)), DATABASE_MS),
+    setTimeout(() => reject(new Late(`no answer within ${DATABASE_MS / 1000} s`)), DATABASE_MS),
   )
   try {
     return await Promise.race([query, late])
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    throw new ProblemError('unavailable', `the database does not answer: ${reason}`)
+    const fault = error instanceof Error ? error : new Error(String(error))
+    console.error(JSON.stringify({ level: 'error', event: 'database', ...loggedOf(fault) }))
+    throw new ProblemError('unavailable', `the database does not answer: ${healthOf(fault)}`)
   }
 }
 

@@ -7,9 +7,10 @@ import { Account, HardwareList, Model, ModelList, ModelVersion, ModelVersionList
 import { type ModelRef, refOf } from '../../views/model-ref.ts'
 import type { AppEnv } from '../http/app-env.ts'
 import { requireApiKey } from '../http/auth.ts'
+import { limitBody, MAX_JSON_BYTES } from '../http/body.ts'
 import { originOf } from '../http/origin.ts'
 import { ProblemError } from '../http/problems.ts'
-import { documented, json, limitBody, MAX_JSON_BYTES, newRoutes, problems } from '../http/routes.ts'
+import { documented, json, newRoutes, problems } from '../http/routes.ts'
 import { requireModel } from './predictions.ts'
 
 /** When this wire came into being; models have no date that the edge knows of. */

@@ -2,6 +2,7 @@
 import { createRoute } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { z } from 'zod'
+import { jsonFault } from '../../../contract/json.ts'
 import { MAX_FILE_BYTES, UploadedFile, UploadedFileList } from '../../../contract/replicate.ts'
 import { deleteFile, expiredFiles, findFile, forgetFiles, insertFile, listFiles } from '../../db/characters/files.ts'
 import type { Db } from '../../db/client.ts'
@@ -11,9 +12,10 @@ import { newStoryId, sha256 } from '../../platform/ids.ts'
 import { signUrl } from '../../platform/signed-url.ts'
 import type { AppEnv } from '../http/app-env.ts'
 import { requireApiKey, requireApiKeyOrLink } from '../http/auth.ts'
+import { limitBody } from '../http/body.ts'
 import { originOf } from '../http/origin.ts'
 import { invalid, ProblemError } from '../http/problems.ts'
-import { binary, json, limitBody, newRoutes, openToLinks, problems } from '../http/routes.ts'
+import { binary, json, newRoutes, openToLinks, problems } from '../http/routes.ts'
 import { parseCursor } from '../stories/stories.ts'
 
 const PAGE = 50
@@ -151,10 +153,10 @@ export const fileRoutes = newRoutes()
     const object = file && (await c.env.IMAGES.get(file.key))
     if (!object) throw noSuchFile(id)
     return c.body(await object.arrayBuffer(), 200, {
-      'content-type': file.contentType,
+      // Rows of before there was a rule may hold what no header can.
+      'content-type': MEDIA_TYPE.test(file.contentType) ? file.contentType : 'application/octet-stream',
       // Nothing that was uploaded may act as a page of ours.
       'content-disposition': 'attachment',
-      'x-content-type-options': 'nosniff',
       'cache-control': 'private, max-age=3600',
     })
   })
@@ -183,24 +185,29 @@ async function readForm(c: Context<AppEnv>) {
   if (new TextEncoder().encode(name).length > MAX_NAME_BYTES)
     throw invalid([{ pointer: '/filename', message: `at most ${MAX_NAME_BYTES} bytes` }])
   const contentType = ((await textOf(form.get('type'))) ?? content.type) || 'application/octet-stream'
-  if (!/^[\w.+-]+\/[\w.+-]+(\s*;.*)?$/.test(contentType))
-    throw invalid([{ pointer: '/type', message: 'a media type, such as image/png' }])
+  if (!MEDIA_TYPE.test(contentType)) throw invalid([{ pointer: '/type', message: 'a media type, such as image/png' }])
   const metadata = Metadata.safeParse((await textOf(form.get('metadata'))) ?? '{}')
   if (!metadata.success) throw invalid([{ pointer: '/metadata', message: 'a JSON object of at most 16 kB' }])
   const bytes = new Uint8Array(await content.arrayBuffer())
   return { bytes, name, contentType, metadata: metadata.data }
 }
 
+/** RFC 9110 without the grammar of its parameters: printable ASCII. */
+const MEDIA_TYPE = /^[\w.+-]+\/[\w.+-]+( *;[ -~]*)?$/
+
 const Metadata = z
   .string()
   .max(16 * 1024)
   .transform((text, ctx): unknown => {
-    try {
-      return JSON.parse(text)
-    } catch {
-      ctx.addIssue('not JSON')
-      return z.NEVER
-    }
+    const fault = jsonFault(text)
+    if (fault) ctx.addIssue(fault.message)
+    else
+      try {
+        return JSON.parse(text)
+      } catch {
+        ctx.addIssue('not JSON')
+      }
+    return z.NEVER
   })
   .pipe(z.record(z.string(), z.unknown()))
 

@@ -5,7 +5,8 @@ import { completeAll } from '../../db/queue/complete.ts'
 import { count } from '../../durable/meter.ts'
 import { announce } from '../http/announce.ts'
 import { requireRunner } from '../http/auth.ts'
-import { json, limitBody, MAX_JSON_BYTES, newRoutes, problems } from '../http/routes.ts'
+import { limitBody, MAX_JSON_BYTES } from '../http/body.ts'
+import { json, newRoutes, problems } from '../http/routes.ts'
 
 const completeRoute = createRoute({
   method: 'post',

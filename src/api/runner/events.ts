@@ -10,8 +10,9 @@ import { confirmStop, fail, markProgress, markStarted } from '../../db/queue/rep
 import { findStory } from '../../db/stories/stories.ts'
 import { count } from '../../durable/meter.ts'
 import { announce } from '../http/announce.ts'
+import { limitBody, MAX_JSON_BYTES } from '../http/body.ts'
 import { ProblemError, rejectInvalid } from '../http/problems.ts'
-import { documented, json, limitBody, MAX_JSON_BYTES, newRoutes, problems } from '../http/routes.ts'
+import { documented, json, newRoutes, problems } from '../http/routes.ts'
 import { staleLeaseOf } from './lease.ts'
 
 const receive = createRoute({

@@ -20,9 +20,10 @@ import { base32, newWebhookSecret } from '../../platform/ids.ts'
 import { refuseUrl } from '../../platform/url-guard.ts'
 import { announce } from '../http/announce.ts'
 import { requireApiKey } from '../http/auth.ts'
+import { limitBody, MAX_JSON_BYTES } from '../http/body.ts'
 import { originOf } from '../http/origin.ts'
 import { invalid, ProblemError } from '../http/problems.ts'
-import { json, limitBody, MAX_JSON_BYTES, newRoutes, problems } from '../http/routes.ts'
+import { json, newRoutes, problems } from '../http/routes.ts'
 
 const tags = ['Webhooks']
 const security = [{ apiKey: [] }]
