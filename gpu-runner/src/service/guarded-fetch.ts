@@ -38,9 +38,17 @@ export class UnreachableUrl extends Error {
   override name = 'UnreachableUrl'
 }
 
+/** Public by the registries, but answered by the platform that a machine runs on (Azure's WireServer). */
+const PLATFORM = ['168.63.129.16']
+/** IPv4-compatible IPv6 (`::a.b.c.d`, RFC 4291, deprecated) leads to that IPv4 address where it is still routed. */
+const COMPATIBLE = ipaddr.IPv6.parseCIDR('::/96')
+
 /** Whether an address is one of the public Internet: neither private, local, reserved, multicast nor a tunnel to such. */
 export function isPublicAddress(address: string): boolean {
-  return isIP(address) !== 0 && ipaddr.process(address).range() === 'unicast'
+  if (isIP(address) === 0) return false
+  const parsed = ipaddr.process(address)
+  if (parsed.kind() === 'ipv6' && parsed.match(COMPATIBLE)) return false
+  return parsed.range() === 'unicast' && !PLATFORM.includes(parsed.toString())
 }
 
 /** The body of `url`. Throws `RefusedUrl`, `UnreachableUrl`, or what the network threw, or the reason of `signal`. */
@@ -93,7 +101,7 @@ function request(url: URL, signal: AbortSignal, options: GuardOptions): Promise<
       const addresses = Array.isArray(found) ? found : [{ address: found, family: isIP(found) }]
       const wrong = addresses.find(({ address }) => !isAllowed(address))
       // One private address among public ones is refused as well: nobody needs it, and it is how rebinding begins.
-      if (wrong) return callback(new RefusedUrl(`${hostname} leads to ${wrong.address}, not a public address`), [])
+      if (wrong) return callback(new RefusedUrl(`${hostname} does not lead to a public address`), [])
       const [first] = addresses
       if (about.all) callback(null, addresses)
       else if (first) callback(null, first.address, first.family)

@@ -21,6 +21,14 @@ test('a quota may be spent at once, and comes back evenly over a minute', () => 
   assert.ok(limiter.take('a', { name: 'read', quota: 1 }, 0).admitted)
 })
 
+test('a clock that is set back does not stop the refilling', () => {
+  const limiter = new RateLimiter()
+  const take = (now: number) => limiter.take('a', { name: 'create', quota: 60 }, now).admitted
+  for (let i = 0; i < 60; i++) assert.ok(take(3_600_000))
+  assert.ok(!take(0))
+  assert.ok(take(1_000))
+})
+
 test('what was given back can be taken again; memory is bounded', () => {
   const limiter = new RateLimiter()
   const one = { name: 'x', quota: 1 }

@@ -51,6 +51,7 @@ test('webhooks go to public hosts by https, in whatever way an address is spelt'
     '8.8.8.8',
   ]
   const names = ['localhost', 'localhost.', 'db', 'db.internal', 'printer.local', 'x.localhost', 'router.home.arpa']
+  names.push('localhost..', 'a..b.example', 'api.default.svc', 'x.localdomain', 'db.private', 'x.onion', 'x.alt')
   for (const host of [...hosts, ...names]) assert.match(refuseUrl(`https://${host}/`, false) ?? '', /must name/, host)
   assert.match(refuseUrl('http://app.example/', false) ?? '', /https/)
   assert.match(refuseUrl('https://app.example:22/', false) ?? '', /port/)
