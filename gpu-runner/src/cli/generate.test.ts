@@ -9,7 +9,7 @@ import { text } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { readBankHeader } from '../../../contract/bank.ts'
-import { sd15 } from '../../../test/model-folder.ts'
+import { copyModel, editJson, fillTensor, sd15 } from '../../../test/model-folder.ts'
 import { writeSafetensors } from '../engine/io/safetensors.ts'
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url))
@@ -82,6 +82,28 @@ test('an SD folder as users have it, with a LoRA file', async (t) => {
   const missing = await run({ input: story, env: usual }, '--model', sd15, '--lora', join(folder, 'none.safetensors'))
   assert.equal(missing.code, 1)
   assert.match(missing.stderr, /could not be opened: .*none\.safetensors/)
+})
+
+test('a model that cannot work, or breaks on the way: a sentence and exit 1, no stack', async (t) => {
+  const { run } = await setUp(t)
+  const story = {
+    input: good.replace('"width":64,"height":72', '"steps":2'),
+    env: { FABLEFRAME_MODEL_MODULE: undefined },
+  }
+  const failing = async (change: (folder: string) => void, reason: RegExp) => {
+    const model = copyModel(t, sd15)
+    change(model)
+    const { code, stderr } = await run(story, '--model', model)
+    assert.equal(code, 1)
+    assert.match(stderr, reason)
+    assert.doesNotMatch(stderr, /^\s+at /m)
+  }
+  const unknown = (folder: string) =>
+    editJson(join(folder, 'scheduler/scheduler_config.json'), { _class_name: 'NoneScheduler' })
+  await failing(unknown, /could not be opened: .*scheduler_config\.json: no scheduler "NoneScheduler"/)
+  const broken = (folder: string) =>
+    fillTensor(join(folder, 'unet/diffusion_pytorch_model.safetensors'), 'conv_out.bias', Number.NaN)
+  await failing(broken, /^line 1: unet, step 1: tensor 'conv_out\.bias' in .* is not finite/m)
 })
 
 test('--bank: a character of one line is known to the next, and to a later call', async (t) => {

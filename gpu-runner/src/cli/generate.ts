@@ -47,8 +47,10 @@ if (foreign.length > 0)
   fail(1, ...foreign.map(({ number, request }) => wrong(number, '/model', `'${request.model}'; this is ${model.name}`)))
 for (const line of lines) {
   await generate(model, line).catch((error) => {
-    if (!(error instanceof StoryRejected)) throw error
-    console.error(`\nline ${line.number}: ${error.message}`)
+    const message = `\nline ${line.number}: ${error instanceof Error ? error.message : error}`
+    // Anything but a story that is refused would meet the next line too: broken weights, a lost device.
+    if (!(error instanceof StoryRejected)) fail(1, message)
+    console.error(message)
     process.exitCode = 1
   })
 }

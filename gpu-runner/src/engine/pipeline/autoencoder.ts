@@ -38,9 +38,9 @@ export function buildAutoencoder(folder: string, options: SessionOptions): Autoe
     throw new ModelError(`${folder}: '${name}' is no known autoencoder; AutoencoderKL and AutoencoderTiny are`)
   const opened = changedWeights(partCheckpoint(folder))
   const build = name === 'AutoencoderTiny' ? tiny : kl
-  const { latentChannels, factor, channels, picture, encoded } = build(folder, opened.weights)
+  const { latentChannels, factor, channels, picture, latent } = build(folder, opened.weights)
   const decoder = new Part('vae decoder', () => ({ picture }), opened, options)
-  const encoder = new Part('vae encoder', () => ({ latent: encoded() }), opened, options)
+  const encoder = new Part('vae encoder', () => ({ latent }), opened, options)
   return {
     latentChannels,
     factor,
@@ -60,20 +60,17 @@ export function buildAutoencoder(folder: string, options: SessionOptions): Autoe
 function kl(folder: string, weights: Weights) {
   const config = partConfig(AutoencoderConfig, folder)
   const picture = decode(unscaled(config), weights, config)
-  const encoded = () => {
-    const moments = encode(input('picture', ['batch', config.inChannels, 'height', 'width']), weights, config)
-    const { mean, std } = posterior(moments, config)
-    return scaled(add(mean, mul(std, input('noise', mean.shape))), config)
-  }
-  return { ...config, channels: config.channels[0]!, picture, encoded }
+  const moments = encode(input('picture', ['batch', config.inChannels, 'height', 'width']), weights, config)
+  const { mean, std } = posterior(moments, config)
+  const latent = scaled(add(mean, mul(std, input('noise', mean.shape))), config)
+  return { ...config, channels: config.channels[0]!, picture, latent }
 }
 
 function tiny(folder: string, weights: Weights) {
   const config = partConfig(AutoencoderTinyConfig, folder)
   const picture = decodeTiny(unscaled(config), weights, config)
-  const encoded = () =>
-    scaled(encodeTiny(input('picture', ['batch', config.inChannels, 'height', 'width']), weights, config), config)
-  return { ...config, channels: config.decoderChannels.at(-1)!, picture, encoded }
+  const encoded = encodeTiny(input('picture', ['batch', config.inChannels, 'height', 'width']), weights, config)
+  return { ...config, channels: config.decoderChannels.at(-1)!, picture, latent: scaled(encoded, config) }
 }
 
 interface Scaling {

@@ -16,7 +16,7 @@ export interface Calibration {
 
 export const calibrationFile = 'consistency.safetensors'
 
-/** Null where there is no such file. Throws `ModelError` for one of another encoder. */
+/** Null where there is no such file. Throws `ModelError` for one of another encoder, or a damaged one. */
 export function readCalibration(path: string, [tokens, width]: readonly [number, number]): Calibration | null {
   if (!existsSync(path)) return null
   const { tensors, read } = openSafetensors(path)
@@ -25,8 +25,11 @@ export function readCalibration(path: string, [tokens, width]: readonly [number,
       throw new ModelError(
         `${path}: '${name}' is [${tensors.get(name)?.shape ?? ''}], not [${shape}]; npm run calibrate makes it anew`,
       )
-  const [slope, offset] = read('logistic') as unknown as [number, number]
-  return { mean: read('mean'), slope, offset }
+  const [mean, logistic] = [read('mean'), read('logistic')]
+  if (![...mean, ...logistic].every(Number.isFinite))
+    throw new ModelError(`${path} is damaged: not all of its numbers are finite; npm run calibrate makes it anew`)
+  const [slope, offset] = logistic as unknown as [number, number]
+  return { mean, slope, offset }
 }
 
 export function writeCalibration(

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { cpSync } from 'node:fs'
+import { cpSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { assertClose } from '../../../../test/gradient.ts'
@@ -14,6 +14,8 @@ import type { IdentitySlot } from './slots.ts'
 const grid = { width: 9, height: 5 }
 const pixels = grid.width * grid.height
 const files = { base: join(sd15, '../ip_base.safetensors'), plus: join(sd15, '../ip_plus.safetensors') }
+/** Sound, and not what either adapter was trained with. */
+const storyMiniEncoder = join(import.meta.dirname, '../../../models/story-mini/image_encoder')
 const clip = { mean: [0.48145466, 0.4578275, 0.40821073], deviation: [0.26862954, 0.26130258, 0.27577711] }
 
 for (const [kind, file] of Object.entries(files))
@@ -73,6 +75,25 @@ test('an adapter that does not belong to the model is refused by name', async (t
   await assert.rejects(openPipeline(folder, { ipAdapter: files.plus }), ModelError)
   const { pipeline } = await open(t, {})
   assert.equal(pipeline.identity, null)
+})
+
+test('an adapter beside the wrong image encoder, or none, is refused when the model is opened', async (t) => {
+  const refused = async (folder: string, reason: RegExp) => {
+    await assert.rejects(openPipeline(folder, {}), (error: unknown) => {
+      assert.ok(error instanceof ModelError, String(error))
+      assert.match(error.message, reason)
+      return true
+    })
+  }
+  for (const file of Object.values(files)) {
+    const folder = copyModel(t, sd15)
+    cpSync(file, join(folder, 'ip_adapter.safetensors'))
+    const encoder = join(folder, 'image_encoder')
+    rmSync(encoder, { recursive: true })
+    await refused(folder, /image_encoder is missing: the adapter .*ip_adapter\.safetensors/)
+    cpSync(storyMiniEncoder, encoder, { recursive: true })
+    await refused(folder, /ip_adapter\.safetensors does not fit the image encoder in .*image_encoder: .*image_proj/)
+  }
 })
 
 test('a broken tensor of the adapter is found like one of the model', async (t) => {

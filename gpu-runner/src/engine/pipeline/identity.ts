@@ -51,11 +51,11 @@ export function buildIdentityEncoder(
   const adapter = adapterConfig(checkpoint.tensors)
   const opened = changedWeights(partCheckpoint(encoder), [], 'unet', [checkpoint])
   const { side, located, embeds } = imageEmbeds(encoder, opened.weights, adapter)
-  const tokens = () => {
+  const tokens = fitting(file, encoder, () => {
     const all = imageTokens(embeds(), storedWeights(checkpoint, opened.root, 'adapter.'), adapter)
-    return { tokens: reshape(all, ['batch', adapter.tokens, adapter.width]) }
-  }
-  const part = new Part('image encoder', tokens, opened, options)
+    return reshape(all, ['batch', adapter.tokens, adapter.width])
+  })
+  const part = new Part('image encoder', () => ({ tokens }), opened, options)
   const size = 3 * side * side
   return {
     ...{ file, side, located, part },
@@ -70,6 +70,17 @@ export function buildIdentityEncoder(
       const each = adapter.tokens * adapter.width
       return pictures.map((_, i) => (out.data as Float32Array).slice(i * each, (i + 1) * each))
     },
+  }
+}
+
+/** What `build` makes of an adapter and an image encoder; `ModelError` where the one does not take what the other gives. */
+function fitting<T>(file: string, encoder: string, build: () => T): T {
+  try {
+    return build()
+  } catch (error) {
+    // Shapes that clash are named by tensor and file; which of the two is the wrong one, nobody can tell.
+    const message = error instanceof Error ? error.message : String(error)
+    throw new ModelError(`${file} does not fit the image encoder in ${encoder}: ${message}`, { cause: error })
   }
 }
 

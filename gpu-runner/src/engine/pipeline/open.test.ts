@@ -113,6 +113,33 @@ test('parts that do not fit: the tensor or the sizes are named', async (t) => {
   )
 })
 
+test('a scheduler that cannot make a schedule is found when the folder is opened', async (t) => {
+  const scheduler = (changes: Record<string, unknown>) => (folder: string) =>
+    editJson(join(folder, 'scheduler/scheduler_config.json'), changes)
+  const unknown = /scheduler\/scheduler_config\.json: no scheduler "KDPM2DiscreteScheduler"; there are .*DDIMScheduler/
+  await broken(t, sd15, unknown, scheduler({ _class_name: 'KDPM2DiscreteScheduler' }))
+  await broken(t, sd15, /scheduler_config\.json: no scheduler undefined/, scheduler({ _class_name: undefined }))
+  await broken(t, sd15, /scheduler_config\.json: beta_schedule is "steep"/, scheduler({ beta_schedule: 'steep' }))
+})
+
+test('what only a picture would need is checked when the folder is opened too', async (t) => {
+  await broken(t, sd15, /vae\/.*encoder\.conv_in\.weight: the checkpoint has no such tensor/, (folder) => {
+    const path = join(folder, 'vae/diffusion_pytorch_model.safetensors')
+    const { tensors, bytes } = openSafetensors(path)
+    const decoder = [...tensors].filter(([name]) => !name.startsWith('encoder.'))
+    const stored = decoder.map(([name, { dtype, shape }]) => [name, { dtype, shape, data: bytes(name) }] as const)
+    writeSafetensors(path, Object.fromEntries(stored))
+  })
+  await broken(t, sd15, /tokenizer has \d+ entries, and .*text_encoder reads 20/, (folder) => {
+    const path = join(folder, 'text_encoder/model.safetensors')
+    const { tensors, bytes } = openSafetensors(path)
+    const stored = [...tensors].map(([name, { dtype, shape }]) => [name, { dtype, shape, data: bytes(name) }] as const)
+    const table = { dtype: 'F32' as const, shape: [20, 24], data: new Float32Array(20 * 24) }
+    writeSafetensors(path, { ...Object.fromEntries(stored), 'text_model.embeddings.token_embedding.weight': table })
+    editJson(join(folder, 'text_encoder/config.json'), { vocab_size: 20 })
+  })
+})
+
 async function refused(folder: string, reason: RegExp): Promise<void> {
   await assert.rejects(openPipeline(folder, {}), (error) => {
     assert.ok(error instanceof ModelError, String(error))

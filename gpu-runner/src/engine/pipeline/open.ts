@@ -1,6 +1,6 @@
 /** A model folder, opened: one road for SD 1, SD 2, SDXL and story-mini, to stories and to golden cases alike. */
-import { dirname } from 'node:path'
-import { readSchedulerConfig } from '../diffusion/schedulers/index.ts'
+import { dirname, join } from 'node:path'
+import { createSchedule, readSchedulerConfig, ScheduleError } from '../diffusion/schedulers/index.ts'
 import { type Lora, type LoraFile, openLoras, unusedParts } from '../runtime/lora.ts'
 import type { SessionOptions } from '../runtime/session.ts'
 import type { PictureAdapter } from './adapters.ts'
@@ -46,8 +46,8 @@ export interface PipelineOptions extends SessionOptions {
 }
 
 /**
- * Everything that is wrong with a folder is found here, as a `ModelError`, and with a LoRA file as a `LoraError`. The
- * sessions that the first step needs are open then; the autoencoder's open when they are run.
+ * Everything that is wrong with a folder is found here, as a `ModelError`, and with a LoRA file as a `LoraError`: all graphs
+ * are built, and a schedule is made. The sessions that the first step needs are open then; the others open when they are run.
  */
 export async function openPipeline(path: string, settings: PipelineOptions): Promise<Pipeline> {
   const { loras: files = [], adapters, ipAdapter, grid, ...options } = settings
@@ -66,7 +66,7 @@ export async function openPipeline(path: string, settings: PipelineOptions): Pro
       `${path}: the UNet goes from ${config.inChannels} to ${config.outChannels} channels and the autoencoder has ` +
         `${autoencoder.latentChannels}; models for inpainting or depth are not supported`,
     )
-  const scheduler = named(folder.part('scheduler'), () => readSchedulerConfig(folder.part('scheduler')))
+  const scheduler = readScheduler(folder.part('scheduler'))
   const parts = [
     ...[...text.parts, denoiser.part, autoencoder.decoder, autoencoder.encoder],
     ...[denoiser.injected, identity?.part].filter((part) => part != null),
@@ -104,6 +104,30 @@ function checkLoras(loras: readonly Lora[], kind: ModelKind): void {
   const [unused] = unusedParts(loras, parts)
   if (unused)
     throw new ModelError(`${unused.path} changes the ${unused.part}, which this model has not; it is for another model`)
+}
+
+/** Numbers of steps, one of which any scheduler can do: LCM's may allow very few. */
+const triedSteps = [20, 4, 1]
+
+/** The model's own scheduler, which must make a schedule. */
+function readScheduler(folder: string): object {
+  const file = join(folder, 'scheduler_config.json')
+  return named(file, () => {
+    const config = readSchedulerConfig(folder)
+    const problems = triedSteps.map((steps) => scheduleProblem(config, steps))
+    if (problems.every((problem) => problem !== null)) throw new ModelError(`${file}: ${problems[0]}`)
+    return config
+  })
+}
+
+function scheduleProblem(config: object, steps: number): string | null {
+  try {
+    createSchedule(config, { steps })
+    return null
+  } catch (error) {
+    if (error instanceof ScheduleError) return error.message.replace(/^scheduler_config\.json: /, '')
+    throw error
+  }
 }
 
 /** Errors of the layers below, which know tensors and files but not the part, as errors of the model. */

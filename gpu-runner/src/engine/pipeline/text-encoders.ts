@@ -48,6 +48,12 @@ export function buildTextEncoders(
   if (tokenizers.some(({ modelMaxLength }) => modelMaxLength !== length))
     throw new ModelError(`${folder.name}: its tokenizers have different lengths, ${length} the first`)
   const encoders = suffixes.map((suffix) => buildEncoder(folder, `text_encoder${suffix}`, length, options, loras))
+  for (const [i, { config }] of encoders.entries())
+    if (tokenizers[i]!.size > config.vocabulary)
+      throw new ModelError(
+        `${folder.part(`tokenizer${suffixes[i]}`)} has ${tokenizers[i]!.size} entries, and ` +
+          `${folder.part(`text_encoder${suffixes[i]}`)} reads ${config.vocabulary}; they belong to different models`,
+      )
   const width = encoders.reduce((sum, { config }) => sum + config.width, 0)
   return {
     tokenizers,
