@@ -10,9 +10,8 @@ export interface ModelFacts extends Model {
   readonly kind: 'flow' | 'sd' | 'sdxl'
   /** Its scheduler_config.json. */
   readonly scheduler: object
-  /** One for each text encoder; all read `promptLength` tokens, begin and end included. */
+  /** One for each text encoder. */
   readonly tokenizers: readonly Tokenizer[]
-  readonly promptLength: number
   readonly latentChannels: number
   /** Pixels along a side of one latent pixel. */
   readonly factor: number
@@ -29,7 +28,6 @@ export function factsOf(pipeline: Pipeline): ModelFacts {
     kind: isFlow(scheduler) ? 'flow' : kind,
     scheduler,
     tokenizers: text.tokenizers,
-    promptLength: text.length,
     latentChannels: autoencoder.latentChannels,
     factor: autoencoder.factor,
     identityShape: identity && [identity.tokens, identity.width],

@@ -7,7 +7,7 @@ import { rowBytes } from '../engine/pipeline/batches.ts'
 import { openPipeline } from '../engine/pipeline/open.ts'
 import { BrokenWeights, NotFiniteError } from '../engine/runtime/finite.ts'
 import { storyModel } from './open.ts'
-import type { FrameMasks } from './sharing/masks.ts'
+import type { CharacterMasks } from './sharing/masks.ts'
 import { type GenerateOptions, type StoryEvent, type StoryModel, StoryRejected } from './types.ts'
 
 const fox = { id: 'fox', name: 'Fern', description: 'a red fox in a blue coat' }
@@ -72,7 +72,7 @@ test('negative prompt, guidance and scheduler make a difference; guidance of 1 n
 
 test('each of several characters is in its own column, in the order of the prompt, unless the layout is free', async (t) => {
   const { pipeline } = await open(t, sdxl)
-  const seen: FrameMasks[] = []
+  const seen: CharacterMasks[] = []
   const model = storyModel(pipeline, { onMasks: (masks) => seen.push(masks[0]!) })
   const owl = { id: 'owl', name: 'Ola', description: 'a white owl in a green hat' }
   const both = { characters: [fox, owl], frames: [{ prompt: 'Ola waves and Fern sits in the snow' }], steps: 2 }
@@ -81,7 +81,7 @@ test('each of several characters is in its own column, in the order of the promp
   const [columns, free, usual] = [await told('columns'), await told('free'), await told()]
   assert.notDeepEqual(columns, free)
   assert.deepEqual(usual, free, 'a checkpoint that was not trained on columns reads a prompt as a whole')
-  const halves = (masks: FrameMasks) =>
+  const halves = (masks: CharacterMasks) =>
     masks.map((mask) => {
       const side = Math.sqrt(mask!.length)
       return [0, 1].map((half) => mask!.some((bit, p) => bit === 1 && Math.floor((2 * (p % side)) / side) === half))

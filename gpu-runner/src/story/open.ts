@@ -77,9 +77,9 @@ async function* told(
 
   yield { type: 'stage', stage: 'decoding' }
   const check = model.check === false ? null : new SelfCheck(pipeline, sampled)
-  for (const { picture, masks } of check ? await sampled.beside() : []) await check?.beside(picture, masks)
+  for (const { picture, masks } of check ? await sampled.anchorPictures() : []) await check?.beside(picture, masks)
   for (const index of check ? all.filter((frame) => !drawn.includes(frame)) : []) {
-    const seen = finished[index] && (await sampled.finished(index, finished[index]))
+    const seen = finished[index] && (await sampled.finishedFrame(index, finished[index]))
     if (seen) await check?.see(index, seen.picture, seen.masks)
   }
   const held = new Map<number, StoryFrameResult>()

@@ -14,7 +14,7 @@
 import { BankError, type BankHeader, bankHeaderOf } from '../../../../contract/bank.ts'
 import { fromHalf, toHalf } from '../../engine/io/half.ts'
 import { encodeSafetensors, type NewTensor, parseSafetensors, SafetensorsError } from '../../engine/io/safetensors.ts'
-import type { FrameMasks } from '../sharing/masks.ts'
+import type { CharacterMasks } from '../sharing/masks.ts'
 
 export interface Bank {
   readonly header: BankHeader
@@ -22,7 +22,7 @@ export interface Bank {
   readonly latents: readonly Float32Array[]
   readonly latentShape: readonly [number, number, number]
   /** Of each anchor, by place in the header's cast; null for characters that its prompt does not name. */
-  readonly masks: readonly FrameMasks[]
+  readonly masks: readonly CharacterMasks[]
   /** [T,X] each. */
   readonly identities: readonly Float32Array[]
   /** [T,X]; zeros where there are none. */
@@ -76,7 +76,7 @@ export function readBank(bytes: Uint8Array): Bank {
     return values
   })
   const [, height, width] = latentShape
-  const masks = header.anchors.map(({ prompt }, i): FrameMasks => {
+  const masks = header.anchors.map(({ prompt }, i): CharacterMasks => {
     const { shape, values } = tensor(`anchors.${i}.masks`, 'U8', 3)
     const wanted = [header.cast.length, height, width]
     if (String(shape) !== String(wanted)) throw new BankError(`its masks ${i} are [${shape}], not [${wanted}]`)

@@ -3,14 +3,14 @@ import { REDRAWS } from '../../../../contract/consistency.ts'
 import type { StoryRequest } from '../../../../contract/story.ts'
 import { derivedSeed } from '../../engine/diffusion/noise.ts'
 import { encodeBank } from '../bank/bank.ts'
-import type { Sampled } from '../sampled.ts'
+import type { SampledStory } from '../sampled.ts'
 import type { GenerateOptions, StoryEvent, StoryFrameResult } from '../types.ts'
 import type { SelfCheck } from './self-check.ts'
 
 export interface RedrawOptions {
   readonly request: StoryRequest
   readonly options: GenerateOptions
-  readonly sampled: Sampled
+  readonly sampled: SampledStory
   /** Has seen all frames. */
   readonly check: SelfCheck
   readonly minScore: number
@@ -19,7 +19,7 @@ export interface RedrawOptions {
     request: StoryRequest,
     options: GenerateOptions,
     wanted: readonly number[],
-  ): AsyncGenerator<StoryEvent, Sampled>
+  ): AsyncGenerator<StoryEvent, SampledStory>
 }
 
 /**

@@ -7,7 +7,7 @@ import { centred } from '../measures/likeness.ts'
 import { wholePlanes } from '../measures/pictures.ts'
 import { checkSheet } from '../page/check-sheet.ts'
 import type { PreparedReferences } from '../references/references.ts'
-import type { FrameMasks } from '../sharing/masks.ts'
+import type { CharacterMasks } from '../sharing/masks.ts'
 import { frameScore, type Known, othersOf, reportOf, type SeenFrame, type Sightings } from './consistency.ts'
 import { cutAlong, squareMask, squarePicture, tokensOf } from './likeness.ts'
 
@@ -54,11 +54,11 @@ export class SelfCheck {
   }
 
   /** A picture beside the frames, that shows some of the cast. */
-  async beside(picture: Picture, masks: FrameMasks): Promise<void> {
+  async beside(picture: Picture, masks: CharacterMasks): Promise<void> {
     this.#known.beside.push((await this.#look(picture, masks)).characters)
   }
 
-  async see(index: number, picture: Picture, masks: FrameMasks, redraws = 0): Promise<void> {
+  async see(index: number, picture: Picture, masks: CharacterMasks, redraws = 0): Promise<void> {
     this.#frames.set(index, { index, redraws, ...(await this.#look(picture, masks)) })
   }
 
@@ -68,7 +68,7 @@ export class SelfCheck {
   }
 
   /** Take another picture in place of a frame's if it scores higher; says whether it did. */
-  async improve(index: number, picture: Picture, masks: FrameMasks): Promise<boolean> {
+  async improve(index: number, picture: Picture, masks: CharacterMasks): Promise<boolean> {
     const known = this.#frames.get(index)!
     const redraws = known.redraws + 1
     const other = { index, redraws, ...(await this.#look(picture, masks)) }
@@ -102,7 +102,7 @@ export class SelfCheck {
     return frameScore(frame.characters, othersOf([...this.#frames.values()], frame, this.#known), this.#known)
   }
 
-  async #look(picture: Picture, masks: FrameMasks) {
+  async #look(picture: Picture, masks: CharacterMasks) {
     const { grid, cast } = this.#options
     const squares = cast.map((_, c) => {
       const mask = masks[c]

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type StoryInput, StoryRequest } from '../../../../contract/story.ts'
-import { framePrompt, tokenisePrompt } from './prompts.ts'
+import { framePrompt } from './prompts.ts'
+import { tokenisePrompt } from './tokens.ts'
 
 const cast = [
   { id: 'mira', name: 'Mira', description: 'A gray fox wearing a red shirt' },

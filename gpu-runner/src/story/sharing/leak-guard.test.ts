@@ -1,4 +1,4 @@
-/** Characters that share a frame see themselves in other frames, and never each other (8.2 of the notes). */
+/** Characters that share a frame attend to themselves in other frames, and never to each other. */
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -8,7 +8,7 @@ import { sd15, sdxl } from '../../../../test/model-folder.ts'
 import { openPipeline } from '../../engine/pipeline/open.ts'
 import { encodeBank, readBank } from '../bank/bank.ts'
 import { storyModel } from '../open.ts'
-import { Synchronizer, type SynchronizerOptions } from './synchronizer.ts'
+import { type SynchronizedImage, Synchronizer, type SynchronizerOptions } from './id-synchronizer.ts'
 
 const storyMini = join(import.meta.dirname, '../../../models/story-mini')
 const fox = { id: 'fox', name: 'Fern', description: 'an orange fox wearing a blue shirt and a red scarf' }
@@ -17,18 +17,17 @@ const apart = ['Fern waves in the forest', 'Ola sits', 'Fern reads', 'Ola sleeps
 const together = { prompt: 'Fern and Ola dance on the beach' }
 
 const grid = { width: 2, height: 2 }
-const row = { seed: 1, shows: [true, true], generation: 0, isGiven: false }
+const image: SynchronizedImage = {
+  ...{ seed: 1, depicts: [true, true], anchorFor: [true, true], generation: 0, isGiven: false },
+  ...{ characterTokens: [[1], [2]], regionTokens: [], regional: null },
+}
 const options: SynchronizerOptions = {
-  rows: [{ ...row, masks: [Uint8Array.of(1, 1, 0, 0), Uint8Array.of(0, 1, 1, 0)] }, row],
-  tokens: [
-    [[1], [2]],
-    [[1], [2]],
-  ],
-  text: { length: 4 },
-  columns: [null, null],
-  plan: { shared: [0], maps: 0 },
+  images: [image, image],
+  knownMasks: [[Uint8Array.of(1, 1, 0, 0), Uint8Array.of(0, 1, 1, 0)], null],
+  promptLength: 4,
+  attention: { shared: [0], maps: 0 },
   grid,
-  ...{ strength: 1, seed: 1, steps: 4, guard: true },
+  ...{ mode: 'amsa', strength: 1, seed: 1, steps: 4, guard: true, withRegions: false },
 }
 
 test('each pixel is labelled with the first character whose mask has it, as far as masks are known, or with that of its column', () => {
@@ -38,16 +37,18 @@ test('each pixel is labelled with the first character whose mask has it, as far 
   assert.deepEqual(labels(), [[known, [0, 0, 0, 0]]])
   synchronizer.observe(0, 1, Float32Array.of(0, 9, 0, 0, 9, 0, 0, 0))
   assert.deepEqual(labels(), [[known, [2, 0, 1, 0]]])
-  const columns = new Synchronizer({ ...options, columns: [null, [1, 0]] }).labels()
+  const regional = [{ character: 1 }, { character: 0 }]
+  const columns = new Synchronizer({ ...options, images: [image, { ...image, regional }] }).labels()
   assert.deepEqual(
     columns?.map((level) => level.map((frame) => [...frame])),
     [[known, [2, 1, 2, 1]]],
   )
 })
 
-test('nobody is guarded when that is turned off, alone in a story, or where frames are told in other ways', () => {
-  const one = { ...options, rows: [row, row], tokens: [[[1]], [[1]]] }
-  for (const off of [{ guard: false }, { strength: 0 }, { mode: 'full' as const }, one])
+test('nobody is guarded when that is turned off, alone in a story, or where frames share in other ways', () => {
+  const alone = { ...image, depicts: [true], characterTokens: [[1]] }
+  const one = { images: [alone, alone] }
+  for (const off of [{ guard: false }, { mode: 'none' as const }, { mode: 'full' as const }, one])
     assert.equal(new Synchronizer({ ...options, ...off }).labels(), undefined)
 })
 
@@ -64,7 +65,7 @@ for (const [name, folder] of Object.entries({ 'story-mini': storyMini, sd15, sdx
       assert.equal(Buffer.compare(picture, unguarded.pictures[index]!) === 0, index < apart.length, `frame ${index}`)
   })
 
-test('a bank of before there was a guard is told on without one', async (t) => {
+test('a story goes on without a guard from a bank of before there was one', async (t) => {
   const generate = await open(t, sd15)
   const { bank } = await generate({
     characters: [fox, owl],
@@ -88,7 +89,7 @@ test('a bank of before there was a guard is told on without one', async (t) => {
   assert.notEqual(Buffer.compare(nearly.pictures[0]!, before.pictures[0]!), 0)
 })
 
-/** Tells a story: its pictures, and its bank with the settings in there. */
+/** Generates a story: its pictures, and its bank with the settings in there. */
 async function open(t: TestContext, folder: string) {
   const model = storyModel(await openPipeline(folder, {}))
   t.after(() => model.close())

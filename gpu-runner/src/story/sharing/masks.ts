@@ -1,11 +1,11 @@
 /** Where the characters are, read from cross-attention: maps to binary masks at every grid that shares attention. */
 import type { Grid } from '../../engine/pipeline/attention-plan.ts'
 
-/** Attention of the pixels of one frame to one character's words, row by row. */
+/** Attention of the pixels of one image to one character's words, row by row. */
 export type AttentionMap = Float32Array
 
-/** Binary masks of one frame: `masks[character]` or null where the character is absent. */
-export type FrameMasks = readonly (Uint8Array | null)[]
+/** Where each of the cast is in one image: a binary mask by place in the cast, null for characters that are absent. */
+export type CharacterMasks = readonly (Uint8Array | null)[]
 
 /** Shares of the picture below and above which a mask is not believed. */
 const plausible = { least: 0.01, most: 0.7 }
@@ -15,11 +15,11 @@ const separable = 0.3
 const fallback = 0.2
 
 /**
- * Masks of one frame on the grid `to` from maps on the grid `from`: resized, stretched to 0 … 1, cut by Otsu's
+ * Masks of one image on the grid `to` from maps on the grid `from`: resized, stretched to 0 … 1, cut by Otsu's
  * threshold; a pixel that several characters claim goes to the one with the most attention. A mask that covers hardly
  * anything or nearly everything, or whose map has no two clear levels, gives way to the pixels attended to most.
  */
-export function characterMasks(maps: readonly (AttentionMap | null)[], from: Grid, to: Grid): FrameMasks {
+export function characterMasks(maps: readonly (AttentionMap | null)[], from: Grid, to: Grid): CharacterMasks {
   const stretched = maps.map((map) => map && stretch(resize(map, from, to)))
   return stretched.map((map, character) => {
     if (!map) return null
@@ -33,7 +33,7 @@ export function characterMasks(maps: readonly (AttentionMap | null)[], from: Gri
 }
 
 /**
- * All characters of a frame in one mask, by Otsu's threshold alone: without guards, and without rivalry between
+ * All characters of an image in one mask, by Otsu's threshold alone: without guards, and without rivalry between
  * characters, as ConsiStory takes it.
  */
 export function subjectMask(maps: readonly (AttentionMap | null)[], from: Grid, to: Grid): Uint8Array {

@@ -4,10 +4,10 @@ import { otsu, subjectMask } from './masks.ts'
 import { sharingRule } from './modes.ts'
 
 const pixels = 1024
-const options = { frames: 4, seed: 7, steps: 20 }
+const options = { images: 4, seed: 7, steps: 20 }
 const never = () => assert.fail('no mask is wanted')
 
-/** Shares of each other frame's pixels that frame `i` sees. */
+/** Shares of each other frame's pixels that are attended to. */
 function shares(foreign: readonly number[], frames = 4): number[] {
   const counts = Array<number>(frames).fill(0)
   for (const pixel of foreign) counts[Math.floor(pixel / pixels)]!++
@@ -16,9 +16,9 @@ function shares(foreign: readonly number[], frames = 4): number[] {
 
 test('none: nobody sees anybody; full: everybody all of everybody else, from the first step', () => {
   const none = sharingRule('none', options)
-  assert.deepEqual([none.looksAt, none.foreign(5, pixels, never)], [Array(4).fill([]), Array(4).fill([])])
+  assert.deepEqual([none.attendsTo, none.foreign(5, pixels, never)], [Array(4).fill([]), Array(4).fill([])])
   const full = sharingRule('full', options)
-  assert.deepEqual(full.looksAt, [
+  assert.deepEqual(full.attendsTo, [
     [1, 2, 3],
     [0, 2, 3],
     [0, 1, 3],
@@ -54,7 +54,7 @@ test('random-half: half of all others, drawn anew for each who looks and each st
 test('consistory: subjects of the first two frames, less half; anchors never see the rest; no sharing at the first step', () => {
   const subject = Uint8Array.from({ length: pixels }, (_, p) => Number(p < 512))
   const rule = sharingRule('consistory', options)
-  assert.deepEqual(rule.looksAt, [[1], [0], [0, 1], [0, 1]])
+  assert.deepEqual(rule.attendsTo, [[1], [0], [0, 1], [0, 1]])
   assert.deepEqual(rule.foreign(0, pixels, never), Array(4).fill([]))
   const seen = rule.foreign(3, pixels, () => subject)
   for (const [i, own] of seen.entries())
@@ -62,7 +62,7 @@ test('consistory: subjects of the first two frames, less half; anchors never see
       assert.ok(Math.abs(share - (j < 2 && j !== i ? 0.25 : 0)) < 0.04, `frame ${i} sees ${share} of ${j}`)
   assert.ok(seen.flat().every((pixel) => pixel % pixels < 512))
   assert.deepEqual(
-    sharingRule('consistory', { ...options, frames: 1 }).foreign(3, pixels, () => subject),
+    sharingRule('consistory', { ...options, images: 1 }).foreign(3, pixels, () => subject),
     [[]],
   )
 })

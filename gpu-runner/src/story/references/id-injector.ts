@@ -1,6 +1,6 @@
 /**
- * ID-Injector and region-level adapters: which identity each pixel of a frame gets at each step, by the attention maps of
- * the steps before. Character-Adapter's layout maps and its dynamic fusion; the numbers are ours.
+ * ID-Injector and region-level adapters: which identity each pixel of an image gets at each step, by the attention maps
+ * of the steps before. Character-Adapter's layout maps and its dynamic fusion; the numbers are ours.
  */
 import { layoutTimestep, promptRegionMask } from '../../engine/diffusion/regional-prompts.ts'
 import { type AttentionPlan, type Grid, levelGrid } from '../../engine/pipeline/attention-plan.ts'
@@ -19,23 +19,28 @@ export interface InjectorOptions {
   readonly tokens: readonly Float32Array[]
   /** By place in the cast; undefined for characters without references. */
   readonly cast: readonly (CharacterReferences | undefined)[]
-  /** For each frame, which of the cast are in it. */
-  readonly present: readonly (readonly boolean[])[]
+  /** Frames of the story, then anchors. */
+  readonly images: readonly InjectedImage[]
   /** 0 … 1 */
   readonly strength: number
   /** Face, upper and lower body from references of their own. */
   readonly regions: boolean
-  /** Whether the adapter was trained to be told where its character is; others come in late and leave early. */
+  /** Whether the adapter was trained with masks of where its character is; others come in late and leave early. */
   readonly located: boolean
   /** Every reference at every pixel, as an IP-Adapter without masks: what an evaluation compares with. */
   readonly everywhere?: boolean | undefined
-  /** For each frame the characters of its columns from the left; null for one that is read as a whole. */
-  readonly columns: readonly (readonly number[] | null)[]
-  readonly plan: AttentionPlan
+  readonly attention: AttentionPlan
   /** Of the latents. */
   readonly grid: Grid
-  /** Attention to a column of words in a frame so far: characters, then three regions of each. */
-  readonly map: (frame: number, column: number) => AttentionMap | null
+  /** Attention of an image to a group of words so far: each of the cast, then three regions of each. */
+  readonly map: (image: number, group: number) => AttentionMap | null
+}
+
+export interface InjectedImage {
+  /** By place in the cast: whether its prompt speaks of the character. */
+  readonly depicts: readonly boolean[]
+  /** Who has a prompt of their own, column by column from the left; null for an image with one prompt. */
+  readonly regional: readonly { readonly character: number }[] | null
 }
 
 /** Timesteps: the layout is read at `layout`; from there to `current` the maps of the moment take over. */
@@ -44,7 +49,7 @@ const fusion = { layout: layoutTimestep, current: 350 }
 export class Injector implements Injection {
   readonly tokens: readonly Float32Array[]
   readonly #options: InjectorOptions
-  /** Maps as they were when the layout stood, by frame and column. */
+  /** Maps as they were when the layout stood, by image and group of words. */
   readonly #layout = new Map<string, AttentionMap>()
 
   constructor(options: InjectorOptions) {
@@ -52,11 +57,11 @@ export class Injector implements Injection {
     this.tokens = options.tokens
   }
 
-  slots(frames: readonly number[], timestep: number): FrameSlot[] {
+  slots(images: readonly number[], timestep: number): FrameSlot[] {
     const { cast, strength, located, everywhere } = this.#options
     const share = strength * (located ? 1 : weight(timestep))
-    return frames.flatMap((frame) => {
-      const here = this.#options.present[frame]!.flatMap((present, c) => (present && cast[c] ? [c] : []))
+    return images.flatMap((frame) => {
+      const here = this.#options.images[frame]!.depicts.flatMap((here, c) => (here && cast[c] ? [c] : []))
       if (everywhere)
         return here.map((c) => ({ frame, references: cast[c]!.whole, mask: this.#filled(share / here.length) }))
       const masks = this.#masks(frame, timestep)
@@ -80,16 +85,16 @@ export class Injector implements Injection {
   }
 
   #masks(frame: number, timestep: number) {
-    const { present, plan, grid } = this.#options
-    const maps = present[frame]!.map((_, character) => this.#fused(frame, character, timestep))
-    return characterMasks(maps, levelGrid(grid, plan.maps), grid)
+    const { images, attention, grid } = this.#options
+    const maps = images[frame]!.depicts.map((_, character) => this.#fused(frame, character, timestep))
+    return characterMasks(maps, levelGrid(grid, attention.maps), grid)
   }
 
   /** The character's pixels shared out among regions: each goes to the words it attends to most. */
   #parts(frame: number, c: number, mask: Uint8Array, timestep: number): Uint8Array[] | null {
-    const { present, plan, grid } = this.#options
-    const from = levelGrid(grid, plan.maps)
-    const first = present[frame]!.length + c * regionNames.length
+    const { cast, attention, grid } = this.#options
+    const from = levelGrid(grid, attention.maps)
+    const first = cast.length + c * regionNames.length
     const maps = regionNames.map((_, region) => {
       const map = this.#fused(frame, first + region, timestep)
       return map && stretch(resize(map, from, grid))
@@ -106,10 +111,10 @@ export class Injector implements Injection {
   }
 
   /** (1 − η) · layout + η · now, with η going from 0 to 1 between the timesteps of `fusion`. */
-  #fused(frame: number, column: number, timestep: number): AttentionMap | null {
-    const now = this.#options.map(frame, column)
+  #fused(frame: number, group: number, timestep: number): AttentionMap | null {
+    const now = this.#options.map(frame, group)
     if (!now) return null
-    const key = `${frame} ${column}`
+    const key = `${frame} ${group}`
     if (timestep >= fusion.layout || !this.#layout.has(key)) this.#layout.set(key, stretch(now))
     const eta = Math.min(1, Math.max(0, (fusion.layout - timestep) / (fusion.layout - fusion.current)))
     const layout = this.#layout.get(key)!
@@ -119,8 +124,9 @@ export class Injector implements Injection {
 
   /** Where nothing is seen yet, a character is somewhere in its column. */
   #column(frame: number, character: number, share: number): Float32Array {
-    const columns = this.#options.columns[frame] ?? [character]
-    const mask = promptRegionMask(columns.indexOf(character), columns.length, this.#options.grid)
+    const { images, grid } = this.#options
+    const columns = images[frame]!.regional?.map((prompt) => prompt.character) ?? [character]
+    const mask = promptRegionMask(columns.indexOf(character), columns.length, grid)
     return mask.map((value) => value * share)
   }
 
