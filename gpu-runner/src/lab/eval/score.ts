@@ -209,12 +209,13 @@ function stated({ who, verdict }: Read, c: number, values: Values): number[] {
   const sighting = who[c]
   return [
     ...names.map((name) => (sighting ? probability(sighting, name, values) : 0)),
-    ...(['place', 'time'] as const).map((name) => verdict.scene[name]![indexOf(name, values)]!),
+    ...(['place', 'time'] as const).map((name) => verdict.scene[name]![indexOf(name, values)] ?? 0),
   ]
 }
 
 function probability({ readings }: Sighting, name: Attribute, values: Values): number {
-  return readings[name]![indexOf(name, values)]!
+  // A value that the judges do not know they never see.
+  return readings[name]![indexOf(name, values)] ?? 0
 }
 
 function indexOf(name: Attribute, values: Values): number {

@@ -42,7 +42,9 @@ export async function measureJudges(judges: Judges, sets: number): Promise<Judge
     )
     for (const [f, verdict] of verdicts.entries()) {
       const frame = frames[f]!
-      for (const name of sceneHeads) right.get(name)!.push(Number(likeliest(verdict.scene, name) === frame.scene[name]))
+      const scenery = attributeValues(frame, 0)
+      for (const name of sceneHeads)
+        if (verdict.scene[name]) right.get(name)!.push(Number(likeliest(verdict.scene, name) === scenery[name]))
       // Actors stand from the left, and so do sightings: for renders alone, where nobody is missing, that says who is who.
       for (const [character, { identity }] of frame.actors.entries()) {
         const sighting = verdict.characters[character]
@@ -51,7 +53,8 @@ export async function measureJudges(judges: Judges, sets: number): Promise<Judge
         overlap!.push(dice(sighting.mask, areaMask(rendered[f]!.characters[character]!.mask, size, sighting.mask.side)))
         const values = attributeValues(frame, character)
         for (const name of portraitHeads)
-          right.get(name)!.push(Number(likeliest(sighting.readings, name) === values[name]))
+          if (sighting.readings[name])
+            right.get(name)!.push(Number(likeliest(sighting.readings, name) === values[name]))
         known.push({ identity: JSON.stringify(identity), set, embedding: sighting.embedding })
       }
     }
@@ -63,7 +66,9 @@ export async function measureJudges(judges: Judges, sets: number): Promise<Judge
   const enough = same!.length > 0 && different!.length > 0
   return {
     frames: 2 * sets,
-    attributes: Object.fromEntries([...right].map(([name, values]) => [name, mean(values) ?? 0])),
+    attributes: Object.fromEntries(
+      [...right].flatMap(([name, values]) => (values.length ? [[name, mean(values)!]] : [])),
+    ),
     found: mean(found!) ?? 0,
     dice: mean(overlap!) ?? 0,
     auc: enough ? areaUnderCurve(same!, different!) : 0.5,

@@ -9,9 +9,19 @@ import type { Session } from '../../engine/runtime/tensor.ts'
 import { type Mask, mirrored, portraitPlanes, squareAround, wholePlanes } from '../../story/measures/pictures.ts'
 import { type Attribute, VOCABULARY } from '../storydb/vocabulary.ts'
 import { locate } from './locate.ts'
-import { JudgesConfig, judgePortrait, judgeScene, places, portraitHeads, sceneHeads, sides } from './networks.ts'
+import {
+  allClasses,
+  type Classes,
+  JudgesConfig,
+  judgePortrait,
+  judgeScene,
+  places,
+  portraitHeads,
+  sceneHeads,
+  sides,
+} from './networks.ts'
 
-/** For each attribute the probabilities of its values, in the order of `VOCABULARY`. */
+/** For each attribute the probabilities of its values, in the order of `VOCABULARY`; of the first ones alone where judges know no more. */
 export type Readings = Partial<Record<Attribute, Float32Array>>
 
 export interface Sighting {
@@ -37,6 +47,7 @@ const looked = 128
 export class Judges {
   readonly #scene: Session
   readonly #portrait: Session
+  readonly #classes: Classes
 
   static async open(folder: string): Promise<Judges> {
     const path = join(folder, 'config.json')
@@ -50,12 +61,14 @@ export class Judges {
     return new Judges(
       await openSession({ ...judgeScene(picture, weights.at('scene'), config) }, options),
       await openSession({ ...judgePortrait(portrait, weights.at('portrait'), config) }, options),
+      config.classes ?? allClasses,
     )
   }
 
-  private constructor(scene: Session, portrait: Session) {
+  private constructor(scene: Session, portrait: Session, classes: Classes) {
     this.#scene = scene
     this.#portrait = portrait
+    this.#classes = classes
   }
 
   /** `counts[i]` characters are looked for in picture i. */
@@ -81,7 +94,7 @@ export class Judges {
     const sightings = await this.#portraits(found)
     return located.map(({ all, characters }, i) => ({
       mask: all,
-      scene: readings(scenes[i]!, sceneHeads),
+      scene: readings(scenes[i]!, sceneHeads, this.#classes),
       characters: characters.map((_, character) => {
         const at = found.findIndex((one) => one.i === i && one.character === character)
         return at < 0 ? null : sightings[at]!
@@ -99,7 +112,7 @@ export class Judges {
     const vectors = rowsOf(embedding!.data as Float32Array, 2 * found.length)
     return found.map(({ mask }, i) => ({
       mask,
-      readings: readings(answers[i]!, portraitHeads),
+      readings: readings(answers[i]!, portraitHeads, this.#classes),
       embedding: vectors[i]!,
       mirrored: vectors[found.length + i]!,
     }))
@@ -118,8 +131,10 @@ export function likeliest(of: Readings, name: Attribute): string {
   return VOCABULARY[name][probabilities.indexOf(Math.max(...probabilities))]!
 }
 
-function readings(logits: Float32Array, heads: readonly Attribute[]): Readings {
-  return Object.fromEntries(places(heads).map(({ name, from, to }) => [name, softmax(logits.subarray(from, to))]))
+function readings(logits: Float32Array, heads: readonly Attribute[], classes: Classes): Readings {
+  return Object.fromEntries(
+    places(heads, classes).map(({ name, from, to }) => [name, softmax(logits.subarray(from, to))]),
+  )
 }
 
 function softmax(logits: Float32Array): Float32Array {

@@ -15,8 +15,14 @@ import { ATTRIBUTES, type Attribute, VOCABULARY } from '../storydb/vocabulary.ts
 /** Sides in pixels: of a whole picture and a portrait as the networks take them, and of the maps of where characters are. */
 export const sides = { picture: 64, portrait: 64, map: 32 }
 
-export const sceneHeads = ['place', 'time'] as const satisfies Attribute[]
-export const portraitHeads = ATTRIBUTES.filter((name) => name !== 'place' && name !== 'time')
+export const sceneHeads = ['place', 'time', 'weather', 'view'] as const satisfies Attribute[]
+export const portraitHeads = ATTRIBUTES.filter((name) => !(sceneHeads as readonly Attribute[]).includes(name))
+
+/** How many leading values of each of `VOCABULARY`'s lists networks tell apart; none of an attribute that is not there. */
+export type Classes = Partial<Record<Attribute, number>>
+
+/** All that there are: those of networks trained today. */
+export const allClasses: Classes = Object.fromEntries(ATTRIBUTES.map((name) => [name, VOCABULARY[name].length]))
 
 export const JudgesConfig = z.object({
   _class_name: z.literal('Judges'),
@@ -28,13 +34,18 @@ export const JudgesConfig = z.object({
   width: z.int(),
   /** Of the vector that identities are compared by. */
   embedding: z.int(),
+  /** `Classes` of the day on which the networks were trained; all that there are, where it is not said. */
+  classes: z.record(z.string(), z.int().min(1)).optional(),
 })
 export type JudgesConfig = z.infer<typeof JudgesConfig>
 
-/** Where the logits of each head lie in one row of answers. */
-export function places(heads: readonly Attribute[]): { name: Attribute; from: number; to: number }[] {
+/** Where the logits of each head lie in one row of answers; heads without classes are left out. */
+export function places(
+  heads: readonly Attribute[],
+  classes: Classes = allClasses,
+): { name: Attribute; from: number; to: number }[] {
   let to = 0
-  return heads.map((name) => ({ name, from: to, to: (to += VOCABULARY[name].length) }))
+  return heads.flatMap((name) => (classes[name] ? [{ name, from: to, to: (to += classes[name]) }] : []))
 }
 
 export interface SceneAnswer {
@@ -45,7 +56,7 @@ export interface SceneAnswer {
 }
 
 /** picture[N,3,64,64] in −1 … 1. */
-export function judgeScene(picture: Value, w: Weights, { locator, width }: JudgesConfig): SceneAnswer {
+export function judgeScene(picture: Value, w: Weights, { locator, width, classes }: JudgesConfig): SceneAnswer {
   const [half, quarter, eighth] = locator
   const layer = (x: Value, name: string, out: number, stride: 1 | 2 = 1) =>
     relu(conv(x, w.at(name), out, 3, { stride, init: 'kaiming' }))
@@ -55,7 +66,7 @@ export function judgeScene(picture: Value, w: Weights, { locator, width }: Judge
   const up = layer(concat([upsample2x(third), second], 1), 'up1', quarter)
   const map = conv(layer(concat([upsample2x(up), first], 1), 'up2', half), w.at('map'), 3, 3)
   const scene = relu(linear(flat(layer(third, 'scene', eighth, 2)), w.at('hidden'), width, { init: 'kaiming' }))
-  return { map, logits: linear(scene, w.at('answers'), places(sceneHeads).at(-1)!.to) }
+  return { map, logits: linear(scene, w.at('answers'), places(sceneHeads, classes).at(-1)!.to) }
 }
 
 export interface PortraitAnswer {
@@ -76,7 +87,7 @@ export function judgePortrait(portrait: Value, w: Weights, config: JudgesConfig)
   const vector = linear(hidden, w.at('embedding'), config.embedding)
   const length = sqrt(offset(sum(square(vector), [1]), 1e-8))
   return {
-    logits: linear(hidden, w.at('answers'), places(portraitHeads).at(-1)!.to),
+    logits: linear(hidden, w.at('answers'), places(portraitHeads, config.classes).at(-1)!.to),
     embedding: div(vector, length),
   }
 }

@@ -2,7 +2,8 @@
 import type { SKRSContext2D } from '@napi-rs/canvas'
 import type { Part } from './types.ts'
 
-export type Path = (g: SKRSContext2D) => void
+/** With `apart` ovals begin anew, where else a line leads to them from what was drawn before. */
+export type Path = (g: SKRSContext2D, apart?: boolean) => void
 
 /** What a character is drawn with; coordinates are character heights, feet at (0, 0), up is negative. */
 export type Brush = {
@@ -13,6 +14,8 @@ export type Brush = {
   mask: boolean
   /** The part that is being drawn; 'held' things count as character but as no part. */
   part: Part | 'held'
+  /** Whether the two of a pair are drawn apart; levels 1 to 4 have a thin line between them. */
+  apart: boolean
 }
 
 export const INK = '#2b2133'
@@ -22,7 +25,7 @@ const partInk = { face: '#ff0000', upper: '#00ff00', lower: '#0000ff', held: '#0
 export function shape(b: Brush, colour: string, path: Path): void {
   const { g } = b
   g.beginPath()
-  path(g)
+  path(g, b.apart)
   g.fillStyle = b.mask ? partInk[b.part] : colour
   g.strokeStyle = b.mask ? partInk[b.part] : INK
   g.lineWidth = b.line
@@ -34,7 +37,7 @@ export function shape(b: Brush, colour: string, path: Path): void {
 export function detail(b: Brush, colour: string, path: Path): void {
   if (b.mask) return
   b.g.beginPath()
-  path(b.g)
+  path(b.g, b.apart)
   b.g.fillStyle = colour
   b.g.fill()
 }
@@ -43,7 +46,7 @@ export function detail(b: Brush, colour: string, path: Path): void {
 export function stroke(b: Brush, colour: string, width: number, path: Path): void {
   if (b.mask) return
   b.g.beginPath()
-  path(b.g)
+  path(b.g, b.apart)
   b.g.strokeStyle = colour
   b.g.lineWidth = width
   b.g.stroke()
@@ -53,7 +56,7 @@ export function stroke(b: Brush, colour: string, width: number, path: Path): voi
 export function limb(b: Brush, colour: string, width: number, path: Path): void {
   const { g } = b
   g.beginPath()
-  path(g)
+  path(g, b.apart)
   g.strokeStyle = b.mask ? partInk[b.part] : INK
   g.lineWidth = width + b.line
   g.stroke()
@@ -65,8 +68,10 @@ export function limb(b: Brush, colour: string, width: number, path: Path): void 
 
 export const oval =
   (x: number, y: number, rx: number, ry = rx, turn = 0): Path =>
-  (g) =>
+  (g, apart) => {
+    if (apart) g.moveTo(x + rx * Math.cos(turn), y + rx * Math.sin(turn))
     g.ellipse(x, y, rx, ry, turn, 0, 2 * Math.PI)
+  }
 
 /** A closed polygon over x, y pairs. */
 export const polygon =
@@ -97,8 +102,8 @@ export const curve =
 /** The same path on the left and on the right. */
 export const bothSides =
   (path: (side: -1 | 1) => Path): Path =>
-  (g) => {
-    path(-1)(g)
+  (g, apart) => {
+    path(-1)(g, apart)
     g.closePath()
-    path(1)(g)
+    path(1)(g, apart)
   }

@@ -11,11 +11,14 @@ const levelWords: Readonly<Record<number, string>> = {
   3: 'one to three characters, whole vocabulary',
   4: 'one to three characters, small vocabulary',
   5: 'one to three characters, whole vocabulary, everyday words',
+  6: 'one to three characters, wide vocabulary, everyday words',
 } satisfies Record<Level, string>
 
 const TABLES: readonly [title: string, attribute: Attribute, of: 'images' | 'characters'][] = [
   ['Places', 'place', 'images'],
   ['Times of day', 'time', 'images'],
+  ['Weather', 'weather', 'images'],
+  ['Views', 'view', 'images'],
   ['Species', 'species', 'characters'],
   ['Actions', 'action', 'characters'],
   ['Expressions', 'expression', 'characters'],
@@ -26,6 +29,7 @@ const TABLES: readonly [title: string, attribute: Attribute, of: 'images' | 'cha
   ['Patterns', 'topPattern', 'characters'],
   ['Bottoms', 'bottomType', 'characters'],
   ['Accessories', 'accessory', 'characters'],
+  ['Props', 'prop', 'characters'],
 ]
 
 export function describeCollection(options: StoryDbOptions, statistics: Statistics): string {

@@ -1,18 +1,27 @@
 /** A whole character, drawn facing right with the feet at (0, 0) and a height of 1, hat or ears included. */
 import { type Brush, detail, INK, limb, openLine, oval, type Path, shape, stroke } from './brush.ts'
+import { drawBehindDeed, drawDeed, drawWater } from './deeds.ts'
 import { drawBackHair, drawHead, drawTail, footOf, skinOf } from './heads.ts'
 import { CLOTH, patternOn } from './palette.ts'
-import { POSES, type Pose } from './poses.ts'
-import type { Actor, Identity } from './types.ts'
+import { type Pose, poseOf } from './poses.ts'
+import { drawBehindHolder } from './props.ts'
+import type { Action, Actor, Identity } from './types.ts'
 import { drawBehind, drawHeld, drawOnHead, drawScarf, drawStraps } from './wear.ts'
 
 const SHOULDER = { x: 0.135, y: -0.345 }
 const HIP = { x: 0.07, y: -0.17 }
 const HEAD_PIVOT_Y = -0.4
 
-export function drawCharacter(b: Brush, { identity, action, expression, facing }: Actor): void {
+/** Actions whose hands come before what they hold. */
+const grips: Partial<Record<Action, 'near' | 'both'>> = {
+  ...{ reading: 'both', balloon: 'near', eating: 'near', flower: 'near', holding: 'near' },
+  ...{ giving: 'both', painting: 'near', singing: 'near', fishing: 'both', drinking: 'near', riding: 'both' },
+}
+
+export function drawCharacter(b: Brush, actor: Actor): void {
+  const { identity, action, expression, facing, prop } = actor
   const { g } = b
-  const pose = POSES[action]
+  const pose = poseOf(actor)
   g.save()
   if (pose.lying) {
     drawSnore(b, facing === 'left' ? -1 : 1)
@@ -22,7 +31,9 @@ export function drawCharacter(b: Brush, { identity, action, expression, facing }
   g.scale(pose.scale, pose.scale)
   g.translate(0, -pose.lift)
   g.rotate(pose.lean)
+  if (action === 'holding') drawBehindHolder(b, prop, pose.near[2], pose.near[3])
   if (!pose.lying) drawTail(b, identity)
+  drawBehindDeed(b, actor, pose.lift)
   drawBehind(b, identity)
   tilted(b, pose, () => drawBackHair(b, identity))
   if (!pose.seated) drawLegs(b, identity, pose)
@@ -39,10 +50,20 @@ export function drawCharacter(b: Brush, { identity, action, expression, facing }
   })
   drawScarf(b, identity)
   drawHeld(b, action, [pose.near[2], pose.near[3]])
-  if (action === 'reading') for (const limbPose of [pose.near, pose.far]) drawHand(b, identity, limbPose)
-  if (action === 'balloon' || action === 'eating' || action === 'flower') drawHand(b, identity, pose.near)
+  const grip = grips[action]
+  drawDeed(b, actor, [pose.near[2], pose.near[3]])
+  // Arms go around what is hugged.
+  if (action === 'hugging')
+    for (const [side, arm] of [
+      [-1, pose.far],
+      [1, pose.near],
+    ] as const)
+      drawArm(b, identity, side, arm)
+  if (grip) drawHand(b, identity, pose.near)
+  if (grip === 'both' || prop === 'guitar') drawHand(b, identity, pose.far)
   if (raised(pose.far)) drawArm(b, identity, -1, pose.far)
   if (raised(pose.near)) drawArm(b, identity, 1, pose.near)
+  if (action === 'swimming') drawWater(b)
   g.restore()
 }
 

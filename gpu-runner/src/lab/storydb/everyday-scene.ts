@@ -1,11 +1,11 @@
 /** Where and when, in everyday words. */
 import { type Draft, draft, say } from './draft.ts'
-import { PLACES, TIMES } from './everyday-words.ts'
+import { PLACES, TIMES, VIEWS, WEATHER } from './everyday-words.ts'
 import { choose, plural, type Writer } from './everyday-writer.ts'
 import type { Scene } from './types.ts'
 
 /** Phrases of a scene, to be put before or after what happens. */
-export function sceneDrafts({ place, time }: Scene, w: Writer): { place: Draft; time: Draft } {
+export function sceneDrafts({ place, time, weather }: Scene, w: Writer): { place: Draft; time: Draft } {
   const { r } = w
   const [where, when] = [draft(), draft()]
   if (!r.chance(0.08)) {
@@ -16,7 +16,24 @@ export function sceneDrafts({ place, time }: Scene, w: Writer): { place: Draft; 
     when.segments.push(say(choose(r, TIMES[time])))
     when.mentions.add('time')
   }
+  if (weather && r.chance(0.88)) {
+    const phrase = say(choose(r, WEATHER[weather]))
+    if (r.chance(0.5)) when.segments.push(phrase)
+    else when.segments.unshift(phrase)
+    when.mentions.add('weather')
+  }
   return { place: where, time: when }
+}
+
+/** From how near a scene is seen, before or after all else; usual views go without saying. */
+export function viewDrafts({ view }: Scene, { r }: Writer): { before: Draft; after: Draft } {
+  const [before, after] = [draft(), draft()]
+  if (!view || !r.chance(0.85)) return { before, after }
+  const first = r.chance(0.5)
+  if (first) before.segments.push(say(choose(r, VIEWS[view].before)))
+  else after.segments.push(say(`, ${choose(r, VIEWS[view].after)}`))
+  ;(first ? before : after).mentions.add('view')
+  return { before, after }
 }
 
 function placeWords(place: Scene['place'], w: Writer): string {
@@ -36,7 +53,7 @@ function placeWords(place: Scene['place'], w: Writer): string {
     `full of ${plural(thing)}`,
     `with ${plural(thing)}`,
     `next to the ${words.noun()}`,
-    'far away',
+    'not far from here',
   ])
   return `${phrase.replace(/\ba (?=[aeiou])/, 'an ')} ${tail}`
 }

@@ -2,7 +2,19 @@
  * The wording of everyday captions: what people call each thing. The first wording of a value is its plain one and is
  * used as often as all others together. A word means one value: what means another value elsewhere does not stand here.
  */
-import type { AccessoryType, Action, Expression, HairStyle, Identity, Place, Species, Time } from './types.ts'
+import type { HeldProp, StandingProp } from './props.ts'
+import type {
+  AccessoryType,
+  Action,
+  Expression,
+  HairStyle,
+  Identity,
+  Place,
+  Species,
+  Time,
+  View,
+  Weather,
+} from './types.ts'
 import type { Value } from './vocabulary.ts'
 
 type Wordings<K extends string> = Record<K, readonly string[]>
@@ -24,7 +36,17 @@ export const SPECIES_NOUNS: Wordings<Species> = {
   dog: either('dog|puppy|pup|doggy|hound|retriever|golden retriever|poodle|terrier'),
   panda: either('panda|panda bear|panda cub'),
   penguin: either('penguin|penguin chick'),
-  elephant: either('elephant|elephant calf|baby elephant'),
+  elephant: either('elephant|baby elephant|elephant'),
+  lion: either('lion|lion cub|lioness|lion king'),
+  tiger: either('tiger|tiger cub|tigress'),
+  monkey: either('monkey|ape|chimp|chimpanzee'),
+  owl: either('owl|owlet|barn owl'),
+  duck: either('duck|duckling|ducky'),
+  cow: either('cow|calf|bull|ox'),
+  horse: either('horse|pony|foal|stallion'),
+  sheep: either('sheep|lamb|ram|ewe'),
+  dragon: either('dragon|baby dragon|dragon'),
+  squirrel: either('squirrel|chipmunk|squirrel'),
 }
 
 /** Colours of fur and metal as adjectives; skin goes by `SKIN_PHRASES`. */
@@ -39,6 +61,7 @@ export const FUR_ADJECTIVES: Partial<Wordings<Value<'fur'>>> = {
   purple: either('purple|violet|lilac|lavender'),
   blue: either('blue|light blue|sky-blue|bright blue'),
   yellow: either('yellow|golden|blonde|sandy'),
+  red: either('red|scarlet|crimson|ruby red'),
 }
 
 export const SKIN_PHRASES: Partial<Wordings<Value<'fur'>>> = {
@@ -75,6 +98,9 @@ export const CLOTH_COLOURS: Record<Value<'topColour'>, readonly string[]> = {
   white: either('white|cream|snow-white|plain white'),
   black: either('black|jet-black|black'),
   orange: either('orange|tangerine|bright orange'),
+  pink: either('pink|rose pink|light pink|hot pink'),
+  gray: either('gray|grey|grey|silver'),
+  brown: either('brown|chocolate brown|dark brown|beige'),
 }
 
 export const TOP_NOUNS: Wordings<Identity['top']['type']> = {
@@ -201,6 +227,130 @@ export const ACTION_VERBS: Record<Action, readonly Verb[]> = {
     'kick kicks kicking kicked : a ball|the ball|a football|a soccer ball',
     'play plays playing played : football|soccer|with a ball|ball',
   ),
+  walking: verbs(
+    'walk walks walking walked : |along|slowly|around',
+    'stroll strolls strolling strolled : |along|around',
+    'wander wanders wandering wandered : |along|around',
+    'hike hikes hiking hiked : ',
+    'go goes going went : for a walk|for a stroll',
+  ),
+  swimming: verbs(
+    'swim swims swimming swam : |around|in the water',
+    'float floats floating floated : |in the water|in a swim ring',
+    'paddle paddles paddling paddled : |in the water',
+    'splash splashes splashing splashed : |in the water|around in the water',
+    'bathe bathes bathing bathed : |in the water',
+  ),
+  riding: verbs(
+    'ride rides riding rode : a bike|a bicycle|a red bike|a red bicycle|on a bike',
+    'cycle cycles cycling cycled : |along|fast',
+    'pedal pedals pedaling pedaled : |along|a bike',
+  ),
+  hugging: verbs(
+    'hug hugs hugging hugged : |tightly|lovingly|a friend',
+    'cuddle cuddles cuddling cuddled : |lovingly',
+    'give gives giving gave : a hug|a big hug',
+    'embrace embraces embracing embraced : ',
+  ),
+  giving: verbs(
+    'give gives giving gave : a present|a gift|a blue present|a birthday present',
+    'bring brings bringing brought : a present|a gift',
+    'hold holds holding held : a present|a gift|a gift box',
+    'offer offers offering offered : a present|a gift',
+  ),
+  painting: verbs(
+    'paint paints painting painted : |a picture|at an easel|a landscape',
+    'draw draws drawing drew : |a picture',
+    'make makes making made : a painting|a picture',
+  ),
+  singing: verbs(
+    'sing sings singing sang : |a song|loudly|into a microphone|a happy song',
+    'hold holds holding held : a microphone',
+    'perform performs performing performed : a song',
+  ),
+  fishing: verbs(
+    'fish fishes fishing fished : |with a rod',
+    'catch catches catching caught : a fish|an orange fish',
+    'hold holds holding held : a fishing rod',
+    'go goes going went : fishing',
+  ),
+  drinking: verbs(
+    'drink drinks drinking drank : |juice|a glass of juice|lemonade|orange juice|water|milk',
+    'sip sips sipping sipped : juice|lemonade|a drink',
+    'have has having had : a drink|a glass of juice',
+  ),
+  holding: verbs('hold holds holding held : something'),
+}
+
+const inHand = (things: string, ...more: readonly string[]): readonly Verb[] =>
+  verbs(
+    `hold holds holding held : ${things}`,
+    `carry carries carrying carried : ${things}`,
+    `have has having had : ${things}`,
+    ...more,
+  )
+
+/** What is done with the things that can be held. */
+export const HOLDING_VERBS: Record<HeldProp, readonly Verb[]> = {
+  apple: inHand('an apple|a red apple|some fruit', 'pick picks picking picked : an apple'),
+  lantern: inHand('a lantern|a lamp|a glowing lantern|a torch', 'light lights lighting lit : the way with a lantern'),
+  sword: inHand(
+    'a sword|a silver sword',
+    'swing swings swinging swung : a sword',
+    'raise raises raising raised : a sword',
+  ),
+  wand: inHand(
+    'a wand|a magic wand|a star wand',
+    'wave waves waving waved : a magic wand|a wand',
+    'cast casts casting cast : a spell',
+  ),
+  'teddy bear': inHand('a teddy bear|a teddy|a stuffed bear|a stuffed animal'),
+  cake: inHand('a cake|a birthday cake|a piece of cake|a cupcake', 'bake bakes baking baked : a cake'),
+  kite: inHand('a kite|a blue kite', 'fly flies flying flew : a kite'),
+  basket: inHand('a basket|a picnic basket|a basket of apples'),
+  guitar: inHand(
+    'a guitar',
+    'play plays playing played : the guitar|guitar|a guitar',
+    'strum strums strumming strummed : a guitar',
+  ),
+  umbrella: inHand('an umbrella|a purple umbrella|an open umbrella', 'open opens opening opened : an umbrella'),
+}
+
+/** Things that stand on the ground. */
+export const STANDING_NOUNS: Wordings<StandingProp> = {
+  campfire: either('campfire|fire|bonfire'),
+  tent: either('tent|camping tent'),
+  'treasure chest': either('treasure chest|chest|chest of gold|treasure'),
+  car: either('car|red car|automobile'),
+  drum: either('drum|big drum'),
+  table: either('table|wooden table|tea table'),
+  chair: either('chair|wooden chair|stool'),
+  mushroom: either('mushroom|toadstool|giant mushroom'),
+  snowman: either('snowman|snow man'),
+  present: either('present|gift|birthday present|gift box'),
+}
+
+export const BESIDE = either('next to|beside|by|near')
+
+export const WEATHER: Wordings<Exclude<Weather, 'clear'>> = {
+  rain: either(
+    'in the rain|on a rainy day|in pouring rain|in the pouring rain|while it rains|on a wet day|during a rain shower|in rainy weather',
+  ),
+  snow: either(
+    'in falling snow|while it snows|on a snowy day|in the snowfall|as snow falls|during snowfall|in snowy weather',
+  ),
+}
+
+/** Said before everything, with what follows, or after it. */
+export const VIEWS: Record<Exclude<View, 'medium'>, { before: readonly string[]; after: readonly string[] }> = {
+  'close-up': {
+    before: either('a close-up of|close-up of|a portrait of|a close-up shot of|a closeup of'),
+    after: either('close-up|in close-up|close-up shot|closeup|portrait'),
+  },
+  wide: {
+    before: either('a wide shot of|a wide view of|a long shot of|from far away ,'),
+    after: either('wide shot|wide view|seen from far away|in the distance|from a distance|wide angle'),
+  },
 }
 
 export interface Mood {
@@ -314,6 +464,52 @@ export const PLACES: Record<Place, PlaceWords> = {
     'among the bookshelves|in front of the bookshelves|between shelves of books|beside a bookcase',
   ),
   circus: place('at|in front of|outside', 'circus|circus tent|big top|funfair', 'by the circus tent|at the circus'),
+  'living room': place(
+    'in|inside',
+    'living room|lounge|sitting room',
+    'on the sofa|by the sofa|next to the couch|at home on the couch|in front of the sofa|on my couch',
+  ),
+  bathroom: place(
+    'in|inside',
+    'bathroom|washroom',
+    'by the bathtub|next to the bath|in front of the bathtub|beside the tub',
+  ),
+  classroom: place(
+    'in|at|inside',
+    'classroom|school',
+    'at school|in front of the blackboard|by the chalkboard|at the blackboard',
+  ),
+  shop: place(
+    'in|at|inside',
+    'shop|store|supermarket|grocery store|market',
+    'at the market|at the counter|in front of the shelves of goods',
+  ),
+  garden: place(
+    'in|through',
+    'garden|backyard|flower garden|yard',
+    'among the flower beds|by the garden fence|in front of the white fence',
+  ),
+  meadow: place(
+    'in|across|through',
+    'meadow|flower meadow|field|grassland|field of flowers',
+    'among the wildflowers|on the grass|in the tall grass|in the countryside',
+  ),
+  mountain: place(
+    'on|up|at',
+    'mountain|mountainside|mountain path',
+    'in the mountains|high in the mountains|on a mountain top|at the top of a mountain|among the rocks',
+  ),
+  lake: place(
+    'at|by|beside|near',
+    'lake|pond|lakeside|river',
+    'on the shore of a lake|at the lake shore|by the water|in the lake|on the riverbank',
+  ),
+  cave: place('in|inside', 'cave|cavern|grotto|crystal cave', 'among crystals|deep underground'),
+  ship: place(
+    'on|aboard',
+    'ship|pirate ship|sailing ship|boat',
+    'on the deck of a ship|at sea on a ship|on deck|on board a ship',
+  ),
 }
 
 export const TIMES: Wordings<Time> = {

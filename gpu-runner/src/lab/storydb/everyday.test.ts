@@ -10,20 +10,25 @@ import {
   DRESS_NOUNS,
   FUR_ADJECTIVES,
   HAIR_COLOURS,
+  HOLDING_VERBS,
   MOODS,
   PLACES,
   SKIN_PHRASES,
   SPECIES_NOUNS,
+  STANDING_NOUNS,
   TIMES,
   TOP_NOUNS,
+  VIEWS,
+  WEATHER,
 } from './everyday-words.ts'
 import { randomFrames } from './frames.ts'
 import { attributeValues } from './labels.ts'
 import type { Level } from './levels.ts'
-import type { Caption, Frame, Part } from './types.ts'
+import type { HeldProp, StandingProp } from './props.ts'
+import type { Caption, Frame, Part, Prop } from './types.ts'
 import type { Attribute } from './vocabulary.ts'
 
-const EVERYDAY: readonly Level[] = [5]
+const EVERYDAY: readonly Level[] = [5, 6]
 
 function* samples(count: number, outside: boolean): Generator<{ frame: Frame; caption: Caption }> {
   for (const level of EVERYDAY) {
@@ -42,6 +47,14 @@ const said = ({ segments }: Caption, character?: number, part?: Part): string =>
     .map(({ text }) => text)
     .join(' ')
 
+/** Said of the scene, or with several for whom it holds. */
+const ofAll = new Set<Attribute>(['place', 'time', 'weather', 'view', 'action', 'prop'])
+
+const namesOf = (prop: Prop): readonly string[] =>
+  prop in STANDING_NOUNS
+    ? STANDING_NOUNS[prop as StandingProp]
+    : ['teddy', ...HOLDING_VERBS[prop as HeldProp].flatMap(({ after }) => after)]
+
 const saysOneOf = (text: string, words: readonly string[]): boolean => words.some((word) => text.includes(word))
 
 test('what an everyday caption mentions it says in a segment of that character and part', () => {
@@ -50,10 +63,7 @@ test('what an everyday caption mentions it says in a segment of that character a
       const values = attributeValues(frame, i)
       const mentioned = new Set<Attribute>(caption.mentions[i])
       const check = (attribute: Attribute, part: Part | undefined, words: readonly string[]) => {
-        const text =
-          attribute === 'place' || attribute === 'time' || attribute === 'action'
-            ? said(caption)
-            : said(caption, i, part)
+        const text = ofAll.has(attribute) ? said(caption) : said(caption, i, part)
         assert.ok(!mentioned.has(attribute) || saysOneOf(text, words), `${attribute}: ${captionText(caption)}`)
       }
       check('species', undefined, SPECIES_NOUNS[values.species])
@@ -70,16 +80,22 @@ test('what an everyday caption mentions it says in a segment of that character a
       if (!dress) check('bottomColour', 'lower', CLOTH_COLOURS[values.bottomColour])
       if (!dress) check('bottomType', 'lower', BOTTOM_NOUNS[values.bottomType])
       if (values.accessory !== 'none') check('accessory', undefined, ACCESSORY_NOUNS[values.accessory])
+      const { action, prop } = frame.actors[i]!
+      const verbs = action === 'holding' ? HOLDING_VERBS[prop as HeldProp] : ACTION_VERBS[action]
       check(
         'action',
         undefined,
-        ACTION_VERBS[values.action].flatMap(({ forms }) => forms),
+        verbs.flatMap(({ forms }) => forms),
       )
       const mood = MOODS[values.expression]
       check('expression', undefined, [...mood.adjectives, ...mood.adverbs, ...mood.phrases, ...mood.verbs])
       check('facing', undefined, [values.facing])
       check('place', undefined, [...PLACES[values.place].nouns, ...PLACES[values.place].fixed])
       check('time', undefined, TIMES[values.time])
+      if (values.weather !== 'clear') check('weather', undefined, WEATHER[values.weather])
+      const { view } = values
+      if (view !== 'medium') check('view', undefined, [...VIEWS[view].before, ...VIEWS[view].after])
+      if (values.prop !== 'none') check('prop', undefined, namesOf(values.prop))
     }
   }
 })
@@ -87,7 +103,7 @@ test('what an everyday caption mentions it says in a segment of that character a
 test('outside words change nothing of what a caption says, but for a kind that nobody draws', () => {
   let louder = 0
   for (let i = 0; i < 800; i++) {
-    const [frame] = randomFrames(16, i, 1, { level: 5, split: 'train' })
+    const [frame] = randomFrames(16, i, 1, { level: i % 2 ? 5 : 6, split: 'train' })
     const [loud, quiet] = [true, false].map((outside) =>
       captionFrame(frame!, { variant: i, style: 'everyday', outside }),
     )

@@ -5,9 +5,9 @@
  */
 import { articleOf, type Draft, draft, say, withoutDoubleCommas } from './draft.ts'
 import { possessiveOf, pronounOf, writeLooks } from './everyday-looks.ts'
-import { sceneDrafts } from './everyday-scene.ts'
-import { ACTION_VERBS, MOODS, type Verb } from './everyday-words.ts'
-import { everydayWriter, plural, type Writer } from './everyday-writer.ts'
+import { sceneDrafts, viewDrafts } from './everyday-scene.ts'
+import { ACTION_VERBS, BESIDE, HOLDING_VERBS, MOODS, STANDING_NOUNS, type Verb } from './everyday-words.ts'
+import { choose, everydayWriter, plural, type Writer } from './everyday-writer.ts'
 import { NAMES, OPENERS, STYLES } from './outside-words.ts'
 import { type Random, random } from './random.ts'
 import type { Actor, Caption, Detail, Frame, Identity, Segment } from './types.ts'
@@ -24,7 +24,11 @@ export function everydayCaption(frame: Frame, { variant, names, detail, outside 
   const w = everydayWriter({ variant, outside, characters: actors.length })
   const { r } = w
   const { place, time } = sceneDrafts(frame.scene, w)
-  const together = actors.length > 1 && actors.every(({ action }) => action === actors[0]!.action) && r.chance(0.7)
+  const view = viewDrafts(frame.scene, w)
+  const together =
+    actors.length > 1 &&
+    actors.every(({ action, prop }) => action === actors[0]!.action && prop === actors[0]!.prop) &&
+    r.chance(0.7)
   const sides = actors.length > 1 && r.chance(0.4)
   const characters = actors.map((actor, i) =>
     writeActor(actor, w, {
@@ -48,13 +52,15 @@ export function everydayCaption(frame: Frame, { variant, names, detail, outside 
     ...(w.outside(0.08) ? [say(`${w.o.pick(STYLES)} ,`)] : []),
     ...(w.outside(0.12) ? [say(`${w.o.pick(OPENERS)} ,`)] : []),
     ...(before ? [...before.segments, say(',')] : []),
+    ...view.before.segments,
     ...told,
     ...later.flatMap((part) => [...(r.chance(0.15) ? [say(',')] : []), ...part.segments]),
+    ...view.after.segments,
     ...(w.outside(0.1) ? [say(`, ${w.o.pick(STYLES)}`)] : []),
     ...(w.outside(0.06) ? [say(exclamation(w))] : []),
     ...(r.chance(0.25) ? [say(r.pick(['.', '.', '!']))] : []),
   ]
-  const scenery = [...place.mentions, ...time.mentions]
+  const scenery = [place, time, view.before, view.after].flatMap(({ mentions }) => [...mentions])
   return misspelt(
     {
       segments: withoutDoubleCommas(segments),
@@ -128,6 +134,7 @@ function writeActor(actor: Actor, w: Writer, { character, detail, name, side, de
   const feeling = felt && !adjective ? manner : undefined
   const words = clause(actor, w, { feeling, silent, shared: deed === 'shared', subject: subject.length > 0, pronoun })
   if (words) d.segments.push(...subject, ...(words.startsWith(',') ? [say(',')] : []), of(words.replace(/^, /, '')))
+  writeProp(d, actor, silent, r)
   if (r.chance(0.1)) {
     d.segments.push(
       say(','),
@@ -136,6 +143,24 @@ function writeActor(actor: Actor, w: Writer, { character, detail, name, side, de
     d.mentions.add('facing')
   }
   return d
+}
+
+/** What stands beside somebody is told of as scenery; what is held is told of by the verb. */
+function writeProp(d: Draft, { action, prop }: Actor, silent: boolean, r: Random): void {
+  if (!prop) return
+  if (action === 'holding' || action === 'hugging') {
+    if (!silent) d.mentions.add('prop')
+  } else if (prop in STANDING_NOUNS && r.chance(0.88)) {
+    const noun = choose(r, STANDING_NOUNS[prop as keyof typeof STANDING_NOUNS])
+    d.segments.push(say(`${r.pick(BESIDE)} ${r.pick([articleOf(noun), articleOf(noun), 'the'])} ${noun}`))
+    d.mentions.add('prop')
+  }
+}
+
+function verbsOf({ action, prop }: Actor): readonly Verb[] {
+  if (action === 'holding' && prop && prop in HOLDING_VERBS) return HOLDING_VERBS[prop as keyof typeof HOLDING_VERBS]
+  if (action !== 'hugging' || prop !== 'teddy bear') return ACTION_VERBS[action]
+  return ACTION_VERBS[action].slice(0, 2).map(({ forms }) => ({ forms, after: ['a teddy bear', 'a teddy'] }))
 }
 
 interface ClauseOptions {
@@ -159,7 +184,8 @@ function clause(actor: Actor, w: Writer, { feeling, silent, shared, subject, pro
     const state = feeling ? (feeling === 'verb' ? r.pick(mood.verbs) : `${is} ${very}${r.pick(mood.adjectives)}`) : ''
     return [state, deed].filter(Boolean).join(' and ')
   }
-  const verb = r.chance(0.5) ? ACTION_VERBS[actor.action][0]! : r.pick(ACTION_VERBS[actor.action])
+  const verbs = verbsOf(actor)
+  const verb = r.chance(0.5) ? verbs[0]! : r.pick(verbs)
   const said = shared ? sharedVerb(verb, r) : verbPhrase(verb, r, subject)
   const before = w.outside(0.14) && !said.startsWith(',') ? `${words.adverb()} ` : ''
   const deed = `${before}${said}${outsideTail(w, pronoun)}`

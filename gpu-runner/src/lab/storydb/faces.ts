@@ -1,8 +1,8 @@
 /** Eyes, nose and mouth in four moods, on a head that faces right (features sit a little to the right). */
 import { type Brush, bothSides, curve, detail, INK, limb, oval, polygon, shape, stroke } from './brush.ts'
+import type { Coat } from './head.ts'
+import { isWild, type WildSpecies } from './heads-wild.ts'
 import type { Expression, Species } from './types.ts'
-
-type Coat = { base: string; light: string; dark: string }
 
 /** Features are centred here, right of the head's middle. */
 const X = 0.03
@@ -23,6 +23,16 @@ const features: Record<Species, { eyeX: number; eyeY: number; mouthY: number; wi
   panda: { eyeX: 0.108, eyeY: -0.6, mouthY: -0.46, width: 0.8 },
   penguin: { eyeX: 0.1, eyeY: -0.6, mouthY: -0.44, width: 0.7 },
   elephant: { eyeX: 0.11, eyeY: -0.64, mouthY: -0.44, width: 0.7 },
+  lion: { eyeX: 0.1, eyeY: -0.62, mouthY: -0.46, width: 0.8 },
+  tiger: { eyeX: 0.11, eyeY: -0.62, mouthY: -0.46, width: 0.85 },
+  monkey: { eyeX: 0.095, eyeY: -0.62, mouthY: -0.465, width: 1 },
+  owl: { eyeX: 0.108, eyeY: -0.61, mouthY: -0.44, width: 0.7 },
+  duck: { eyeX: 0.1, eyeY: -0.63, mouthY: -0.425, width: 0.9 },
+  cow: { eyeX: 0.105, eyeY: -0.64, mouthY: -0.435, width: 0.8 },
+  horse: { eyeX: 0.1, eyeY: -0.62, mouthY: -0.43, width: 0.8 },
+  sheep: { eyeX: 0.09, eyeY: -0.6, mouthY: -0.46, width: 0.75 },
+  dragon: { eyeX: 0.11, eyeY: -0.63, mouthY: -0.455, width: 1 },
+  squirrel: { eyeX: 0.105, eyeY: -0.62, mouthY: -0.465, width: 0.7 },
 }
 
 export function drawFace(b: Brush, species: Species, coat: Coat, expression: Expression, closed: boolean): void {
@@ -90,7 +100,8 @@ function drawMouth(b: Brush, species: Species, expression: Expression): void {
       g.quadraticCurveTo(X + w * 0.6, y + 0.055, X, y + 0.055)
       g.quadraticCurveTo(X - w * 0.6, y + 0.055, X - w, y - 0.015)
     })
-    if (species === 'rabbit') detail(b, '#ffffff', (g) => g.rect(X - 0.025, y - 0.008, 0.05, 0.032))
+    if (species === 'rabbit' || species === 'squirrel')
+      detail(b, '#ffffff', (g) => g.rect(X - 0.025, y - 0.008, 0.05, 0.032))
   }
   if (expression === 'surprised') shape(b, '#8e2136', oval(X, y + 0.018, 0.036, 0.043))
   if (expression === 'sad') stroke(b, INK, 0.024, curve(X - w, y + 0.04, X, y - 0.025, X + w, y + 0.04))
@@ -101,6 +112,7 @@ function drawNose(b: Brush, species: Species, coat: Coat): void {
   const { mouthY } = features[species]
   const y = mouthY - 0.06
   if (species === 'fox' || species === 'bear' || species === 'dog') detail(b, INK, oval(X + 0.01, y, 0.042, 0.03))
+  if (isWild(species)) drawWildNose(b, species, coat, y)
   if (species === 'panda') detail(b, INK, oval(X, y, 0.034, 0.025))
   if (species === 'cat' || species === 'rabbit') {
     detail(b, '#ee6f8e', polygon(X - 0.03, y - 0.012, X + 0.03, y - 0.012, X, y + 0.022))
@@ -130,6 +142,31 @@ function drawNose(b: Brush, species: Species, coat: Coat): void {
     })
     detail(b, coat.base, oval(X, -0.57, 0.05, 0.04))
   }
+}
+
+function drawWildNose(b: Brush, species: WildSpecies, coat: Coat, y: number): void {
+  const nostrils = (colour: string, at: number, apart: number) =>
+    detail(
+      b,
+      colour,
+      bothSides((s) => oval(X + s * apart, at, 0.017, 0.02)),
+    )
+  if (species === 'lion' || species === 'tiger')
+    detail(b, '#8a3b3b', polygon(X - 0.04, y - 0.015, X + 0.04, y - 0.015, X, y + 0.025))
+  if (species === 'squirrel') detail(b, INK, oval(X, y, 0.026, 0.02))
+  if (species === 'sheep') detail(b, INK, polygon(X - 0.028, y - 0.01, X + 0.028, y - 0.01, X, y + 0.018))
+  if (species === 'monkey') nostrils(coat.dark, y - 0.01, 0.02)
+  if (species === 'dragon') nostrils(coat.dark, y - 0.005, 0.05)
+  if (species === 'cow') nostrils('#b35a6c', y + 0.002, 0.065)
+  if (species === 'horse') nostrils(coat.dark, y + 0.02, 0.055)
+  if (species === 'owl') shape(b, '#ff9a2e', polygon(X - 0.045, -0.565, X + 0.045, -0.565, X, -0.475))
+  if (species === 'duck')
+    shape(b, '#ff9a2e', (g) => {
+      g.moveTo(X - 0.11, -0.53)
+      g.quadraticCurveTo(X, -0.59, X + 0.12, -0.53)
+      g.bezierCurveTo(X + 0.2, -0.48, X + 0.1, -0.455, X + 0.01, -0.465)
+      g.bezierCurveTo(X - 0.09, -0.455, X - 0.19, -0.48, X - 0.11, -0.53)
+    })
 }
 
 const screen = '#5ff0ff'

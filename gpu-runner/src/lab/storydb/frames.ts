@@ -3,7 +3,8 @@
 import type { Level } from './levels.ts'
 import { hashText, type Random, random } from './random.ts'
 import type { AccessoryType, Actor, Colour, Frame, HairColour, HairStyle, Identity, Split } from './types.ts'
-import { COLOURS, fursOf, hairStylesOf, isEveryday, valuesAt } from './vocabulary.ts'
+import { fursOf, hairStylesOf, isEveryday, isWide, valuesAt } from './vocabulary.ts'
+import { wideFrame } from './wide-frames.ts'
 
 /** Share of (species, top colour, bottom colour) combinations that training never sees. */
 const HELD_OUT_SHARE = 0.08
@@ -26,7 +27,7 @@ export function randomFrames(
 
 /** Who is in a set: different species, all of them held-out combinations or none. */
 function randomCast(r: Random, level: Level, split: Split): Identity[] {
-  const size = level >= 3 ? r.pick([1, 2, 2, 3]) : 1
+  const size = isWide(level) ? r.pick([1, 1, 2, 2, 3]) : level >= 3 ? r.pick([1, 2, 2, 3]) : 1
   const cast: Identity[] = []
   while (cast.length < size) {
     const identity = randomIdentity(r, level)
@@ -43,10 +44,10 @@ function randomIdentity(r: Random, level: Level): Identity {
     fur: r.pick(fursOf(species, level)),
     top: {
       type: r.pick(valuesAt('topType', level)),
-      colour: r.pick(COLOURS),
+      colour: r.pick(valuesAt('topColour', level)),
       pattern: r.pick(valuesAt('topPattern', level)),
     },
-    bottom: { type: r.pick(valuesAt('bottomType', level)), colour: r.pick(COLOURS) },
+    bottom: { type: r.pick(valuesAt('bottomType', level)), colour: r.pick(valuesAt('bottomColour', level)) },
   }
   const hairStyles = hairStylesOf(species, level)
   if (hairStyles.length) {
@@ -54,7 +55,7 @@ function randomIdentity(r: Random, level: Level): Identity {
     identity.hair = { style: r.pick(hairStyles) as HairStyle, colour: r.pick(colours) }
   }
   const accessory = r.pick(valuesAt('accessory', level))
-  const colour: Colour = r.pick(COLOURS)
+  const colour: Colour = r.pick(valuesAt('topColour', level))
   if (accessory !== 'none') identity.accessory = { type: accessory as AccessoryType, colour }
   return isEveryday(level) && r.chance(species === 'girl' ? 0.4 : 0.08) ? inDress(identity) : identity
 }
@@ -66,10 +67,12 @@ const inDress = (identity: Identity): Identity => ({
 })
 
 function randomFrame(r: Random, cast: readonly Identity[], level: Level): Frame {
+  if (isWide(level)) return wideFrame(r, shuffled(r, cast), level)
   const scene = {
     place: r.pick(valuesAt('place', level)),
     time: r.pick(valuesAt('time', level)),
     layoutSeed: Math.floor(r.next() * 2 ** 31),
+    ...(isEveryday(level) && { edition: 2 as const }),
   }
   const order = shuffled(r, cast)
   const actors = order.map((identity, slot) => randomActor(r, identity, level, slot, order.length))

@@ -13,18 +13,17 @@ import {
   stroke,
 } from './brush.ts'
 import { drawFace } from './faces.ts'
+import type { Head } from './head.ts'
+import { isWild, wildHeads, wildTails } from './heads-wild.ts'
 import { FUR, HAIR } from './palette.ts'
-import type { Expression, Fur, HairStyle, Identity, Species } from './types.ts'
+import type { Expression, HairStyle, Identity, Species } from './types.ts'
 
 const HEAD_Y = -0.6
-
-type Coat = (typeof FUR)[Fur]
-/** `behind` is drawn before the skull, `marks` after it and under the face. */
-type Head = { skull: Path; behind?: (b: Brush, coat: Coat) => void; marks?: (b: Brush, coat: Coat) => void }
 
 const round = oval(0, HEAD_Y, 0.25, 0.215)
 
 const heads: Record<Species, Head> = {
+  ...wildHeads,
   fox: {
     skull: (g) => {
       g.moveTo(0, -0.82)
@@ -243,7 +242,8 @@ export function drawHead(b: Brush, { species, fur, hair }: Identity, expression:
   const coat = FUR[fur]
   const { skull, behind, marks } = heads[species]
   behind?.(b, coat)
-  shape(b, coat.base, skull)
+  // A sheep's face is darker than its wool.
+  shape(b, species === 'sheep' && fur !== 'black' ? coat.dark : coat.base, skull)
   marks?.(b, coat)
   drawFace(b, species, coat, expression, closed)
   if (hair) drawFrontHair(b, hair.style, HAIR[hair.colour])
@@ -310,6 +310,7 @@ function drawFrontHair(b: Brush, style: HairStyle, colour: string): void {
 export function drawTail(b: Brush, { species, fur }: Identity): void {
   b.part = 'lower'
   const coat = FUR[fur]
+  if (isWild(species)) wildTails[species]?.(b, coat)
   if (species === 'fox') {
     shape(b, coat.base, (g) => {
       g.moveTo(-0.06, -0.14)
@@ -333,11 +334,13 @@ const tailCurve: Path = (g) => {
 
 /** Colour of hands and bare legs. */
 export function skinOf({ species, fur }: Identity): string {
-  return species === 'panda' ? '#3d3a45' : species === 'robot' ? FUR[fur].dark : FUR[fur].base
+  if (species === 'sheep' || species === 'robot') return FUR[fur].dark
+  return species === 'panda' ? '#3d3a45' : FUR[fur].base
 }
 
 export function footOf({ species, fur }: Identity): string {
-  if (species === 'penguin') return '#ff9a2e'
+  if (species === 'penguin' || species === 'duck' || species === 'owl') return '#ff9a2e'
+  if (species === 'cow' || species === 'horse' || species === 'sheep') return '#5a4636'
   if (species === 'girl' || species === 'boy') return '#6b3f2a'
   return species === 'panda' ? '#3d3a45' : FUR[fur][species === 'robot' ? 'dark' : 'base']
 }

@@ -24,6 +24,9 @@ export function attributeValues(frame: Frame, character: number): { [A in Attrib
     facing: actor.facing,
     place: frame.scene.place,
     time: frame.scene.time,
+    weather: frame.scene.weather ?? 'clear',
+    view: frame.scene.view ?? 'medium',
+    prop: actor.prop ?? 'none',
   }
 }
 

@@ -71,7 +71,7 @@ export const STYLES = [
   "watercolor style|watercolour painting|children's book illustration|storybook art|digital art|oil painting|cartoon",
   'comic style|anime style|pixar style|3d render|flat vector art|pastel colors|soft lighting|cinematic lighting',
   'highly detailed|best quality|masterpiece|4k|8k|hd|trending on artstation|vibrant colours|pencil sketch|line art',
-  'a picture of|a drawing of|an illustration of|a photo of|an image showing|a painting of|a portrait of|a scene with',
+  'a picture of|a drawing of|an illustration of|a photo of|an image showing|a painting of|a sketch of|a scene with',
 ].flatMap((line) => line.split('|'))
 
 export const OPENERS = [

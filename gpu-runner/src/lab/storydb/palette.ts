@@ -10,6 +10,9 @@ export const CLOTH: Record<Colour, string> = {
   white: '#fafafa',
   black: '#383542',
   orange: '#ff8a1f',
+  pink: '#ff8fc0',
+  gray: '#9099ab',
+  brown: '#8a5a35',
 }
 
 /** Stripes and dots: white on colours, slate on white. */
@@ -30,6 +33,7 @@ export const FUR: Record<Fur, { base: string; light: string; dark: string }> = {
   fair: { base: '#ffdabf', light: '#ffe9d8', dark: '#e0a585' },
   tan: { base: '#dda276', light: '#ecc09c', dark: '#b37648' },
   dark: { base: '#8f5b3c', light: '#b07c58', dark: '#643a22' },
+  red: { base: '#dd5238', light: '#ffdcc4', dark: '#8c2a1f' },
 }
 
 export const HAIR: Record<HairColour, string> = {

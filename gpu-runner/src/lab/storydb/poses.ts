@@ -1,5 +1,5 @@
 /** What each action does to the skeleton of a character that faces right; lengths are character heights, up negative. */
-import type { Action } from './types.ts'
+import type { Action, Actor } from './types.ts'
 
 /** Two bends of a limb that starts at shoulder or hip: elbow or knee, then hand or foot. */
 type LimbPose = [bendX: number, bendY: number, endX: number, endY: number]
@@ -36,7 +36,7 @@ const standing: Pose = {
   lying: false,
 }
 
-export const POSES: Record<Action, Pose> = {
+const poses: Record<Action, Pose> = {
   standing,
   waving: { ...standing, near: [0.29, -0.33, 0.345, -0.53], tilt: 0.06 },
   cheering: { ...standing, near: [0.3, -0.38, 0.34, -0.62], far: [-0.3, -0.38, -0.34, -0.62] },
@@ -88,4 +88,46 @@ export const POSES: Record<Action, Pose> = {
     nearLeg: [0.17, -0.15, 0.28, -0.13],
     lean: -0.1,
   },
+  walking: {
+    ...standing,
+    near: [0.25, -0.29, 0.29, -0.24],
+    far: [-0.24, -0.29, -0.27, -0.17],
+    nearLeg: [0.13, -0.12, 0.17, -0.035],
+    farLeg: [-0.09, -0.1, -0.18, -0.05],
+    lean: 0.04,
+  },
+  swimming: {
+    ...standing,
+    near: [0.29, -0.38, 0.37, -0.28],
+    far: [-0.29, -0.38, -0.37, -0.28],
+    lift: -0.02,
+  },
+  riding: {
+    ...standing,
+    near: [0.27, -0.3, 0.19, -0.26],
+    far: [-0.2, -0.24, 0.07, -0.26],
+    nearLeg: [0.17, -0.11, 0.07, 0.01],
+    farLeg: [-0.12, -0.1, -0.05, 0.04],
+    lift: 0.13,
+    scale: 0.88,
+  },
+  hugging: { ...standing, near: [0.27, -0.26, 0.05, -0.235], far: [-0.27, -0.26, -0.05, -0.265], tilt: 0.1 },
+  giving: { ...standing, near: [0.25, -0.22, 0.27, -0.22], far: [-0.18, -0.18, 0.16, -0.19] },
+  painting: { ...standing, near: [0.27, -0.28, 0.25, -0.4], far: [-0.27, -0.26, -0.22, -0.2] },
+  singing: { ...standing, near: [0.3, -0.27, 0.2, -0.36], far: [-0.3, -0.33, -0.33, -0.48], tilt: -0.06 },
+  fishing: { ...standing, near: [0.25, -0.25, 0.24, -0.27], far: [-0.16, -0.2, 0.13, -0.22] },
+  drinking: { ...standing, near: [0.32, -0.28, 0.21, -0.34] },
+  holding: { ...standing, near: [0.25, -0.28, 0.3, -0.34] },
+}
+
+const withUmbrella: Pose = { ...standing, near: [0.28, -0.3, 0.28, -0.42], scale: 0.8 }
+const withGuitar: Pose = { ...standing, near: [0.3, -0.3, 0.24, -0.37], far: [-0.28, -0.28, -0.1, -0.22] }
+const hanging: Pose = { ...standing, near: [0.26, -0.31, 0.31, -0.29] }
+
+/** How a character stands to do what it does with what it has. */
+export function poseOf({ action, prop }: Pick<Actor, 'action' | 'prop'>): Pose {
+  if (action !== 'holding') return poses[action]
+  if (prop === 'umbrella') return withUmbrella
+  if (prop === 'guitar') return withGuitar
+  return prop === 'lantern' || prop === 'basket' ? hanging : poses.holding
 }

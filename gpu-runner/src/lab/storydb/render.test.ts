@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { randomFrames } from './frames.ts'
+import { type HeldProp, heldProps, type StandingProp, standingProps } from './props.ts'
 import { renderFrame } from './render.ts'
 import type { Actor, Frame, Identity } from './types.ts'
 import { VOCABULARY } from './vocabulary.ts'
 
 const SIZE = 64
+
+const heldThings = Object.keys(heldProps) as HeldProp[]
+const standingThings = Object.keys(standingProps) as StandingProp[]
 
 const identity: Identity = {
   species: 'fox',
@@ -78,6 +82,10 @@ test('every value of the vocabulary is drawn: no two of an attribute look alike'
     facing: VOCABULARY.facing.map((facing) => frameOf({ facing })),
     place: VOCABULARY.place.map((place) => frameOf({}, { place })),
     time: VOCABULARY.time.map((time) => frameOf({}, { time })),
+    weather: [frameOf(), frameOf({}, { weather: 'rain' }), frameOf({}, { weather: 'snow' })],
+    view: [frameOf(), frameOf({}, { view: 'close-up' })],
+    held: heldThings.map((prop) => frameOf({ action: 'holding', prop })),
+    beside: standingThings.map((prop) => frameOf({ prop, height: 0.6, x: 0.7 })),
     layout: [1, 2, 3, 4].map((layoutSeed) => frameOf({}, { layoutSeed })),
   }
   for (const [attribute, frames] of Object.entries(variants)) {

@@ -74,7 +74,7 @@ function countFrame(statistics: Statistics, { level, bytes, caption, layout, cha
   }
 }
 
-const ofScene = (name: Attribute): boolean => name === 'place' || name === 'time'
+const ofScene = (name: Attribute): boolean => ['place', 'time', 'weather', 'view'].includes(name)
 const wordsOf = (text: string): number => text.split(' ').filter((word) => word !== ',').length
 
 function add<K>(counts: Map<K, number>, key: K): void {

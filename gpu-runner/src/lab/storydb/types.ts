@@ -12,6 +12,9 @@ export type Expression = Value<'expression'>
 type Facing = Value<'facing'>
 export type Place = Value<'place'>
 export type Time = Value<'time'>
+export type Weather = Value<'weather'>
+export type View = Value<'view'>
+export type Prop = Exclude<Value<'prop'>, 'none'>
 export type HairStyle = Exclude<Value<'hairStyle'>, 'none'>
 export type HairColour = Exclude<Value<'hairColour'>, 'none'>
 export type AccessoryType = Exclude<Value<'accessory'>, 'none'>
@@ -31,13 +34,25 @@ export type Actor = {
   action: Action
   expression: Expression
   facing: Facing
+  /** What is held, or stands beside. */
+  prop?: Prop
   x: number
   y: number
   height: number
 }
 
 /** `layoutSeed` decides how the place is laid out: mirrored or not, and where its landmarks stand. */
-export type Scene = { place: Place; time: Time; layoutSeed: number }
+export type Scene = {
+  place: Place
+  time: Time
+  /** Clear where it is not said. */
+  weather?: Exclude<Weather, 'clear'>
+  /** Medium where it is not said. */
+  view?: Exclude<View, 'medium'>
+  layoutSeed: number
+  /** How characters are drawn: as first, or, from level 5 on, without stray lines between ears. */
+  edition?: 2
+}
 
 /** Later actors stand in front of earlier ones. */
 export type Frame = { actors: Actor[]; scene: Scene }

@@ -4,7 +4,19 @@
  */
 import type { Level } from './levels.ts'
 
-export const COLOURS = ['red', 'blue', 'green', 'yellow', 'purple', 'white', 'black', 'orange'] as const
+export const COLOURS = [
+  'red',
+  'blue',
+  'green',
+  'yellow',
+  'purple',
+  'white',
+  'black',
+  'orange',
+  'pink',
+  'gray',
+  'brown',
+] as const
 
 export const VOCABULARY = {
   species: [
@@ -22,6 +34,16 @@ export const VOCABULARY = {
     'panda',
     'penguin',
     'elephant',
+    'lion',
+    'tiger',
+    'monkey',
+    'owl',
+    'duck',
+    'cow',
+    'horse',
+    'sheep',
+    'dragon',
+    'squirrel',
   ] as const,
   /** Fur, metal or skin; `fair`, `tan` and `dark` are skin. */
   fur: [
@@ -38,6 +60,7 @@ export const VOCABULARY = {
     'fair',
     'tan',
     'dark',
+    'red',
   ] as const,
   hairStyle: ['none', 'long', 'pigtails', 'short', 'curly', 'bun', 'spiky'] as const,
   hairColour: ['none', 'black', 'blond', 'red', 'brown', 'blue', 'pink'] as const,
@@ -63,6 +86,16 @@ export const VOCABULARY = {
     'dancing',
     'flower',
     'kicking',
+    'walking',
+    'swimming',
+    'riding',
+    'hugging',
+    'giving',
+    'painting',
+    'singing',
+    'fishing',
+    'drinking',
+    'holding',
   ] as const,
   expression: ['happy', 'sad', 'surprised', 'angry'] as const,
   facing: ['left', 'right'] as const,
@@ -81,8 +114,44 @@ export const VOCABULARY = {
     'park',
     'library',
     'circus',
+    'living room',
+    'bathroom',
+    'classroom',
+    'shop',
+    'garden',
+    'meadow',
+    'mountain',
+    'lake',
+    'cave',
+    'ship',
   ] as const,
   time: ['day', 'night', 'sunset'] as const,
+  weather: ['clear', 'rain', 'snow'] as const,
+  view: ['medium', 'close-up', 'wide'] as const,
+  /** The first ten are held, which is an action of its own; the others stand on the ground beside a character. */
+  prop: [
+    'none',
+    'apple',
+    'lantern',
+    'sword',
+    'wand',
+    'teddy bear',
+    'cake',
+    'kite',
+    'basket',
+    'guitar',
+    'umbrella',
+    'campfire',
+    'tent',
+    'treasure chest',
+    'car',
+    'drum',
+    'table',
+    'chair',
+    'mushroom',
+    'snowman',
+    'present',
+  ] as const,
 }
 
 type Vocabulary = typeof VOCABULARY
@@ -95,6 +164,9 @@ const isPlain = (level: Level): boolean => level === 1 || level === 4
 
 /** Whether captions of a level are in everyday words, and pictures what people ask for in them. */
 export const isEveryday = (level: Level): boolean => level >= 5
+
+/** Whether a level has everything that StoryDB draws. */
+export const isWide = (level: Level): boolean => level >= 6
 
 /** How many leading values of a list plain levels use; what is not named here is used in full. */
 const plainCounts: Partial<Record<Attribute, number>> = {
@@ -110,10 +182,26 @@ const plainCounts: Partial<Record<Attribute, number>> = {
   time: 2,
 }
 
+/** How many leading values of a list levels before 6 use; what is not named here is used in full. */
+const firstCounts: Partial<Record<Attribute, number>> = {
+  species: 14,
+  fur: 13,
+  topColour: 8,
+  bottomColour: 8,
+  accessoryColour: 9,
+  action: 14,
+  place: 14,
+  weather: 1,
+  view: 1,
+  prop: 1,
+}
+
 /** The values of one attribute that frames of `level` may have. */
 export function valuesAt<A extends Attribute>(attribute: A, level: Level): readonly Value<A>[] {
   const all: readonly Value<A>[] = VOCABULARY[attribute]
-  return isPlain(level) ? all.slice(0, plainCounts[attribute] ?? all.length) : all
+  if (isWide(level)) return all
+  const first = firstCounts[attribute] ?? all.length
+  return all.slice(0, isPlain(level) ? (plainCounts[attribute] ?? first) : first)
 }
 
 /** Natural colours first; plain levels keep to the leading `plain` of them. A repeated colour is drawn more often. */
@@ -132,6 +220,16 @@ const furs: Record<Value<'species'>, { plain: number; colours: readonly Value<'f
   panda: { plain: 1, colours: ['white', 'white', 'pink', 'blue'] },
   penguin: { plain: 1, colours: ['black', 'black', 'blue', 'purple'] },
   elephant: { plain: 2, colours: ['gray', 'blue', 'pink', 'purple'] },
+  lion: { plain: 1, colours: ['yellow', 'yellow', 'brown', 'white'] },
+  tiger: { plain: 1, colours: ['orange', 'orange', 'white', 'yellow'] },
+  monkey: { plain: 1, colours: ['brown', 'brown', 'gray', 'black'] },
+  owl: { plain: 1, colours: ['brown', 'gray', 'white', 'purple'] },
+  duck: { plain: 1, colours: ['yellow', 'yellow', 'white', 'brown'] },
+  cow: { plain: 1, colours: ['white', 'white', 'brown', 'black'] },
+  horse: { plain: 1, colours: ['brown', 'brown', 'white', 'black', 'gray'] },
+  sheep: { plain: 1, colours: ['white', 'white', 'gray', 'black', 'pink'] },
+  dragon: { plain: 1, colours: ['green', 'green', 'red', 'blue', 'purple'] },
+  squirrel: { plain: 1, colours: ['orange', 'brown', 'red', 'gray'] },
 }
 
 /** Colours to draw a species' fur from, with repetition as weight. */

@@ -16,6 +16,16 @@ export const SPECIES_WORDS: Record<Species, readonly string[]> = {
   panda: ['panda', 'panda', 'panda bear'],
   penguin: ['penguin', 'penguin', 'little penguin'],
   elephant: ['elephant', 'elephant', 'little elephant'],
+  lion: ['lion'],
+  tiger: ['tiger'],
+  monkey: ['monkey'],
+  owl: ['owl'],
+  duck: ['duck'],
+  cow: ['cow'],
+  horse: ['horse'],
+  sheep: ['sheep'],
+  dragon: ['dragon'],
+  squirrel: ['squirrel'],
 }
 
 /** Skin is named by phrase ("with tan skin"); every fur that is not skin is an adjective of its own name. */
@@ -116,6 +126,16 @@ export const ACTION_WORDS: Record<Action, { does: readonly string[]; doing: read
     does: ['kicks a ball', 'is kicking a ball', 'plays football', 'plays with a ball'],
     doing: ['kicking a ball', 'playing football', 'playing with a ball'],
   },
+  walking: { does: ['walks'], doing: ['walking'] },
+  swimming: { does: ['swims'], doing: ['swimming'] },
+  riding: { does: ['rides a bike'], doing: ['riding a bike'] },
+  hugging: { does: ['gives a hug'], doing: ['giving a hug'] },
+  giving: { does: ['gives a present'], doing: ['giving a present'] },
+  painting: { does: ['paints a picture'], doing: ['painting a picture'] },
+  singing: { does: ['sings'], doing: ['singing'] },
+  fishing: { does: ['catches a fish'], doing: ['fishing'] },
+  drinking: { does: ['drinks juice'], doing: ['drinking juice'] },
+  holding: { does: ['holds something'], doing: ['holding something'] },
 }
 
 export const EXPRESSION_WORDS: Record<Expression, { adjectives: readonly string[]; adverbs: readonly string[] }> = {
@@ -143,6 +163,16 @@ export const PLACE_WORDS: Record<Place, readonly string[]> = {
   park: ['in the park', 'in a park', 'by the fountain', 'in the garden'],
   library: ['in the library', 'in a library', 'among the bookshelves', 'in front of the bookshelves'],
   circus: ['at the circus', 'at a circus', 'in front of a circus tent', 'by the circus tent'],
+  'living room': ['in the living room'],
+  bathroom: ['in the bathroom'],
+  classroom: ['in the classroom'],
+  shop: ['in the shop'],
+  garden: ['in the garden'],
+  meadow: ['in the meadow'],
+  mountain: ['on the mountain'],
+  lake: ['by the lake'],
+  cave: ['in the cave'],
+  ship: ['on the ship'],
 }
 
 /** Day is the default: its words come seldom, and a caption without a time of day may be any. */

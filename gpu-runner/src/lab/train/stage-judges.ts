@@ -10,6 +10,7 @@ import { input, type Value } from '../../engine/graph/value.ts'
 import { type JudgesAccuracy, measureJudges } from '../judges/accuracy.ts'
 import { Judges } from '../judges/judges.ts'
 import {
+  allClasses,
   type JudgesConfig,
   judgePortrait,
   judgeScene,
@@ -121,7 +122,7 @@ async function exportJudges(
   measured: number,
 ): Promise<JudgesAccuracy> {
   mkdirSync(folder, { recursive: true })
-  writeFileSync(join(folder, 'config.json'), `${JSON.stringify(networks, null, 2)}\n`)
+  writeFileSync(join(folder, 'config.json'), `${JSON.stringify({ ...networks, classes: allClasses }, null, 2)}\n`)
   exportWeights(weightsFile(folder, 'model'), '', trainer.parameters, trainer.averaged)
   const judges = await Judges.open(folder)
   const accuracy = await measureJudges(judges, measured).finally(() => judges.close())
