@@ -2,13 +2,12 @@
  * `npm run demo`: an app's whole day in one command. Starts the servers, posts a story over HTTP with an API key,
  * follows it, receives and verifies its webhook, and keeps the pictures. Exits 0 only if all of that happened.
  */
-import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Webhook } from 'standardwebhooks'
@@ -16,8 +15,9 @@ import { z } from 'zod'
 import type { StoryInput } from '../contract/story.ts'
 import { isTerminal, Story, StoryWebhook } from '../contract/story-view.ts'
 import { progressBar } from '../gpu-runner/src/cli/progress.ts'
-import { newApiKey } from '../src/db/keys/new-key.ts'
+import { keepApiKey } from './api-key.ts'
 import { startServers } from './servers.ts'
+import { environmentOrExit } from './settings.ts'
 
 const story: StoryInput = {
   title: 'A day with Fern and Bo',
@@ -42,8 +42,7 @@ const story: StoryInput = {
   seed: 7,
 }
 
-const { FABLEFRAME_DATA = '.fableframe', FABLEFRAME_DEMO_OUT = 'out/demo' } = process.env
-const out = resolve(FABLEFRAME_DEMO_OUT)
+const { dataDir, demoOut: out, edgeEnv, apiKey: given } = environmentOrExit()
 const WebhookSecret = z.object({ key: z.string() })
 /** From the start to the last picture. */
 const LIMIT_MS = 5 * 60_000
@@ -53,16 +52,19 @@ const started = performance.now()
 const over = new AbortController()
 const limit = setTimeout(() => over.abort(new Error(`not finished after ${LIMIT_MS / 1000} s`)), LIMIT_MS)
 
-const tools = { now: Date.now, randomBytes: (count: number) => new Uint8Array(randomBytes(count)) }
-const { key: apiKey } = await newApiKey('demo', tools)
+const apiKey = given ?? (await keepApiKey(dataDir)).key
 const runnerLines: string[] = []
 const servers = await startServers({
   port: 0,
-  dataDir: resolve(FABLEFRAME_DATA),
+  dataDir,
   apiKey,
+  edgeEnv,
   onRunnerLine: (line) => runnerLines.push(line),
   onRunnerExit: (how) => over.abort(new Error(`the runner ended: ${how}`)),
-})
+  onEdgeExit: (how) => over.abort(new Error(`the edge ended: ${how}`)),
+  onEdgeReturn: () => {},
+  onEdgeLost: (error) => over.abort(error),
+}).catch((error) => fail(`the edge did not start: ${error.message}`))
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => over.abort(new Error(signal)))
 const receiver = await openReceiver()
 try {
@@ -77,6 +79,11 @@ try {
   clearTimeout(limit)
   receiver.close()
   await servers.stop()
+}
+
+function fail(message: string): never {
+  console.error(`The demo failed: ${message}`)
+  process.exit(1)
 }
 
 async function demo(): Promise<void> {

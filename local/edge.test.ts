@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { StoryRequest } from '../contract/story.ts'
 import { openDb } from '../src/db/client.ts'
 import { newApiKey } from '../src/db/keys/new-key.ts'
@@ -9,8 +10,9 @@ import { enqueue, newStory } from '../src/db/queue/enqueue.ts'
 import { randomBytes, testD1 } from '../test/d1.ts'
 import { dataFolder } from '../test/data-folder.ts'
 import { RUNNER_TOKEN, RUNNER_WEBHOOK_SECRET } from '../test/worker.ts'
-import { migrate, startEdge } from './edge.ts'
+import { startEdge } from './edge.ts'
 import { startEdgeChild } from './edge-child.ts'
+import { migrate } from './migrate.ts'
 
 const env = { RUNNER_TOKEN, RUNNER_WEBHOOK_SECRET }
 const { key } = await newApiKey('tests', { now: Date.now, randomBytes })
@@ -34,13 +36,42 @@ test('the edge is killed outright: its port is free at once, and what it had acc
 })
 
 test('a port that is taken and a key that is none are refused with the reason', async (t) => {
-  const other = createServer().listen(0, '127.0.0.1')
-  t.after(() => other.close())
-  await once(other, 'listening')
-  const address = other.address()
-  const port = typeof address === 'object' ? address!.port : 0
+  const { server, port } = await listening()
+  t.after(() => server.close())
   await assert.rejects(startEdge({ port, dataDir: null, env }), new RegExp(`port ${port} cannot be used`))
   await assert.rejects(startEdge({ port: 0, dataDir: null, env, apiKey: 'secret' }), /not an API key: secret/)
+})
+
+test('nobody is answered before the database is up to date', async (t) => {
+  const { path: dataDir, endWith } = await dataFolder(t)
+  const port = await freePort()
+  const starting = startEdge({ port, dataDir, env, apiKey: key })
+  let isStarted = false
+  endWith(() => starting.then((edge) => edge.dispose()))
+  const started = starting.then(() => {
+    isStarted = true
+  })
+  const answers: number[] = []
+  while (!isStarted) {
+    const answer = await fetch(`http://127.0.0.1:${port}/stories`, { headers }).catch(() => undefined)
+    if (answer) answers.push(answer.status)
+    await sleep(5)
+  }
+  await started
+  assert.deepEqual(
+    answers.filter((status) => status !== 200),
+    [],
+  )
+})
+
+test('a key that was revoked does not open the edge again', async (t) => {
+  const { path: dataDir, endWith } = await dataFolder(t)
+  const first = await startEdge({ port: 0, dataDir, env, apiKey: key })
+  const { results } = (await (await fetch(`${first.url}/keys`, { headers })).json()) as { results: { id: string }[] }
+  await fetch(`${first.url}/keys/${results[0]?.id}`, { method: 'DELETE', headers })
+  await first.dispose()
+  endWith(() => first.dispose())
+  await assert.rejects(startEdge({ port: 0, dataDir, env, apiKey: key }), /was revoked: give another one/)
 })
 
 test('migrations are applied once, and leave what is there', async () => {
@@ -54,3 +85,16 @@ test('migrations are applied once, and leave what is there', async () => {
   assert.equal(new Set(results.map((row) => row.name)).size, results.length)
   assert.equal((await openDb(DB).query.stories.findMany()).length, 1)
 })
+
+async function listening() {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  return { server, port: typeof address === 'object' ? address!.port : 0 }
+}
+
+async function freePort(): Promise<number> {
+  const { server, port } = await listening()
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}

@@ -1,22 +1,20 @@
 /** The edge on this machine: the same Worker in real workerd, with D1 and R2 kept in a folder. */
-import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { type ChannelListener, subscribe, unsubscribe } from 'node:diagnostics_channel'
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import type { Readable } from 'node:stream'
-import type { D1Database } from '@cloudflare/workers-types'
 import { build } from 'esbuild'
 import { Scope } from '../contract/key.ts'
 import { openDb } from '../src/db/client.ts'
 import { insertApiKey } from '../src/db/keys/api-keys.ts'
 import { apiKeyRow } from '../src/db/keys/new-key.ts'
 import type { Bindings } from '../src/platform/env.ts'
+import { migrate } from './migrate.ts'
 import { Log, LogLevel, Miniflare } from './miniflare.ts'
+import { watchWorkerd } from './workerd.ts'
 
 const root = join(import.meta.dirname, '..')
-const migrationsFolder = join(root, 'src/db/migrations')
 /** Cron has a grain of a minute and does not fire here by itself; a machine of one's own need not wait that long. */
 const CRON_MS = 5_000
 const BESIDE = 'beside'
@@ -50,6 +48,8 @@ export interface Edge {
   beside: { url: string; bindings: Pick<Bindings, 'DB'> } | undefined
   /** What cron does once a minute. */
   runCron: () => Promise<void>
+  /** Resolves with how workerd ended, if it ended before `dispose`. */
+  ended: Promise<string>
   dispose: () => Promise<void>
 }
 
@@ -58,19 +58,15 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
   const { port, dataDir, env, apiKey, cron = true, log, entry = join(root, 'src/index.ts'), beside } = options
   await requireFree(port)
   const { compatibilityDate, compatibilityFlags } = await readWranglerToml()
-  // A socket of the Worker's own: behind miniflare's usual one, it would not learn that a client has gone.
-  const worker = async (entry: string, port: number) => ({
+  const watch = watchWorkerd()
+  const worker = async (entry: string) => ({
     modules: true,
     script: await bundleWorker(entry),
     compatibilityDate,
     compatibilityFlags,
-    unsafeDirectSockets: [{ host: '127.0.0.1', port }],
   })
-  const guards = new Set<ChildProcess>()
-  const guard: ChannelListener = (message) => guardAgainstOrphans(message, guards)
-  subscribe('child_process', guard)
   const main = {
-    ...(await worker(entry, port)),
+    ...(await worker(entry)),
     d1Databases: ['DB'],
     r2Buckets: ['IMAGES'],
     durableObjects: {
@@ -82,8 +78,8 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
     serviceBindings: { ASSETS: { disk: { path: join(root, 'node_modules/swagger-ui-dist'), writable: false } } },
     bindings: { URL_SECRET: await keepUrlSecret(dataDir), ...env },
   }
-  const other = beside !== undefined && { name: BESIDE, ...(await worker(beside, 0)), d1Databases: { DB: BESIDE } }
-  const miniflare = new Miniflare({
+  const other = beside !== undefined && { name: BESIDE, ...(await worker(beside)), d1Databases: { DB: BESIDE } }
+  const shared = {
     log: new Log(LogLevel.ERROR),
     ...(log && {
       handleRuntimeStdio: (...streams: Readable[]) => {
@@ -93,19 +89,27 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
     d1Persist: dataDir !== null && join(dataDir, 'd1'),
     r2Persist: dataDir !== null && join(dataDir, 'r2'),
     durableObjectsPersist: dataDir !== null && join(dataDir, 'do'),
-    workers: other ? [main, other] : [main],
-  })
+  }
+  // A socket of the Worker's own: behind miniflare's usual one, it would not learn that a client has gone.
+  const open = {
+    ...shared,
+    workers: [{ ...main, ...socketOn(port) }, ...(other ? [{ ...other, ...socketOn(0) }] : [])],
+  }
+  // Neither callers who knew the port before a restart nor alarms of Durable Objects may meet an old database, so that is
+  // migrated with nothing else there. A database in memory is new, and nobody knows its port.
+  const migration = { ...shared, modules: true, script: 'export default {}', d1Databases: main.d1Databases }
+  const miniflare = new Miniflare(dataDir === null ? open : migration)
+  let disposed: Promise<void> | undefined
   try {
-    const url = (await miniflare.unsafeGetDirectURL()).origin
-    unsubscribe('child_process', guard)
-    const bindings = await miniflare.getBindings<LocalBindings>()
-    await migrate(bindings.DB)
-    if (apiKey !== undefined) {
-      const randomBytes = (count: number) => crypto.getRandomValues(new Uint8Array(count))
-      const everything = { scopes: Scope.options }
-      const row = await apiKeyRow(apiKey, 'local', { now: Date.now, randomBytes }, everything)
-      await insertApiKey(openDb(bindings.DB), row)
+    const { DB } = await miniflare.getBindings<LocalBindings>()
+    await migrate(DB)
+    if (apiKey !== undefined) await admit(apiKey, DB)
+    if (dataDir !== null) {
+      watch.expectEnd()
+      await miniflare.setOptions(open)
     }
+    const url = (await miniflare.unsafeGetDirectURL()).origin
+    const bindings = await miniflare.getBindings<LocalBindings>()
     const worker = await miniflare.getWorker()
     const runCron = async () => {
       await worker.scheduled({ cron: '* * * * *' })
@@ -115,33 +119,28 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
       if (timer) clearInterval(timer)
       await stop()
     }
-    return { url, bindings, beside: other ? await besideOf(miniflare) : undefined, runCron, dispose }
+    const { ended } = watch
+    return { url, bindings, beside: other ? await besideOf(miniflare) : undefined, runCron, ended, dispose }
   } catch (error) {
     await stop()
     throw error
   }
 
   async function stop() {
-    unsubscribe('child_process', guard)
-    for (const process of guards) process.kill()
-    await miniflare.dispose()
+    watch.stop()
+    await (disposed ??= miniflare.dispose())
   }
 }
 
-/**
- * workerd outlives a parent that was killed outright, and keeps its port. So each one gets a companion that ends it
- * once the pipe to us breaks, for whatever reason.
- */
-function guardAgainstOrphans(message: unknown, guards: Set<ChildProcess>): void {
-  const { process: child } = message as { process: ChildProcess }
-  child.once('spawn', () => {
-    if (!basename(child.spawnfile).startsWith('workerd')) return
-    const script = `process.stdin.resume().on('close', () => { try { process.kill(${child.pid}, 'SIGKILL') } catch {} })`
-    const companion = spawn(process.execPath, ['-e', script], { stdio: ['pipe', 'ignore', 'ignore'], detached: true })
-    companion.unref()
-    guards.add(companion)
-    child.once('exit', () => companion.kill())
-  })
+const socketOn = (port: number) => ({ unsafeDirectSockets: [{ host: '127.0.0.1', port }] })
+
+/** A key that may do everything; throws when it is not spelt like one, or was revoked. */
+async function admit(apiKey: string, DB: Bindings['DB']): Promise<void> {
+  const randomBytes = (count: number) => crypto.getRandomValues(new Uint8Array(count))
+  const row = await apiKeyRow(apiKey, 'local', { now: Date.now, randomBytes }, { scopes: Scope.options })
+  const { prefix, revokedAt } = await insertApiKey(openDb(DB), row)
+  if (revokedAt !== null)
+    throw new Error(`the API key ${prefix}… was revoked: give another one, or remove the file that keeps it`)
 }
 
 async function requireFree(port: number): Promise<void> {
@@ -183,24 +182,6 @@ async function keepUrlSecret(dataDir: string | null): Promise<string> {
     if (error.code !== 'EEXIST') throw error
   })
   return readFile(file, 'utf8')
-}
-
-/** Bring a database up to date; keeps the same record of what has been applied as `wrangler d1 migrations apply`. */
-export async function migrate(db: D1Database): Promise<void> {
-  await db
-    .prepare(
-      `CREATE TABLE IF NOT EXISTS d1_migrations (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE,
-       applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL)`,
-    )
-    .run()
-  const { results } = await db.prepare('SELECT name FROM d1_migrations').all<{ name: string }>()
-  const applied = new Set(results.map((row) => row.name))
-  const files = (await readdir(migrationsFolder)).filter((name) => name.endsWith('.sql')).sort()
-  for (const name of files.filter((name) => !applied.has(name))) {
-    const text = await readFile(join(migrationsFolder, name), 'utf8')
-    const statements = text.split('--> statement-breakpoint').map((statement) => db.prepare(statement))
-    await db.batch([...statements, db.prepare('INSERT INTO d1_migrations (name) VALUES (?)').bind(name)])
-  }
 }
 
 /** The few settings of `wrangler.toml` that change what a Worker does. */

@@ -1,22 +1,17 @@
 /** The commands as a user runs them, with the drawing model; and servers that are killed in mid-story. */
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
-import { type TestContext, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
-import { isTerminal, Story } from '../contract/story-view.ts'
+import { test } from 'node:test'
+import { Story } from '../contract/story-view.ts'
 import { newApiKey } from '../src/db/keys/new-key.ts'
+import { gone, isOver, line, post, root, setUp, start, until } from '../test/commands.ts'
 import { randomBytes } from '../test/d1.ts'
-import { type DataFolder, dataFolder } from '../test/data-folder.ts'
 import { startRunner } from '../test/runner.ts'
 import { RUNNER_TOKEN, RUNNER_WEBHOOK_SECRET } from '../test/worker.ts'
 
-const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url))
 const { key: apiKey } = await newApiKey('tests', { now: Date.now, randomBytes })
 const slow = { stepMs: 400, steps: 1 }
 
@@ -46,7 +41,7 @@ test('npm start: a killed runner is started again and the story goes on; SIGTERM
   const { run } = await setUp(t, slow)
   const start = run('start.ts', { PORT: '0' })
   const url = await line(start.stdout!, /listens on (http:\S+)/)
-  const key = await line(start.stdout!, /shown this once: (ff_live_\w+)/)
+  const key = await line(start.stdout!, /API key: (ff_live_\w+)/)
   const first = Number(await line(start.stderr!, /"runner.ready","pid":(\d+)/))
   const { id } = await post(url, key)
   await until(url, key, id, (story) => story.frames.some(({ status }) => status === 'succeeded'))
@@ -77,7 +72,8 @@ test('npm start killed with everything it holds: the next one goes on with its s
 test('kill -9 of the edge in mid-story: the runner waits for it, and the story goes on', async (t) => {
   const { folder, endWith } = await setUp(t)
   const env = { RUNNER_TOKEN, RUNNER_WEBHOOK_SECRET, LEASE_SECONDS: '2', apiKey }
-  const edge = (port: string) => start(endWith, './edge-process.ts', [port, folder, JSON.stringify(env)])
+  const edge = (port: string) =>
+    start(endWith, [process.execPath, join(root, 'local/edge-process.ts'), port, folder, JSON.stringify(env)])
   const first = edge('0')
   const url = await line(first.stdout!, /(http:\S+)/)
   const runner = await startRunner(t, url, slow)
@@ -91,102 +87,39 @@ test('kill -9 of the edge in mid-story: the runner waits for it, and the story g
   assert.deepEqual([story.status, story.frames.every(({ url }) => url !== null)], ['succeeded', true])
 })
 
+test('npm start keeps one key, for its owner alone to read, and says how to see it again', async (t) => {
+  const { folder, run } = await setUp(t)
+  const first = run('start.ts', { PORT: '0' })
+  const key = await line(first.stdout!, /API key: (ff_live_\w+)/)
+  const show = await line(first.stdout!, /`cat (\S+)` shows it again/)
+  assert.equal((await readFile(show, 'utf8')).trim(), key)
+  const { id } = await post(await line(first.stdout!, /listens on (http:\S+)/), key)
+  first.kill('SIGTERM')
+  await once(first, 'exit')
+  const data = join(folder, 'data')
+  assert.equal((await stat(data)).mode & 0o777, 0o700)
+  for (const entry of await readdir(data, { recursive: true, withFileTypes: true }))
+    if (entry.isFile()) assert.equal((await stat(join(entry.parentPath, entry.name))).mode & 0o077, 0, entry.name)
+  const second = run('start.ts', {
+    PORT: '0',
+    METRICS_TOKEN: 'a-token-of-metrics',
+    PUBLIC_URL: 'https://stories.example',
+  })
+  assert.equal(await line(second.stdout!, /`cat (\S+)` shows it/), show)
+  const url = await line(second.stdout!, /listens on (http:\S+)/)
+  const read = (path: string, token: string) => fetch(url + path, { headers: { authorization: `Bearer ${token}` } })
+  const { results } = (await (await read('/keys', key)).json()) as { results: unknown[] }
+  assert.equal(results.length, 1)
+  assert.equal((await read(`/stories/${id}`, key)).status, 200)
+  const story = await post(url, key)
+  assert.equal(new URL(story.urls.events!).origin, 'https://stories.example')
+  assert.equal((await read('/metrics', 'a-token-of-metrics')).status, 200)
+})
+
 test('a port that is no port: said, exit 1', async (t) => {
   const { run } = await setUp(t)
   const start = run('start.ts', { PORT: 'eighty' })
-  assert.match(await text(start.stderr!), /PORT is 'eighty'/)
+  const [errors, [code]] = await Promise.all([text(start.stderr!), once(start, 'exit')])
+  assert.match(errors, /PORT: a number from 0 to 65535/)
+  assert.equal(code, 1)
 })
-
-/** A folder with a drawing model, and a way to run our commands with it. */
-async function setUp(t: TestContext, drawing = {}) {
-  const { path: folder, endWith } = await dataFolder(t)
-  await writeFile(join(folder, 'drawing.json'), JSON.stringify(drawing))
-  const usual = {
-    FABLEFRAME_DATA: join(folder, 'data'),
-    LEASE_SECONDS: '2',
-    FABLEFRAME_MODEL: folder,
-    FABLEFRAME_MODEL_MODULE: path('../test/drawing-model.ts'),
-  }
-  return { folder, endWith, run: (script: string, env = {}) => start(endWith, script, [], { ...usual, ...env }) }
-}
-
-function start(endWith: DataFolder['endWith'], script: string, args: string[], env = {}): ChildProcess {
-  const child = spawn(process.execPath, [path(script), ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, ...env },
-  })
-  const exited = once(child, 'exit')
-  endWith(() => {
-    child.kill('SIGKILL')
-    return exited
-  })
-  return child
-}
-
-/** Everything that a stream has said so far, and a call for when there is more. */
-const heard = new WeakMap<NodeJS.ReadableStream, { lines: string[]; look: Set<() => void>; ended: boolean }>()
-
-/** The first group of the first line, said or yet to be said, that matches. */
-function line(stream: NodeJS.ReadableStream, pattern: RegExp): Promise<string> {
-  let ear = heard.get(stream)
-  if (!ear) {
-    const fresh = { lines: [] as string[], look: new Set<() => void>(), ended: false }
-    ear = fresh
-    heard.set(stream, fresh)
-    const wake = () => {
-      for (const look of fresh.look) look()
-    }
-    createInterface({ input: stream })
-      .on('line', (line) => {
-        fresh.lines.push(line)
-        wake()
-      })
-      .on('close', () => {
-        fresh.ended = true
-        wake()
-      })
-  }
-  const { lines, look } = ear
-  return new Promise((resolve, reject) => {
-    const search = () => {
-      const found = lines.map((line) => pattern.exec(line)?.[1]).find((group) => group !== undefined)
-      if (found === undefined && !ear.ended) return
-      look.delete(search)
-      if (found === undefined) reject(new Error(`the process ended without ${pattern}: ${lines.join('\n')}`))
-      else resolve(found)
-    }
-    look.add(search)
-    search()
-  })
-}
-
-async function post(url: string, key: string): Promise<Story> {
-  const body = JSON.stringify({ frames: ['one', 'two', 'three', 'four'].map((prompt) => ({ prompt })) })
-  const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' }
-  return Story.parse(await (await fetch(new URL('/stories', url), { method: 'POST', headers, body })).json())
-}
-
-async function until(url: string, key: string, id: string, reached: (story: Story) => boolean): Promise<Story> {
-  const headers = { authorization: `Bearer ${key}` }
-  for (;;) {
-    const story = Story.parse(await (await fetch(new URL(`/stories/${id}`, url), { headers })).json())
-    if (reached(story)) return story
-    if (isOver(story)) throw new Error(`the story ended as ${story.status}: ${story.error?.message}`)
-    await sleep(50)
-  }
-}
-
-function isOver({ status }: Story): boolean {
-  return isTerminal(status)
-}
-
-async function gone(pid: number): Promise<void> {
-  for (;;) {
-    try {
-      process.kill(pid, 0)
-    } catch {
-      return
-    }
-    await sleep(50)
-  }
-}

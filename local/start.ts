@@ -1,42 +1,62 @@
-/** `npm start`: the edge and a runner on this machine, until SIGINT or SIGTERM. */
-import { randomBytes } from 'node:crypto'
-import { resolve } from 'node:path'
-import { newApiKey } from '../src/db/keys/new-key.ts'
+/** `npm start`: the edge and a runner on this machine, until Ctrl-C, SIGTERM, or the end of the npm that started it. */
+import { relative } from 'node:path'
+import { type KeptKey, keepApiKey } from './api-key.ts'
+import { whenNpmEnds } from './npm-parent.ts'
 import { startServers } from './servers.ts'
+import { environmentOrExit } from './settings.ts'
 
-const { PORT = '8787', FABLEFRAME_DATA = '.fableframe', FABLEFRAME_API_KEY, LEASE_SECONDS = '15' } = process.env
-const port = Number(PORT)
-if (!Number.isInteger(port) || port < 0 || port > 65_535) fail(`PORT is '${PORT}'; a number from 0 to 65535 is wanted`)
-const tools = { now: Date.now, randomBytes: (count: number) => new Uint8Array(randomBytes(count)) }
-const apiKey = FABLEFRAME_API_KEY ?? (await newApiKey('local', tools)).key
-
+const { port, dataDir, apiKey, edgeEnv } = environmentOrExit()
+const kept = apiKey === undefined ? await keepApiKey(dataDir) : undefined
+let ending: Promise<void> | undefined
 const servers = await startServers({
   port,
-  dataDir: resolve(FABLEFRAME_DATA),
-  apiKey,
-  edgeEnv: { LEASE_SECONDS },
+  dataDir,
+  apiKey: apiKey ?? kept?.key ?? '',
+  edgeEnv,
   onRunnerLine: (line) => console.error(line),
   onRunnerExit: (how, retryInMs) => console.error(`The runner ended (${how}); starting it again in ${retryInMs} ms.`),
+  onEdgeExit: (how, retryInMs) => console.error(`The edge ended (${how}); starting it again in ${retryInMs} ms.`),
+  onEdgeReturn: (url) => console.error(`The edge listens again on ${url}.`),
+  onEdgeLost: (error) => end(`the edge did not start again: ${error.message}`, 1),
 }).catch((error) => fail(`The edge did not start: ${error.message}`))
-let stopping: Promise<void> | undefined
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => (stopping ??= stop(signal)))
-const { url } = servers
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => end(signal, 0))
+// The terminal was closed. Without one there is nothing to close, and nohup may have asked to go on.
+if (process.stdin.isTTY) process.on('SIGHUP', () => end('SIGHUP', 0))
+whenNpmEnds(() => end('npm has gone', 0))
+console.log(welcome(servers.url, kept))
 
-console.log(`Fableframe listens on ${url} (data in ${FABLEFRAME_DATA}, API reference in ${url}/openapi.json)
-${FABLEFRAME_API_KEY ? 'The API key is the one in FABLEFRAME_API_KEY.' : `API key, shown this once: ${apiKey}`}
+/** As one would type it here. */
+function shown(path: string): string {
+  const here = relative('', path)
+  return here === '' || here.startsWith('..') ? path : here
+}
+
+function welcome(url: string, kept: KeptKey | undefined): string {
+  const show = kept && `cat ${shown(kept.file)}`
+  const key = kept?.isNew
+    ? `API key: ${kept.key}\n(kept for the next start; \`${show}\` shows it again)`
+    : show
+      ? `The API key is the one of the first start; \`${show}\` shows it.`
+      : 'The API key is the one in FABLEFRAME_API_KEY.'
+  return `Fableframe listens on ${url} (data in ${shown(dataDir)}, API reference in ${url}/docs)
+${key}
 
 Post a first story:
-  curl ${url}/stories -H 'authorization: Bearer ${FABLEFRAME_API_KEY ? '$FABLEFRAME_API_KEY' : apiKey}' \\
+  curl ${url}/stories -H "authorization: Bearer ${show ? `$(${show})` : '$FABLEFRAME_API_KEY'}" \\
     -H 'content-type: application/json' -d '{
       "characters": [{ "id": "fox", "name": "Fern", "description": "an orange fox wearing a blue shirt" }],
       "frames": [{ "prompt": "Fern waves at the beach" }, { "prompt": "Fern reads a book in the bedroom at night" }]
     }'
-and open the "self" link of the answer with the same authorization to see it become pictures.`)
+and open the "self" link of the answer with the same authorization to see it become pictures.`
+}
 
-async function stop(signal: string): Promise<void> {
-  console.error(`${signal}: stopping.`)
-  await servers.stop()
-  process.exit(0)
+function end(why: string, code: number): Promise<void> {
+  ending ??= (async () => {
+    console.error(`${why}: stopping.`)
+    await servers.stop()
+    process.exit(code)
+  })()
+  return ending
 }
 
 function fail(message: string): never {

@@ -14,12 +14,22 @@ export interface SuperviseOptions {
   stopMs?: number
 }
 
-/** A child that lived this long was well: the delay before its next start is the first one again. */
+/** What lived this long was well: the delay before its next start is the first one again. */
 const WELL_MS = 60_000
+const usualDelays = { first: 500, longest: 30_000 }
+
+/** How long to wait before the next start of what lived `livedMs`; longer each time, unless it was well in between. */
+export function growingDelay({ first, longest } = usualDelays): (livedMs: number) => number {
+  let inARow = 0
+  return (livedMs) => {
+    if (livedMs > WELL_MS) inARow = 0
+    return Math.min(longest, first * 2 ** inARow++)
+  }
+}
 
 export function supervise(
   script: URL,
-  { env, onLine, onExit = () => {}, delayMs = { first: 500, longest: 30_000 }, stopMs = 15_000 }: SuperviseOptions,
+  { env, onLine, onExit = () => {}, delayMs = usualDelays, stopMs = 15_000 }: SuperviseOptions,
 ): { stop(): Promise<void>; child(): ChildProcess } {
   const stopping = new AbortController()
   let child = start()
@@ -39,12 +49,12 @@ export function supervise(
   }
 
   async function keep(): Promise<void> {
-    for (let inARow = 0; ; inARow++) {
+    const delayAfter = growingDelay(delayMs)
+    for (;;) {
       const started = performance.now()
       const [code, signal] = await once(child, 'close')
       if (stopping.signal.aborted) return
-      if (performance.now() - started > WELL_MS) inARow = 0
-      const retryInMs = Math.min(delayMs.longest, delayMs.first * 2 ** inARow)
+      const retryInMs = delayAfter(performance.now() - started)
       onExit(signal ? `killed by ${signal}` : `exit code ${code}`, retryInMs)
       await sleep(retryInMs, undefined, { signal: stopping.signal }).catch(() => {})
       if (stopping.signal.aborted) return

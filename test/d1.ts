@@ -2,7 +2,7 @@
 import { after } from 'node:test'
 import type { D1Database } from '@cloudflare/workers-types'
 import { StoryRequest } from '../contract/story.ts'
-import { migrate } from '../local/edge.ts'
+import { migrate } from '../local/migrate.ts'
 import { Miniflare } from '../local/miniflare.ts'
 import { openDb } from '../src/db/client.ts'
 import { insertApiKey } from '../src/db/keys/api-keys.ts'

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { after } from 'node:test'
 import type { D1Database, D1PreparedStatement } from '@cloudflare/workers-types'
-import { migrate } from '../local/edge.ts'
+import { migrate } from '../local/migrate.ts'
 import { Miniflare } from '../local/miniflare.ts'
 import { openDb } from '../src/db/client.ts'
 

@@ -49,6 +49,7 @@ const arrows: Record<string, string[]> = {
     'src/**',
     'gpu-runner/src/main.ts',
     'gpu-runner/src/engine/runtime/huge-pages.ts',
+    'gpu-runner/src/service/settings.ts',
     ...runner('cli'),
   ],
 }

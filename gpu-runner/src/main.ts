@@ -1,50 +1,14 @@
 /**
  * The runner: claims stories at the edge, generates them with the model in a thread of its own, hands the pictures over.
- * Settings come from the environment, read here and nowhere else; logs are JSON lines on stderr.
+ * Settings come from the environment (`service/settings.ts`), read here and nowhere else; logs are JSON lines on stderr.
  */
-import { totalmem } from 'node:os'
 import { resolve } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
-import { z } from 'zod'
-import { devices } from './engine/runtime/device.ts'
-import { parseLoraFile } from './engine/runtime/lora.ts'
+import { pathToFileURL } from 'node:url'
 import { openGenerator } from './service/generator.ts'
 import { type Log, serve } from './service/queue/client.ts'
 import { connectEdge } from './service/queue/edge.ts'
+import { Settings } from './service/settings.ts'
 import { Sampler } from './service/worker/thread.ts'
-
-const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
-
-const Settings = z.object({
-  FABLEFRAME_EDGE_URL: z.url({ protocol: /^https?$/, error: 'the URL of the edge, such as http://127.0.0.1:8787' }),
-  RUNNER_TOKEN: z.string('the bearer token that the edge expects of runners').min(16),
-  RUNNER_WEBHOOK_SECRET: z
-    .string('the secret that events are signed with')
-    .regex(/^whsec_[A-Za-z0-9+/]{32,}={0,2}$/, 'whsec_ and at least 24 bytes in standard base64'),
-  FABLEFRAME_MODEL: z.string().default(here('../models/story-mini')),
-  FABLEFRAME_DEVICE: z.enum(devices, 'cpu, webgpu or cuda').default('cpu'),
-  FABLEFRAME_LORAS: z
-    .string()
-    .default('')
-    .transform((list, context) => {
-      try {
-        return list === '' ? [] : list.split(',').map(parseLoraFile)
-      } catch (error) {
-        context.addIssue(error instanceof Error ? error.message : String(error))
-        return z.NEVER
-      }
-    }),
-  FABLEFRAME_RUNNER: z.string().min(1).max(100).optional(),
-  /** Resident memory, in megabytes, above which the model is unloaded and loaded afresh between two stories. */
-  FABLEFRAME_MEMORY_MB: z.coerce
-    .number()
-    .positive()
-    .default(Math.round((totalmem() / 2 ** 20) * 0.75)),
-  /** Seconds that a claim waits for a story; stopping may take as long. */
-  FABLEFRAME_CLAIM_WAIT: z.coerce.number().min(0).max(6).default(5),
-  /** The module whose `openStoryModel` opens the model folder. */
-  FABLEFRAME_MODEL_MODULE: z.string().default(here('./story/open.ts')),
-})
 
 /** SIGTERM to exit; a platform gives 15 seconds before it kills. */
 const STOP_MS = 12_000

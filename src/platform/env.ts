@@ -2,7 +2,7 @@
 import type { D1Database, DurableObjectNamespace, Fetcher, R2Bucket } from '@cloudflare/workers-types'
 import { z } from 'zod'
 
-const Settings = z.object({
+export const Settings = z.object({
   /** Bearer token of the runners. */
   RUNNER_TOKEN: z.string().min(16),
   /** Signs the events of the runners; `whsec_` and standard base64. */
