@@ -1,8 +1,9 @@
 /**
  * What is remembered under an Idempotency-Key: one batch writes it and the change that the request makes, or neither.
  */
-import { and, eq, exists, getTableColumns, gt, lte, type SQL, sql } from 'drizzle-orm'
+import { and, eq, exists, gt, lte, type SQL, sql } from 'drizzle-orm'
 import type { Db } from './client.ts'
+import { valuesOf } from './rows.ts'
 import type { CharacterRow, characters } from './schema/files.ts'
 import { type IdempotencyRow, idempotencyKeys, type StoredAnswer } from './schema/idempotency.ts'
 import type { StoryRow, stories } from './schema/stories.ts'
@@ -79,16 +80,3 @@ export async function forgetIdempotencyKeys(db: Db, now: number): Promise<void> 
 
 const ownKey = (apiKeyId: string, key: string) =>
   and(eq(idempotencyKeys.apiKeyId, apiKeyId), eq(idempotencyKeys.key, key))
-
-/** The values of a row in the order of the table's columns. */
-function valuesOf(
-  table: typeof stories | typeof characters | typeof idempotencyKeys,
-  row: StoryRow | CharacterRow | IdempotencyRow,
-): SQL {
-  const values = new Map<string, unknown>(Object.entries(row))
-  const columns = Object.entries(getTableColumns(table))
-  return sql.join(
-    columns.map(([name, column]) => sql`${sql.param(values.get(name), column)}`),
-    sql`, `,
-  )
-}

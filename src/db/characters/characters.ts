@@ -51,7 +51,6 @@ export async function deleteCharacter(db: Db, id: string, apiKeyId: string, now:
       .where(
         and(
           eq(referencePictures.apiKeyId, apiKeyId),
-          eq(referencePictures.unneeded, false),
           exists(
             db
               .select({ id: characters.id })

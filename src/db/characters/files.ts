@@ -1,11 +1,24 @@
 /** Rows of `files`: uploads of apps, whose bytes are in R2. */
-import { and, desc, eq, gt, inArray, lt, lte, or } from 'drizzle-orm'
+import { and, desc, eq, exists, gt, inArray, lt, lte, or, type SQL, sql } from 'drizzle-orm'
 import type { Db } from '../client.ts'
+import { hasRoom } from '../keys/api-keys.ts'
+import { deleteObjects, keepObject } from '../objects/deletions.ts'
+import { valuesOf } from '../rows.ts'
 import { type FileRow, files } from '../schema/files.ts'
 import type { Cursor } from '../stories/stories.ts'
 
-export async function insertFile(db: Db, file: FileRow): Promise<void> {
-  await db.insert(files).values(file)
+/** Keep a file whose bytes are uploaded. False when its API key has no room for it. */
+export async function insertFile(db: Db, file: FileRow): Promise<boolean> {
+  const row = valuesOf(files, file)
+  const isKept = exists(db.select({ id: files.id }).from(files).where(eq(files.id, file.id)))
+  const [kept] = await db.batch([
+    db
+      .insert(files)
+      .select(sql`SELECT ${row} WHERE ${hasRoom(file.apiKeyId, file.size)}`)
+      .returning({ id: files.id }),
+    keepObject(db, file.key, isKept),
+  ])
+  return kept.length > 0
 }
 
 /** Undefined when there is no such file, it has expired, or it belongs to another API key than the given one. */
@@ -30,20 +43,27 @@ export async function listFiles(db: Db, apiKeyId: string, now: number, cursor: C
     .limit(limit)
 }
 
-/** Forget a file; undefined when it was not there. The bytes are the caller's to delete, afterwards. */
-export async function deleteFile(db: Db, id: string, apiKeyId: string): Promise<FileRow | undefined> {
-  const [gone] = await db
-    .delete(files)
-    .where(and(eq(files.id, id), eq(files.apiKeyId, apiKeyId)))
-    .returning()
+/** Forget a file, and enqueue the deletion of its bytes; undefined when it was not there. */
+export async function deleteFile(db: Db, id: string, apiKeyId: string, now: number): Promise<FileRow | undefined> {
+  const own = and(eq(files.id, id), eq(files.apiKeyId, apiKeyId))
+  const [, [gone]] = await db.batch([
+    deleteObjects(db, objectsOf(db, own), now),
+    db.delete(files).where(own).returning(),
+  ])
   return gone
 }
 
-/** Up to `limit` files that have expired; their bytes go first, so that none are left without a row. */
-export async function expiredFiles(db: Db, now: number, limit: number): Promise<FileRow[]> {
-  return db.select().from(files).where(lte(files.expiresAt, now)).limit(limit)
+/** Forget files that have expired, at most `limit`, and enqueue the deletion of their bytes. */
+export async function forgetExpiredFiles(db: Db, now: number, limit: number): Promise<void> {
+  const expired = db
+    .select({ id: files.id })
+    .from(files)
+    .where(lte(files.expiresAt, now))
+    .orderBy(files.expiresAt, files.id)
+    .limit(limit)
+  const these = inArray(files.id, expired)
+  await db.batch([deleteObjects(db, objectsOf(db, these), now), db.delete(files).where(these)])
 }
 
-export async function forgetFiles(db: Db, ids: string[]): Promise<void> {
-  await db.delete(files).where(inArray(files.id, ids))
-}
+const objectsOf = (db: Db, where: SQL | undefined) =>
+  sql`${db.select({ key: files.key, storyId: sql`NULL`.as('story_id') }).from(files).where(where)}`

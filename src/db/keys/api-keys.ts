@@ -31,6 +31,10 @@ export const isShownBy = (hash: SQL | Placeholder, now: SQL | Placeholder): SQL 
   sql`(${apiKeys.hash} = ${hash} OR ${apiKeys.previousHash} = ${hash} AND ${apiKeys.previousHashUntil} > ${now})
     AND ${apiKeys.revokedAt} IS NULL`
 
+/** The key may store so many bytes more beside its stories. */
+export const hasRoom = (id: string, bytes: number): SQL =>
+  sql`EXISTS (SELECT 1 FROM ${apiKeys} WHERE ${apiKeys.id} = ${id} AND ${apiKeys.storedBytes} + ${bytes} <= ${apiKeys.maxStoredBytes})`
+
 /** All of them, newest first, revoked ones too. */
 export async function listApiKeys(db: Db): Promise<ApiKeyRow[]> {
   return db.select().from(apiKeys).orderBy(desc(apiKeys.createdAt), desc(apiKeys.id))

@@ -54,7 +54,12 @@ export async function releaseLease(
 
 /** How a story stands for the runner that shows `leaseToken`. */
 export async function leaseStateOf(db: Db, id: string, leaseToken: string) {
-  const story = await db
+  const story = await leaseStateQuery(db, id, leaseToken).get()
+  return story && { ...story, held: story.held === 1 }
+}
+
+export const leaseStateQuery = (db: Db, id: string, leaseToken: string) =>
+  db
     .select({
       status: stories.status,
       cancel: stories.cancelRequested,
@@ -64,6 +69,3 @@ export async function leaseStateOf(db: Db, id: string, leaseToken: string) {
     })
     .from(stories)
     .where(eq(stories.id, id))
-    .get()
-  return story && { ...story, held: story.held === 1 }
-}

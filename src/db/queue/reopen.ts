@@ -1,8 +1,9 @@
 /** A story that has ended goes on: with more frames, or with one of its frames drawn again. */
-import { and, eq, exists, isNull, notInArray } from 'drizzle-orm'
+import { and, eq, exists, isNull, notInArray, sql } from 'drizzle-orm'
 import type { StoryRequest } from '../../../contract/story.ts'
 import type { Db } from '../client.ts'
 import { type Once, onceFor } from '../idempotency.ts'
+import { deleteObjects } from '../objects/deletions.ts'
 import type { IdempotencyRow } from '../schema/idempotency.ts'
 import { DEFAULT_ATTEMPTS, frames, pastFrames, type StoryRow, stories } from '../schema/stories.ts'
 import { queueFields } from './fields.ts'
@@ -55,7 +56,10 @@ export async function reopen(
   const redrawn = (table: typeof frames) => and(eq(table.storyId, id), eq(table.index, redraw ?? -1), isDue)
   const { request, frameCount, startBy, finishBy, maxAttempts, resumes, storyboard, consistency, consistencySheet } =
     next
+  const pages = sql`SELECT storyboard ->> 'key' AS "key", id AS story_id FROM stories WHERE id = ${id} AND storyboard IS NOT NULL
+    UNION ALL SELECT consistency_sheet ->> 'key', id FROM stories WHERE id = ${id} AND consistency_sheet IS NOT NULL`
   const change = [
+    deleteObjects(db, sql`SELECT "key", story_id FROM (${pages}) WHERE ${isDue}`, now),
     db.insert(pastFrames).select(db.select().from(frames).where(redrawn(frames))),
     db.delete(frames).where(redrawn(frames)),
     db
@@ -70,9 +74,9 @@ export async function reopen(
       .returning({ id: stories.id }),
   ] as const
   if (!key) {
-    const [, , reopened] = await db.batch(change)
+    const [, , , reopened] = await db.batch(change)
     return reopened.length > 0 ? 'reopened' : 'changed'
   }
-  const [, , , , reopened, [earlier]] = await db.batch([...key.take, ...change, key.read])
+  const [, , , , , reopened, [earlier]] = await db.batch([...key.take, ...change, key.read])
   return reopened.length > 0 ? 'reopened' : (earlier ?? 'changed')
 }

@@ -1,4 +1,4 @@
-/** The tables of what apps upload and keep: files, characters and their pictures. */
+/** The tables of what apps upload and keep: files, characters and their pictures; and the end of all objects in R2. */
 import { sql } from 'drizzle-orm'
 import { index, integer, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
 import type { BANK_TYPE } from '../../../contract/bank.ts'
@@ -55,14 +55,36 @@ export const referencePictures = sqliteTable(
     /** Hex. */
     sha256: text('sha256').notNull(),
     contentType: text('content_type').notNull().$type<PictureType | typeof BANK_TYPE>(),
+    /** 0 for those of before this was noted. */
+    bytes: integer('bytes').notNull().default(0),
     /** When it was last uploaded, or a character with it deleted; null once something is known to need it. */
     checkSince: integer('check_since'),
-    /** Nothing needs it, and its bytes have yet to be deleted. */
-    unneeded: integer('unneeded', { mode: 'boolean' }).notNull().default(false),
   },
   (table) => [
-    uniqueIndex('reference_pictures_hash').on(table.apiKeyId, table.sha256).where(sql`unneeded = 0`),
+    uniqueIndex('reference_pictures_hash').on(table.apiKeyId, table.sha256),
     index('reference_pictures_check').on(table.checkSince).where(sql`check_since IS NOT NULL`),
-    index('reference_pictures_unneeded').on(table.key).where(sql`unneeded = 1`),
+  ],
+)
+
+/**
+ * Objects in R2 that are to be deleted. A row is written in the batch that takes away what named the object, and ahead
+ * of each upload: the batch that gives the object a name takes the row away again. So an object that nothing names has a
+ * row here, whatever fails in between.
+ */
+export const objectDeletions = sqliteTable(
+  'object_deletions',
+  {
+    key: text('key').primaryKey(),
+    /** The story that it belongs to. */
+    storyId: text('story_id'),
+    /** Null for what goes with its story, and is named nowhere else. */
+    dueAt: integer('due_at'),
+    /** Tries that failed. */
+    attempts: integer('attempts').notNull().default(0),
+  },
+  (table) => [
+    index('object_deletions_due').on(table.dueAt).where(sql`due_at IS NOT NULL`),
+    index('object_deletions_failing').on(table.attempts).where(sql`attempts > 0`),
+    index('object_deletions_story').on(table.storyId).where(sql`story_id IS NOT NULL`),
   ],
 )

@@ -2,6 +2,9 @@
 import { integer, real, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import { DEFAULT_RETENTION_DAYS, DEFAULT_SCOPES, type Scope } from '../../../contract/key.ts'
 
+/** What a key may store beside its stories: 10 GB. */
+const DEFAULT_STORED_BYTES = 10_000_000_000
+
 export const apiKeys = sqliteTable('api_keys', {
   id: text('id').primaryKey(),
   name: text('name').notNull(),
@@ -30,7 +33,11 @@ export const apiKeys = sqliteTable('api_keys', {
   /** Stories that may run, and that may wait, at the same time. */
   maxRunning: integer('max_running').notNull().default(100),
   maxQueued: integer('max_queued').notNull().default(10_000),
-  /** How many do; kept by triggers of `stories`. */
+  /** Bytes of its files and reference pictures. */
+  maxStoredBytes: integer('max_stored_bytes').notNull().default(DEFAULT_STORED_BYTES),
+  /** How many there are; kept by triggers of both tables. */
+  storedBytes: integer('stored_bytes').notNull().default(0),
+  /** How many do run, and wait; kept by triggers of `stories`. */
   running: integer('running').notNull().default(0),
   queued: integer('queued').notNull().default(0),
 })

@@ -2,8 +2,9 @@
  * Rows of `frames`: pictures that are done. A row is written once and outlives the lease it was drawn under; when the
  * frame is to be drawn again, it goes to `past_frames`.
  */
-import { and, asc, eq, inArray, sql } from 'drizzle-orm'
+import { and, asc, eq, exists, inArray, sql } from 'drizzle-orm'
 import type { Db } from '../client.ts'
+import { keepObject } from '../objects/deletions.ts'
 import { begin, heldBy } from '../queue/transitions.ts'
 import { type FrameRow, frames, pastFrames, type StoredPicture, stories } from '../schema/stories.ts'
 import { enqueueWebhook } from '../webhooks/outbox.ts'
@@ -37,7 +38,13 @@ export async function insertFrame(
     })
     .from(stories)
     .where(addable)
-  const [, , , , held] = await db.batch([
+  const isShown = exists(
+    db
+      .select({ key: frames.key })
+      .from(frames)
+      .where(and(eq(frames.storyId, storyId), eq(frames.index, frame.index), eq(frames.key, frame.key))),
+  )
+  const [, , , , , held] = await db.batch([
     begin(db, addable, now),
     enqueueWebhook(db, 'story.frame.completed', addable, now, sql`${`_${frame.index}`}`),
     db
@@ -45,6 +52,7 @@ export async function insertFrame(
       .set({ version: sql`${stories.version} + 1` })
       .where(addable),
     db.insert(frames).select(row),
+    keepObject(db, frame.key, isShown),
     db
       .select({ frame: frames })
       .from(stories)

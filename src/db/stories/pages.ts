@@ -1,7 +1,8 @@
 /** What a runner leaves of a story beside its frames: pages that show all of them, its report, its character bank. */
-import { and, isNull } from 'drizzle-orm'
+import { and, eq, exists, isNull, sql } from 'drizzle-orm'
 import type { ConsistencyReport } from '../../../contract/consistency.ts'
 import type { Db } from '../client.ts'
+import { keepObject, keepWithStory } from '../objects/deletions.ts'
 import { heldBy, nextVersion } from '../queue/transitions.ts'
 import { type StoredBank, type StoredPicture, stories } from '../schema/stories.ts'
 
@@ -14,11 +15,13 @@ export async function keepPage(
   picture: StoredPicture,
 ) {
   const held = heldBy(id, leaseToken)
-  const [, after] = await db.batch([
+  const isShown = and(eq(stories.id, id), sql`${stories[page]} ->> 'key' = ${picture.key}`)
+  const [, , after] = await db.batch([
     db
       .update(stories)
       .set({ [page]: picture, version: nextVersion })
       .where(and(held, isNull(stories[page]))),
+    keepObject(db, picture.key, exists(db.select({ id: stories.id }).from(stories).where(isShown))),
     db.select({ kept: stories[page] }).from(stories).where(held),
   ])
   return after[0]?.kept ?? undefined
@@ -37,12 +40,17 @@ export async function keepReport(db: Db, id: string, leaseToken: string, report:
   return after.length > 0
 }
 
-/** Keep the character bank, in place of an earlier one. False when the lease is stale. */
-export async function keepBank(db: Db, id: string, leaseToken: string, bank: StoredBank): Promise<boolean> {
-  const kept = await db
-    .update(stories)
-    .set({ bank, version: nextVersion })
-    .where(heldBy(id, leaseToken))
-    .returning({ id: stories.id })
+/** Keep the character bank, stored under `key`, in place of an earlier one. False when the lease is stale. */
+export async function keepBank(
+  db: Db,
+  id: string,
+  leaseToken: string,
+  { key, ...bank }: StoredBank & { key: string },
+): Promise<boolean> {
+  const held = heldBy(id, leaseToken)
+  const [, kept] = await db.batch([
+    keepWithStory(db, key, exists(db.select({ id: stories.id }).from(stories).where(held))),
+    db.update(stories).set({ bank, version: nextVersion }).where(held).returning({ id: stories.id }),
+  ])
   return kept.length > 0
 }

@@ -1,42 +1,40 @@
 /**
  * The content of stories comes to an end: the days that its API key keeps it are over (`expires_at`, which a trigger of
  * `stories` sets whenever one ends), or its app deletes it. The row stays, with its times and counts, for usage and for
- * those who still ask; what the app wrote and what was drawn go.
+ * those who still ask; what the app wrote and what was generated go. The pictures go afterwards: `files_left` until then.
  */
-import { and, eq, inArray, isNotNull, isNull, lte, notInArray, sql } from 'drizzle-orm'
+import { and, eq, inArray, isNotNull, isNull, lte, notInArray, type SQL, sql } from 'drizzle-orm'
 import { StoryRequest } from '../../../contract/story.ts'
 import type { Db } from '../client.ts'
+import { deleteObjects, deleteWithStories, hasObjects } from '../objects/deletions.ts'
 import { idempotencyKeys } from '../schema/idempotency.ts'
 import { frames, pastFrames, stories } from '../schema/stories.ts'
 import { deliveries, webhookAttempts } from '../schema/webhooks.ts'
 
 /** What is left of a request: nothing that was said in it. */
 const ERASED: StoryRequest = { ...StoryRequest.parse({ frames: [{ prompt: '-' }] }), frames: [] }
-/** Rows that one statement takes on; D1 binds at most 100 parameters. */
-const AT_ONCE = 50
 
 const hasEnded = notInArray(stories.status, ['queued', 'running'])
 
-/** Stories whose time is over, at most some; the rest is there at the next call. */
-export async function expiredStories(db: Db, now: number): Promise<string[]> {
+/** Stories whose time is over, at most `limit`; the rest is there at the next call. */
+export async function expiredStories(db: Db, now: number, limit: number): Promise<string[]> {
   const rows = await db
     .select({ id: stories.id })
     .from(stories)
     .where(and(isNotNull(stories.expiresAt), lte(stories.expiresAt, now), hasEnded))
-    .limit(AT_ONCE)
+    .limit(limit)
   return rows.map(({ id }) => id)
 }
 
-/**
- * Erase the content of stories that have ended; others stay as they are. Their pictures are then to be deleted, and
- * `markFilesRemoved` to be told: until that, `storiesWithFilesLeft` names them, whatever crashes in between.
- */
+/** Erase the content of stories that have ended, and enqueue the deletion of their pictures; others stay as they are. */
 export async function removeContent(db: Db, ids: string[], now: number): Promise<void> {
-  const ended = and(inArray(stories.id, ids), hasEnded)
-  const kept = and(ended, isNull(stories.dataRemovedAt))
-  const theirs = db.select({ id: stories.id }).from(stories).where(ended)
+  const these = sql`(SELECT value FROM json_each(${JSON.stringify(ids)}))`
+  const ended = and(inArray(stories.id, these), hasEnded)
+  const theirs = sql`(${db.select({ id: stories.id }).from(stories).where(ended)})`
   const messages = db.select({ id: deliveries.id }).from(deliveries).where(inArray(deliveries.storyId, theirs))
   await db.batch([
+    deleteObjects(db, picturesOf(theirs), now),
+    deleteWithStories(db, theirs, now),
     db
       .update(stories)
       .set({
@@ -51,10 +49,10 @@ export async function removeContent(db: Db, ids: string[], now: number): Promise
         bank: null,
         expiresAt: null,
         dataRemovedAt: now,
-        filesLeft: true,
+        filesLeft: hasObjects,
         version: sql`${stories.version} + 1`,
       })
-      .where(kept),
+      .where(and(ended, isNull(stories.dataRemovedAt))),
     db.update(frames).set({ key: '', sha256: '' }).where(inArray(frames.storyId, theirs)),
     db.delete(pastFrames).where(inArray(pastFrames.storyId, theirs)),
     db.delete(webhookAttempts).where(inArray(webhookAttempts.deliveryId, messages)),
@@ -63,16 +61,24 @@ export async function removeContent(db: Db, ids: string[], now: number): Promise
   ])
 }
 
+/** Keys of all pictures that stories show, with the story. */
+const picturesOf = (storyIds: SQL) => sql`
+  SELECT "key", story_id FROM frames WHERE story_id IN ${storyIds}
+  UNION ALL SELECT "key", story_id FROM past_frames WHERE story_id IN ${storyIds}
+  UNION ALL SELECT storyboard ->> 'key', id FROM stories WHERE id IN ${storyIds} AND storyboard IS NOT NULL
+  UNION ALL SELECT consistency_sheet ->> 'key', id FROM stories WHERE id IN ${storyIds} AND consistency_sheet IS NOT NULL`
+
 /** Have the content of a story that has not ended yet removed as soon as it has. */
 export async function keepNothing(db: Db, id: string): Promise<void> {
   await db.update(stories).set({ retentionMs: 0 }).where(eq(stories.id, id))
 }
 
-export async function storiesWithFilesLeft(db: Db): Promise<string[]> {
-  const rows = await db.select({ id: stories.id }).from(stories).where(sql`files_left = 1`).limit(AT_ONCE)
+/** Stories whose pictures are left though nothing says which: those that were removed before deletions were enqueued. */
+export async function storiesWithUnknownFiles(db: Db, limit: number): Promise<string[]> {
+  const rows = await db
+    .select({ id: stories.id })
+    .from(stories)
+    .where(and(sql`files_left = 1`, sql`NOT ${hasObjects}`))
+    .limit(limit)
   return rows.map(({ id }) => id)
-}
-
-export async function markFilesRemoved(db: Db, id: string): Promise<void> {
-  await db.update(stories).set({ filesLeft: false }).where(eq(stories.id, id))
 }
