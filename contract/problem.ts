@@ -19,6 +19,11 @@ export const PROBLEMS = {
     'The story has no character bank: it ended before its frames were sampled, or was erased.',
   ],
   'body-timeout': [408, 'Request timeout', 'The body did not come in time. Send the request again.'],
+  'storage-full': [
+    413,
+    'Storage full',
+    'The API key stores as many bytes of files and reference pictures as it may. Delete some, and try again.',
+  ],
   'too-large': [413, 'Body too large', 'The body is over the limit of this path.'],
   'unsupported-media-type': [415, 'Unsupported media type', 'Send the body with "Content-Type: application/json".'],
   'range-not-satisfiable': [416, 'Range not satisfiable', 'The header "Content-Range" says how long it is.'],

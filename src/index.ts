@@ -1,7 +1,8 @@
 /** The Worker: `wrangler.toml` names its bindings. */
 import type { ExecutionContext, ScheduledController } from '@cloudflare/workers-types'
-import { createApp, everyMinute } from './api/app.ts'
+import { createApp } from './api/app.ts'
 import type { Bindings } from './platform/env.ts'
+import { everyMinute } from './upkeep/every-minute.ts'
 
 export { Meter } from './durable/meter.ts'
 export { StoryRoom } from './durable/story-room.ts'

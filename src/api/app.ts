@@ -2,15 +2,9 @@
 import { requestId } from 'hono/request-id'
 import { PROBLEMS, type ProblemName } from '../../contract/problem.ts'
 import { openDb } from '../db/client.ts'
-import { forgetIdempotencyKeys } from '../db/idempotency.ts'
-import { forgetMessages } from '../db/queue/messages.ts'
-import { dueStories, sweep } from '../db/queue/sweep.ts'
-import { dueLanes } from '../db/webhooks/deliveries.ts'
-import { announceAll, wakeSenders } from '../durable/announce.ts'
-import { type Bindings, readSettings, type Settings, systemTools, type Tools } from '../platform/env.ts'
+import { readSettings, type Settings, systemTools, type Tools } from '../platform/env.ts'
 import { base32 } from '../platform/ids.ts'
 import { characterRoutes } from './characters/characters.ts'
-import { sweepReferences } from './characters/reference-pictures.ts'
 import { drainBody } from './http/body.ts'
 import { onError, onNotFound } from './http/on-error.ts'
 import { describeApi, documentOf } from './http/openapi.ts'
@@ -24,7 +18,7 @@ import { keyRoutes } from './keys/keys.ts'
 import { docsRoutes } from './operations/docs.ts'
 import { operationsRoutes } from './operations/operations.ts'
 import { catalogRoutes } from './replicate/catalog.ts'
-import { fileRoutes, sweepFiles } from './replicate/files.ts'
+import { fileRoutes } from './replicate/files.ts'
 import { predictionRoutes } from './replicate/predictions.ts'
 import { predictionStreamRoutes } from './replicate/stream.ts'
 import { runnerBankRoutes } from './runner/banks.ts'
@@ -39,13 +33,10 @@ import { consistencyRoutes } from './stories/consistency.ts'
 import { continueRoutes } from './stories/continue.ts'
 import { eventRoutes } from './stories/events.ts'
 import { pictureRoutes } from './stories/pictures.ts'
-import { removalRoutes, sweepContent } from './stories/removal.ts'
+import { removalRoutes } from './stories/removal.ts'
 import { resumeRoutes } from './stories/resume.ts'
 import { storyRoutes } from './stories/stories.ts'
 import { webhookRoutes } from './webhooks/webhooks.ts'
-
-/** Copies of a runner's event older than this no longer pass the age check of its signature. */
-const REMEMBER_MS = 15 * 60_000
 
 export function createApp(tools: Tools = systemTools) {
   const app = newRoutes()
@@ -100,19 +91,6 @@ export function createApp(tools: Tools = systemTools) {
     .route('/', runnerCompletionRoutes)
   refuseOtherMethods(app)
   return routes
-}
-
-/** Once a minute: end what was given up, wake the senders of webhooks that are due, forget what no copy can come of any more. */
-export async function everyMinute(env: Bindings, tools: Tools = systemTools): Promise<void> {
-  const db = openDb(env.DB)
-  for (let due = await dueStories(db, tools.now()); due.length > 0; due = await dueStories(db, tools.now()))
-    await announceAll(env, db, tools.now(), await sweep(db, due, tools.now()))
-  await sweepContent(env, db, tools.now())
-  await sweepFiles(env, db, tools.now())
-  await sweepReferences(env, db, tools.now())
-  await forgetMessages(db, tools.now() - REMEMBER_MS)
-  await forgetIdempotencyKeys(db, tools.now())
-  await wakeSenders(env, await dueLanes(db, tools.now()))
 }
 
 /** Known paths answer 405 to what they do not serve; to be called after all routes. */

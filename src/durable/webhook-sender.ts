@@ -7,6 +7,7 @@ import { type Db, openDb } from '../db/client.ts'
 import type { DeliveryRow } from '../db/schema/webhooks.ts'
 import { type Lane, nextDue, takeDue } from '../db/webhooks/deliveries.ts'
 import { type Bindings, readSettings, systemTools } from '../platform/env.ts'
+import { logError } from '../platform/log.ts'
 import { deliver, HOLD_MS } from './delivery.ts'
 import { count, flushSometimes, observe } from './meter.ts'
 
@@ -56,7 +57,7 @@ export class WebhookSender {
       } while (this.#underWay.size > 0)
       if (next !== undefined) await this.#state.storage.setAlarm(next)
     } catch (error) {
-      log('webhooks.database', { message: String(error) })
+      logError('webhooks.database', error)
       await this.#state.storage.setAlarm(Date.now() + DATABASE_PAUSE_MS)
     } finally {
       this.#takesUntil = undefined
@@ -82,7 +83,7 @@ export class WebhookSender {
       this.#track(flushSometimes(this.#env, Date.now()))
     } catch (error) {
       // Its hold ends, and it is tried again.
-      log('webhooks.lost', { delivery: delivery.id, message: String(error) })
+      logError('webhooks.lost', error, { delivery: delivery.id })
     } finally {
       this.#sending--
     }
@@ -91,12 +92,6 @@ export class WebhookSender {
 
   #track(work: Promise<unknown>): void {
     this.#underWay.add(work)
-    work
-      .catch((error) => log('webhooks.database', { message: String(error) }))
-      .finally(() => this.#underWay.delete(work))
+    work.catch((error) => logError('webhooks.database', error)).finally(() => this.#underWay.delete(work))
   }
-}
-
-function log(event: string, about: object): void {
-  console.error(JSON.stringify({ level: 'error', event, ...about }))
 }

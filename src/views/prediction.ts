@@ -2,6 +2,7 @@
 import type { Prediction, PredictionStatus } from '../../contract/prediction.ts'
 import type { StoryRequest } from '../../contract/story.ts'
 import type { FrameRow, StoryRow } from '../db/schema/stories.ts'
+import { isRemoved } from '../db/stories/removal.ts'
 import type { StoryWithFrames } from '../db/stories/stories.ts'
 import { type LinkSettings, linksEnd, signUrl } from '../platform/signed-url.ts'
 import { refOf } from './model-ref.ts'
@@ -24,7 +25,7 @@ export function predictionOf(found: StoryWithFrames, settings: LinkSettings, abo
     logs: logsOf(found),
     error: errorOf(story),
     metrics: metricsOf(found),
-    data_removed: story.dataRemovedAt !== null,
+    data_removed: isRemoved(story),
     source: 'api',
     webhook: story.webhook,
     ...(story.webhook && events && { webhook_events_filter: events }),

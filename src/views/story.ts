@@ -2,6 +2,7 @@
 import type { Story } from '../../contract/story-view.ts'
 import { etaOf, type Outlook } from '../db/queue/outlook.ts'
 import type { FrameRow, StoryRow } from '../db/schema/stories.ts'
+import { isRemoved } from '../db/stories/removal.ts'
 import type { StoryWithFrames } from '../db/stories/stories.ts'
 import { type LinkSettings, linksEnd, signUrl } from '../platform/signed-url.ts'
 
@@ -50,7 +51,7 @@ export function viewOf(
     started_at: time(story.startedAt),
     completed_at: time(story.completedAt),
     expires_at: time(story.expiresAt),
-    data_removed: story.dataRemovedAt !== null,
+    data_removed: isRemoved(story),
     urls: {
       self,
       cancel: `${self}/cancel`,

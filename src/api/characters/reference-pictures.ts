@@ -2,13 +2,14 @@
 import type { Context } from 'hono'
 import type { BANK_TYPE } from '../../../contract/bank.ts'
 import { LIMITS, Reference } from '../../../contract/story.ts'
-import { forgetPictures, keepPicture, unneededPictures } from '../../db/characters/pictures.ts'
-import type { Db } from '../../db/client.ts'
+import { keepPicture } from '../../db/characters/pictures.ts'
+import type { ApiKeyRow } from '../../db/keys/api-keys.ts'
 import type { PictureType, StoredReference } from '../../db/schema/files.ts'
-import type { Bindings } from '../../platform/env.ts'
 import { base32, sha256 } from '../../platform/ids.ts'
 import { refuseUrl } from '../../platform/url-guard.ts'
+import { storeObject } from '../../upkeep/objects.ts'
 import type { AppEnv } from '../http/app-env.ts'
+import { ProblemError } from '../http/problems.ts'
 
 /** The first twelve bytes in hex. */
 const MAGIC: [PictureType, RegExp][] = [
@@ -83,16 +84,14 @@ export async function storeReference(
   apiKeyId: string,
   { contentType, bytes, sha256 }: Omit<Picture, 'contentType'> & { contentType: PictureType | typeof BANK_TYPE },
 ): Promise<void> {
-  const key = `references/${apiKeyId}/${sha256}-${base32(c.var.tools.randomBytes(5))}`
-  await c.env.IMAGES.put(key, bytes, { sha256, httpMetadata: { contentType } })
-  const kept = await keepPicture(c.var.db, { key, apiKeyId, sha256, contentType }, c.var.tools.now())
-  if (kept !== key) await c.env.IMAGES.delete(key)
+  const { db, tools, apiKey } = c.var
+  const key = `references/${apiKeyId}/${sha256}-${base32(tools.randomBytes(5))}`
+  const picture = { key, apiKeyId, sha256, contentType, bytes: bytes.length }
+  const kept = await storeObject(c.env, db, { key, bytes, sha256, contentType }, tools.now(), () =>
+    keepPicture(db, picture, tools.now()),
+  )
+  if (kept === undefined) throw noRoom(apiKey)
 }
 
-/** Part of what happens once a minute. */
-export async function sweepReferences(env: Bindings, db: Db, now: number): Promise<void> {
-  const keys = await unneededPictures(db, now)
-  if (keys.length === 0) return
-  await env.IMAGES.delete(keys)
-  await forgetPictures(db, keys)
-}
+export const noRoom = ({ maxStoredBytes }: ApiKeyRow) =>
+  new ProblemError('storage-full', `the API key may store ${maxStoredBytes} bytes; delete files or characters first`)

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Problem } from '../../../contract/problem.ts'
 import { testEdge } from '../../../test/worker.ts'
-import { reasonOf } from './faults.ts'
+import { reasonOf } from '../../platform/log.ts'
 
 const lines: string[] = []
 const edge = await testEdge({}, { log: (line) => lines.push(line) })

@@ -1,6 +1,7 @@
-/** Errors that no handler meant: what is told of them, and what is logged. */
+/** Errors that no handler meant, and what is told of them. What is logged: `platform/log.ts`. */
 import type { Context } from 'hono'
 import { SettingsError } from '../../platform/env.ts'
+import { reasonOf } from '../../platform/log.ts'
 import type { AppEnv } from './app-env.ts'
 import { takesIdempotencyKey } from './idempotency.ts'
 import { ProblemError } from './problems.ts'
@@ -45,18 +46,4 @@ function adviceFor(c: Context<AppEnv>): string {
   return c.req.header('idempotency-key') === undefined
     ? 'the request may have taken effect: look before you send it again, and send the next one with an Idempotency-Key'
     : 'it is safe to send the request again with the same Idempotency-Key'
-}
-
-/** For the log: SQL and cause, but never the parameters, which hold secrets and what apps wrote. */
-export function loggedOf(error: Error) {
-  const query = 'query' in error && typeof error.query === 'string' ? error.query : undefined
-  if (query === undefined) return { message: error.message, stack: error.stack }
-  return { message: `query failed: ${reasonOf(error)}`, query }
-}
-
-/** The message of the innermost cause: that of D1, where a query failed. */
-export function reasonOf(error: unknown): string {
-  let inner = error
-  while (inner instanceof Error && inner.cause instanceof Error) inner = inner.cause
-  return inner instanceof Error ? inner.message : String(inner)
 }

@@ -1,8 +1,9 @@
 /** What the edge answers when a handler throws, and when there is none. */
 import type { Context, ErrorHandler } from 'hono'
 import { HTTPException } from 'hono/http-exception'
+import { logError } from '../../platform/log.ts'
 import type { AppEnv } from './app-env.ts'
-import { loggedOf, problemOf } from './faults.ts'
+import { problemOf } from './faults.ts'
 import { ProblemError, respond } from './problems.ts'
 
 export const onError: ErrorHandler<AppEnv> = (error, c) => {
@@ -15,7 +16,7 @@ export const onError: ErrorHandler<AppEnv> = (error, c) => {
     return respond(c, new ProblemError('unsupported-media-type', detail))
   }
   const { method, path } = c.req
-  console.error(JSON.stringify({ level: 'error', request_id: c.var.requestId, method, path, ...loggedOf(error) }))
+  logError('request', error, { request_id: c.var.requestId, method, path })
   return respond(c, problemOf(error, c))
 }
 

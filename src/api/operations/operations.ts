@@ -1,10 +1,12 @@
 /** `/healthz` and `/metrics`: for those who run the edge. */
 import { createRoute } from '@hono/zod-openapi'
 import { z } from 'zod'
+import { countUndeleted } from '../../db/objects/deletions.ts'
 import { queueDepth } from '../../db/queue/depth.ts'
 import { flush, series } from '../../durable/meter.ts'
+import { logError } from '../../platform/log.ts'
 import { requireMetricsToken } from '../http/auth.ts'
-import { healthOf, Late, loggedOf } from '../http/faults.ts'
+import { healthOf, Late } from '../http/faults.ts'
 import { ProblemError } from '../http/problems.ts'
 import { json, newRoutes, problems } from '../http/routes.ts'
 
@@ -54,13 +56,18 @@ export const operationsRoutes = newRoutes()
   })
   .openapi(metrics, async (c) => {
     const now = c.var.tools.now()
-    const [depth, sums] = await Promise.all([answering(queueDepth(c.var.db)), flush(c.env, now)])
+    const [depth, undeleted, sums] = await Promise.all([
+      answering(queueDepth(c.var.db)),
+      answering(countUndeleted(c.var.db)),
+      flush(c.env, now),
+    ])
     const gauges = {
       [series('fableframe_queue_depth', { state: 'ready' })]: depth.ready.count,
       [series('fableframe_queue_depth', { state: 'delayed' })]: depth.delayed,
       [series('fableframe_queue_depth', { state: 'running' })]: depth.running,
       fableframe_queue_oldest_seconds: secondsSince(depth.ready.oldest, now),
       fableframe_webhooks_pending: depth.webhooks.count,
+      fableframe_objects_undeleted: undeleted,
       fableframe_webhooks_oldest_seconds: secondsSince(depth.webhooks.oldest, now),
     }
     return c.text(expose({ ...gauges, ...sums }), 200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' })
@@ -76,7 +83,7 @@ async function answering<T>(query: Promise<T>): Promise<T> {
     return await Promise.race([query, late])
   } catch (error) {
     const fault = error instanceof Error ? error : new Error(String(error))
-    console.error(JSON.stringify({ level: 'error', event: 'database', ...loggedOf(fault) }))
+    logError('database', fault)
     throw new ProblemError('unavailable', `the database does not answer: ${healthOf(fault)}`)
   }
 }

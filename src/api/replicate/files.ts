@@ -4,12 +4,12 @@ import type { Context } from 'hono'
 import { z } from 'zod'
 import { jsonFault } from '../../../contract/json.ts'
 import { MAX_FILE_BYTES, UploadedFile, UploadedFileList } from '../../../contract/replicate.ts'
-import { deleteFile, expiredFiles, findFile, forgetFiles, insertFile, listFiles } from '../../db/characters/files.ts'
-import type { Db } from '../../db/client.ts'
+import { deleteFile, findFile, insertFile, listFiles } from '../../db/characters/files.ts'
 import type { FileRow } from '../../db/schema/files.ts'
-import type { Bindings } from '../../platform/env.ts'
 import { newStoryId, sha256 } from '../../platform/ids.ts'
 import { signUrl } from '../../platform/signed-url.ts'
+import { discardObject, storeObject } from '../../upkeep/objects.ts'
+import { noRoom } from '../characters/reference-pictures.ts'
 import type { AppEnv } from '../http/app-env.ts'
 import { requireApiKey, requireApiKeyOrLink } from '../http/auth.ts'
 import { limitBody } from '../http/body.ts'
@@ -22,8 +22,6 @@ const PAGE = 50
 /** What the other parts of a form and its boundaries may take. */
 const FORM_BYTES = 64 * 1024
 const MAX_NAME_BYTES = 255
-/** Expired files that are removed at a time. */
-const SWEEP = 50
 
 const tags = ['Replicate']
 const security = [{ apiKey: [] }]
@@ -58,7 +56,7 @@ const upload = createRoute({
   },
   responses: {
     201: json(UploadedFile, 'The file'),
-    ...problems('unauthorized', 'too-large', 'unsupported-media-type', 'validation'),
+    ...problems('unauthorized', 'storage-full', 'too-large', 'unsupported-media-type', 'validation'),
   },
 })
 
@@ -122,8 +120,11 @@ export const fileRoutes = newRoutes()
     const hash = await sha256(bytes)
     const row = { id, apiKeyId: apiKey.id, key: `files/${id}`, size: bytes.length, sha256: hash, ...form }
     const file = { ...row, createdAt: now, expiresAt: now + KEPT_MS }
-    await c.env.IMAGES.put(file.key, bytes, { sha256: hash, httpMetadata: { contentType: file.contentType } })
-    await insertFile(db, file)
+    const object = { key: file.key, bytes, sha256: hash, contentType: file.contentType }
+    const kept = await storeObject(c.env, db, object, now, async () =>
+      (await insertFile(db, file)) ? file.key : undefined,
+    )
+    if (!kept) throw noRoom(apiKey)
     return c.json(shown(c, file), 201, { location: `${originOf(c)}/v1/files/${id}` })
   })
   .openapi(list, async (c) => {
@@ -142,9 +143,9 @@ export const fileRoutes = newRoutes()
   })
   .openapi(remove, async (c) => {
     const { id } = c.req.valid('param')
-    const file = await deleteFile(c.var.db, id, c.var.apiKey.id)
+    const file = await deleteFile(c.var.db, id, c.var.apiKey.id, c.var.tools.now())
     if (!file) throw noSuchFile(id)
-    await c.env.IMAGES.delete(file.key)
+    await discardObject(c.env, c.var.db, file.key, null)
     return c.body(null, 204)
   })
   .openapi(download, async (c) => {
@@ -160,17 +161,6 @@ export const fileRoutes = newRoutes()
       'cache-control': 'private, max-age=3600',
     })
   })
-
-/** Remove files whose time is over; to be called now and then. */
-export async function sweepFiles(env: Bindings, db: Db, now: number): Promise<void> {
-  const expired = await expiredFiles(db, now, SWEEP)
-  if (expired.length === 0) return
-  await env.IMAGES.delete(expired.map((file) => file.key))
-  await forgetFiles(
-    db,
-    expired.map((file) => file.id),
-  )
-}
 
 async function readForm(c: Context<AppEnv>) {
   const type = c.req.header('content-type') ?? ''

@@ -12,7 +12,8 @@ import { invalid } from '../http/problems.ts'
 import { binary, json, newRoutes, problems } from '../http/routes.ts'
 import { bankKey } from '../stories/named-bank.ts'
 import { StoryParams } from '../stories/stories.ts'
-import { LeaseHeaders, leaseOf, leaseProblems, requireLease, staleLease } from './lease.ts'
+import { LeaseHeaders, leaseOf, leaseProblems, staleLease } from './lease.ts'
+import { storeUnderLease } from './store-picture.ts'
 
 const keepRoute = createRoute({
   method: 'put',
@@ -36,13 +37,13 @@ const keepRoute = createRoute({
 
 export const runnerBankRoutes = newRoutes().openapi(keepRoute, async (c) => {
   const { id, leaseToken, db } = leaseOf(c, c.req.valid('param').id)
-  await requireLease(c, id)
   const bytes = new Uint8Array(await c.req.arrayBuffer())
   const { model, cast } = headerOf(bytes)
   const hash = await sha256(bytes)
-  // Not deleted when the lease turns out stale: another runner may have stored the same. It goes with the story.
-  await c.env.IMAGES.put(bankKey(id, hash), bytes, { sha256: hash, httpMetadata: { contentType: BANK_TYPE } })
-  const kept = await keepBank(db, id, leaseToken, { sha256: hash, bytes: bytes.length, model: model.name, cast })
+  const key = bankKey(id, hash)
+  await storeUnderLease(c, id, { key, bytes, sha256: hash, contentType: BANK_TYPE })
+  // Not deleted at once when the lease turns out stale: another runner may have stored the same.
+  const kept = await keepBank(db, id, leaseToken, { key, sha256: hash, bytes: bytes.length, model: model.name, cast })
   if (!kept) throw await staleLease(c, id)
   announce(c, id)
   return c.json({ sha256: hash }, 200)

@@ -17,7 +17,9 @@ export function leaseOf(c: Context<AppEnv>, id: string) {
   return { id, leaseToken: c.req.header(LEASE_HEADER) ?? '', db: c.var.db }
 }
 
-/** Throws unless the caller holds the story; spares R2 the uploads of those who do not. */
+export type LeaseState = NonNullable<Awaited<ReturnType<typeof leaseStateOf>>>
+
+/** Throws unless the caller holds the story. */
 export async function requireLease(c: Context<AppEnv>, id: string) {
   const state = await leaseStateOf(c.var.db, id, leaseOf(c, id).leaseToken)
   if (!state?.held) throw staleLeaseOf(id, state)

@@ -74,11 +74,14 @@ export const runnerPictureRoutes = newRoutes()
   .openapi(frameRoute, async (c) => {
     const { index } = c.req.valid('param')
     const { id, leaseToken, db } = leaseOf(c, c.req.valid('param').id)
-    const { frameCount } = await requireLease(c, id)
-    if (index >= frameCount) throw new ProblemError('not-found', `story ${id} has frames 0 to ${frameCount - 1}`)
     const seed = c.req.valid('header')[SEED_HEADER]
-    const image = await storePicture(c, id, (picture) =>
-      insertFrame(db, id, leaseToken, { ...picture, index, seed }, c.var.tools.now()),
+    const image = await storePicture(
+      c,
+      id,
+      (picture) => insertFrame(db, id, leaseToken, { ...picture, index, seed }, c.var.tools.now()),
+      ({ frameCount }) => {
+        if (index >= frameCount) throw new ProblemError('not-found', `story ${id} has frames 0 to ${frameCount - 1}`)
+      },
     )
     announce(c, id)
     return c.json(image, 200)

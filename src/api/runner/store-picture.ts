@@ -1,15 +1,17 @@
 /** Pictures that runners upload: checked, put into R2, and kept as a row under the lease. */
 import type { Context } from 'hono'
 import { MAX_IMAGE_BYTES, type StoredImage } from '../../../contract/runner.ts'
+import { beginStoryUpload } from '../../db/objects/deletions.ts'
 import type { StoredPicture } from '../../db/schema/stories.ts'
 import { keepPage } from '../../db/stories/pages.ts'
 import { base32, sha256 } from '../../platform/ids.ts'
+import { discardObject, putObject, type StoredObject } from '../../upkeep/objects.ts'
 import { announce } from '../http/announce.ts'
 import type { AppEnv } from '../http/app-env.ts'
 import { limitBody } from '../http/body.ts'
 import { invalid } from '../http/problems.ts'
 import { binary } from '../http/routes.ts'
-import { leaseOf, requireLease, staleLease } from './lease.ts'
+import { type LeaseState, leaseOf, staleLease, staleLeaseOf } from './lease.ts'
 import { inspectPng } from './png.ts'
 
 /** The `request.body` of a route that takes a picture, and its limit. */
@@ -19,10 +21,23 @@ export const limitPicture = limitBody(MAX_IMAGE_BYTES)
 /** Take the body for a page that shows all frames of a story; one that is there stays. */
 export async function storePage(c: Context<AppEnv>, storyId: string, page: 'storyboard' | 'consistencySheet') {
   const { id, leaseToken, db } = leaseOf(c, storyId)
-  await requireLease(c, id)
   const stored = await storePicture(c, id, (picture) => keepPage(db, id, leaseToken, page, picture))
   announce(c, id)
   return stored
+}
+
+/** Put an object of a story into R2. Throws before that unless the caller holds the story, and `check` finds no fault. */
+export async function storeUnderLease(
+  c: Context<AppEnv>,
+  storyId: string,
+  object: StoredObject,
+  check?: (story: LeaseState) => void,
+): Promise<void> {
+  const { id, leaseToken, db } = leaseOf(c, storyId)
+  const state = await beginStoryUpload(db, { key: object.key, storyId: id, leaseToken }, c.var.tools.now())
+  if (!state?.held) throw staleLeaseOf(id, state)
+  check?.(state)
+  await putObject(c.env, object)
 }
 
 /**
@@ -33,15 +48,16 @@ export async function storePicture(
   c: Context<AppEnv>,
   storyId: string,
   keep: (picture: StoredPicture) => Promise<StoredPicture | undefined>,
+  check?: (story: LeaseState) => void,
 ): Promise<StoredImage> {
   const bytes = new Uint8Array(await c.req.arrayBuffer())
   const size = inspectPng(bytes)
   if ('wrong' in size) throw invalid([{ pointer: '', message: `the picture ${size.wrong}` }])
   const hash = await sha256(bytes)
   const key = `stories/${storyId}/${hash}-${base32(c.var.tools.randomBytes(5))}.png`
-  await c.env.IMAGES.put(key, bytes, { sha256: hash, httpMetadata: { contentType: 'image/png' } })
+  await storeUnderLease(c, storyId, { key, bytes, sha256: hash, contentType: 'image/png' }, check)
   const kept = await keep({ key, sha256: hash, ...size })
-  if (kept?.key !== key) await c.env.IMAGES.delete(key)
+  if (kept?.key !== key) await discardObject(c.env, c.var.db, key, storyId)
   if (!kept) throw await staleLease(c, storyId)
   return { sha256: kept.sha256, width: kept.width, height: kept.height }
 }

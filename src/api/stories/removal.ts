@@ -1,16 +1,10 @@
-/** `DELETE /stories/{id}`, and the removal of stories whose retention is over. */
+/** `DELETE /stories/{id}`. */
 import { createRoute } from '@hono/zod-openapi'
 import { isTerminal, Story } from '../../../contract/story-view.ts'
-import type { Db } from '../../db/client.ts'
 import { cancel } from '../../db/queue/cancel.ts'
-import {
-  expiredStories,
-  keepNothing,
-  markFilesRemoved,
-  removeContent,
-  storiesWithFilesLeft,
-} from '../../db/stories/removal.ts'
-import type { Bindings } from '../../platform/env.ts'
+import { keepNothing, removeContent } from '../../db/stories/removal.ts'
+import { findStory } from '../../db/stories/stories.ts'
+import { deleteStoryObjects } from '../../upkeep/objects.ts'
 import { viewOf } from '../../views/story.ts'
 import { announce } from '../http/announce.ts'
 import { requireApiKey } from '../http/auth.ts'
@@ -29,7 +23,7 @@ const erase = createRoute({
   middleware: [requireApiKey] as const,
   request: { params: StoryParams },
   responses: {
-    202: json(Story, 'It is running, and will be erased once it has stopped'),
+    202: json(Story, 'It will be erased: it has yet to stop, or some of its pictures have yet to be deleted'),
     204: { description: 'It is erased; the same if it had been before' },
     ...problems('unauthorized', 'not-found'),
   },
@@ -44,24 +38,8 @@ export const removalRoutes = newRoutes().openapi(erase, async (c) => {
   // It may have ended between the two statements above.
   await removeContent(db, [id], tools.now())
   announce(c, id)
-  if (!isTerminal(found.story.status)) return c.json(viewOf(found, settings), 202)
-  await removeFiles(c.env, db, id)
-  return c.body(null, 204)
+  const isErased = isTerminal(found.story.status) && (await deleteStoryObjects(c.env, db, id, tools.now()))
+  if (isErased) return c.body(null, 204)
+  const left = await findStory(db, id, apiKey.id)
+  return c.json(viewOf(left ?? found, settings), 202)
 })
-
-/** Erase what is over, and the pictures of what was erased. Part of what happens once a minute. */
-export async function sweepContent(env: Bindings, db: Db, now: number): Promise<void> {
-  for (let ids = await expiredStories(db, now); ids.length > 0; ids = await expiredStories(db, now))
-    await removeContent(db, ids, now)
-  for (const id of await storiesWithFilesLeft(db)) await removeFiles(env, db, id)
-}
-
-/** All that was ever stored of the story, also by runners whose lease was over. */
-async function removeFiles(env: Bindings, db: Db, id: string): Promise<void> {
-  for (;;) {
-    const { objects } = await env.IMAGES.list({ prefix: `stories/${id}/` })
-    if (objects.length === 0) break
-    await env.IMAGES.delete(objects.map(({ key }) => key))
-  }
-  await markFilesRemoved(db, id)
-}

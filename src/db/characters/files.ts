@@ -66,4 +66,7 @@ export async function forgetExpiredFiles(db: Db, now: number, limit: number): Pr
 }
 
 const objectsOf = (db: Db, where: SQL | undefined) =>
-  sql`${db.select({ key: files.key, storyId: sql`NULL`.as('story_id') }).from(files).where(where)}`
+  sql`${db
+    .select({ key: files.key, storyId: sql`NULL`.as('story_id') })
+    .from(files)
+    .where(where)}`

@@ -34,7 +34,9 @@ export async function keepPicture(db: Db, picture: NewPicture, now: number): Pro
   const { key, apiKeyId, sha256, contentType, bytes } = picture
   const known = and(eq(referencePictures.apiKeyId, apiKeyId), eq(referencePictures.sha256, sha256))
   const isKnown = exists(db.select({ key: referencePictures.key }).from(referencePictures).where(known))
-  const isKept = exists(db.select({ key: referencePictures.key }).from(referencePictures).where(eq(referencePictures.key, key)))
+  const isKept = exists(
+    db.select({ key: referencePictures.key }).from(referencePictures).where(eq(referencePictures.key, key)),
+  )
   const [[kept]] = await db.batch([
     db
       .insert(referencePictures)
@@ -78,7 +80,10 @@ export async function forgetPictures(db: Db, now: number): Promise<void> {
   // Each look reads all characters and stories of its API key.
   const some = sql`${key} IN (${db.select({ key }).from(referencePictures).where(due).orderBy(checkSince).limit(AT_ONCE)})`
   const unneeded = and(due, some, not(inCharacter), not(inStory))
-  const objects = db.select({ key, storyId: sql`NULL`.as('story_id') }).from(referencePictures).where(unneeded)
+  const objects = db
+    .select({ key, storyId: sql`NULL`.as('story_id') })
+    .from(referencePictures)
+    .where(unneeded)
   await db.batch([
     db.update(referencePictures).set({ checkSince: null }).where(and(some, inCharacter)),
     db

@@ -3,7 +3,7 @@
  * `object_deletions`, and done afterwards, as often as it takes. An upload enqueues its own deletion before it begins:
  * unless something names the object within `UPLOAD_MS`, it goes again.
  */
-import { and, eq, inArray, isNotNull, lte, type SQL, sql } from 'drizzle-orm'
+import { and, eq, inArray, isNotNull, lte, or, type SQL, sql } from 'drizzle-orm'
 import type { Db } from '../client.ts'
 import { leaseStateQuery } from '../queue/lease.ts'
 import { heldBy } from '../queue/transitions.ts'
@@ -119,15 +119,21 @@ export async function postponeDeletions(db: Db, failed: Deletion[], now: number)
     .where(inArray(key, keys))
 }
 
-/** What is known to be deletable is not waited for: rows of a story whose objects have all been listed and deleted. */
+/**
+ * All objects of a story were listed and deleted. False when one may come after that, because its upload was under way
+ * when the story was removed.
+ */
 export async function settleStory(db: Db, id: string, now: number): Promise<boolean> {
-  const [, removed] = await db.batch([
-    db.delete(objectDeletions).where(and(eq(storyId, id), isDue(now))),
+  const [, , [story]] = await db.batch([
+    db.delete(objectDeletions).where(and(eq(storyId, id), or(isDue(now), sql`${attempts} > 0`))),
     markRemoved(db, eq(stories.id, id)),
+    db.select({ filesLeft: stories.filesLeft }).from(stories).where(eq(stories.id, id)),
   ])
-  return removed.length > 0
+  return story?.filesLeft === false
 }
 
-/** How many objects could not be deleted so far. */
-export const failingDeletions = (db: Db) =>
-  db.select({ count: sql<number>`count(*)` }).from(objectDeletions).where(sql`attempts > 0`)
+/** Objects that could not be deleted so far. */
+export async function countUndeleted(db: Db): Promise<number> {
+  const [row] = await db.select({ count: sql<number>`count(*)` }).from(objectDeletions).where(sql`attempts > 0`)
+  return row?.count ?? 0
+}

@@ -1,5 +1,5 @@
 /** What time does to stories: pauses and leases run out, deadlines pass. */
-import { and, lte, type SQL, sql } from 'drizzle-orm'
+import { and, gt, lte, type SQL, sql } from 'drizzle-orm'
 import { union } from 'drizzle-orm/sqlite-core'
 import type { Db } from '../client.ts'
 import { stories } from '../schema/stories.ts'
@@ -78,6 +78,18 @@ export async function sweep(db: Db, ids: string[], now: number): Promise<string[
       .returning(changed),
   ])
   return rows.flat().map(({ id }) => id)
+}
+
+/**
+ * No lease can end later than `leaseMs` from now: where one does, the clock has been set back. It ends then, at the
+ * latest, so that a story whose runner died does not wait for as long as the clock was ahead; a runner that lives extends it.
+ */
+export async function endLeasesOfTheFuture(db: Db, leaseMs: number, now: number): Promise<void> {
+  const latest = now + leaseMs
+  await db
+    .update(stories)
+    .set({ claimableAt: latest })
+    .where(and(sql`${stories.ready} = 0`, isRunning, gt(stories.claimableAt, latest)))
 }
 
 /** The ids of stories whose time has come: a pause is over, a lease or a deadline has passed. At most `SWEEP_LIMIT`. */

@@ -8,11 +8,15 @@ import { StoryRequest } from '../../../contract/story.ts'
 import type { Db } from '../client.ts'
 import { deleteObjects, deleteWithStories, hasObjects } from '../objects/deletions.ts'
 import { idempotencyKeys } from '../schema/idempotency.ts'
-import { frames, pastFrames, stories } from '../schema/stories.ts'
+import { frames, pastFrames, type StoryRow, stories } from '../schema/stories.ts'
 import { deliveries, webhookAttempts } from '../schema/webhooks.ts'
 
 /** What is left of a request: nothing that was said in it. */
 const ERASED: StoryRequest = { ...StoryRequest.parse({ frames: [{ prompt: '-' }] }), frames: [] }
+
+/** Nothing is left of what the app wrote, nor of the pictures. */
+export const isRemoved = ({ dataRemovedAt, filesLeft }: Pick<StoryRow, 'dataRemovedAt' | 'filesLeft'>) =>
+  dataRemovedAt !== null && !filesLeft
 
 const hasEnded = notInArray(stories.status, ['queued', 'running'])
 

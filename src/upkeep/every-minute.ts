@@ -1,0 +1,71 @@
+/**
+ * What happens once a minute, whether or not anybody asks: stories whose time has come, webhooks that are due, and the
+ * end of what is kept no longer. Each task is bounded, so that a run stays within the 1,000 queries that D1 allows a
+ * Worker, and none depends on another: what one cannot do, the rest does not wait for.
+ */
+
+import { forgetExpiredFiles } from '../db/characters/files.ts'
+import { forgetPictures } from '../db/characters/pictures.ts'
+import { type Db, openDb } from '../db/client.ts'
+import { forgetIdempotencyKeys } from '../db/idempotency.ts'
+import { forgetMessages } from '../db/queue/messages.ts'
+import { dueStories, endLeasesOfTheFuture, sweep } from '../db/queue/sweep.ts'
+import { expiredStories, removeContent, storiesWithUnknownFiles } from '../db/stories/removal.ts'
+import { dueLanes } from '../db/webhooks/deliveries.ts'
+import { announceAll, wakeSenders } from '../durable/announce.ts'
+import { count } from '../durable/meter.ts'
+import { type Bindings, readSettings, systemTools, type Tools } from '../platform/env.ts'
+import { logError } from '../platform/log.ts'
+import { deleteDueObjects, deleteStoryObjects } from './objects.ts'
+
+/** Copies of a runner's event older than this no longer pass the age check of its signature. */
+const REMEMBER_MS = 15 * 60_000
+/** Sweeps of the queue, each of up to 100 stories. */
+const SWEEPS = 25
+/** Stories that are erased at once, and how often: 6,000 a minute, ten times what one API key may create. */
+const ERASED_AT_ONCE = 500
+const ERASURES = 12
+const FILES_AT_ONCE = 5000
+/** Stories of older databases whose objects have to be listed. */
+const LISTED = 20
+
+const TASKS: Record<string, (env: Bindings, db: Db, tools: Tools) => Promise<unknown>> = {
+  leases: (env, db, tools) => endLeasesOfTheFuture(db, readSettings(env).LEASE_SECONDS * 1000, tools.now()),
+  queue: sweepQueue,
+  webhooks: async (env, db, tools) => wakeSenders(env, await dueLanes(db, tools.now())),
+  stories: eraseStories,
+  files: (_, db, tools) => forgetExpiredFiles(db, tools.now(), FILES_AT_ONCE),
+  references: (_, db, tools) => forgetPictures(db, tools.now()),
+  objects: (env, db, tools) => deleteDueObjects(env, db, tools.now()),
+  messages: (_, db, tools) => forgetMessages(db, tools.now() - REMEMBER_MS),
+  idempotency: (_, db, tools) => forgetIdempotencyKeys(db, tools.now()),
+}
+
+export async function everyMinute(env: Bindings, tools: Tools = systemTools): Promise<void> {
+  const db = openDb(env.DB)
+  for (const [task, run] of Object.entries(TASKS)) {
+    try {
+      await run(env, db, tools)
+    } catch (error) {
+      count('upkeep_failures', { task })
+      logError('upkeep', error, { task })
+    }
+  }
+}
+
+async function sweepQueue(env: Bindings, db: Db, tools: Tools): Promise<void> {
+  for (let sweeps = 0; sweeps < SWEEPS; sweeps++) {
+    const due = await dueStories(db, tools.now())
+    if (due.length === 0) return
+    await announceAll(env, db, tools.now(), await sweep(db, due, tools.now()))
+  }
+}
+
+async function eraseStories(env: Bindings, db: Db, tools: Tools): Promise<void> {
+  for (let erasures = 0; erasures < ERASURES; erasures++) {
+    const ids = await expiredStories(db, tools.now(), ERASED_AT_ONCE)
+    if (ids.length === 0) break
+    await removeContent(db, ids, tools.now())
+  }
+  for (const id of await storiesWithUnknownFiles(db, LISTED)) await deleteStoryObjects(env, db, id, tools.now())
+}
