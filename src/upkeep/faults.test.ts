@@ -80,12 +80,12 @@ test('an upload that D1 loses is deleted again, whether or not the answer of D1 
     ['r2', 'before', 'put files/'],
   ] as const) {
     await fail({ store, kind, asked })
-    assert.equal((await upload(`${store} ${kind}`)).status, 500)
+    assert.equal((await upload(`${store} ${kind}`)).status, store === 'd1' ? 503 : 500)
   }
   await fail({ store: 'd1', kind: 'before', asked: 'insert into "reference_pictures"' })
-  assert.equal((await character('Reynard')).status, 500)
+  assert.equal((await character('Reynard')).status, 503)
   await fail({ store: 'd1', kind: 'after', asked: 'insert into "files"' })
-  assert.equal((await upload('kept')).status, 500)
+  assert.equal((await upload('kept')).status, 503)
   await fail()
   await pass()
   await runCron()
