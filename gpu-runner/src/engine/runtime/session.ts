@@ -32,6 +32,11 @@ export async function openSession(outputs: Readonly<Record<string, Value>>, opti
   return openModel(encodeModel(fitted), { optimise: optimisation(Object.values(fitted)), ...options })
 }
 
+/** The model that computes `outputs` on `device`, to be opened by another thread. */
+export async function encodeFor(outputs: Readonly<Record<string, Value>>, device: Device) {
+  return encodeModel(await fit(outputs, device, openAsIs)) as Uint8Array<ArrayBuffer>
+}
+
 /** `outputs` on `device`, with no op swapped. */
 export function openAsIs(outputs: Readonly<Record<string, Value>>, device: Device): Promise<Session> {
   return openModel(encodeModel(outputs), { device })

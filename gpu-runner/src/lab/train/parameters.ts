@@ -51,6 +51,24 @@ export function allocate(parameters: readonly Parameter[]): ParameterData {
   return { flat, tensors }
 }
 
+/** One parameter, and where it lies in the flat buffer. */
+export interface Share {
+  readonly name: string
+  readonly at: number
+  readonly length: number
+  /** Biases and gains do not decay. */
+  readonly decays: boolean
+}
+
+export function sharesOf({ tensors }: ParameterData): Share[] {
+  let at = 0
+  return Object.entries(tensors).map(([name, { data, shape }]) => {
+    const share = { name, at, length: data.length, decays: shape.length > 1 }
+    at += data.length
+    return share
+  })
+}
+
 /** First values: normal ones of each tensor's `initialDeviation`, or ones. */
 export function initialise(parameters: readonly Parameter[], data: ParameterData, normal: () => number): void {
   for (const { name, shape, init } of parameters) {

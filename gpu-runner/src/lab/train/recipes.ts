@@ -94,7 +94,7 @@ const unet = (channels: number[], latent: number, context: number, groups: numbe
 })
 
 const setTraining = {
-  ...{ sets: 2, frames: 4, shift: 2.5, characterWeight: 2.5, mapWeight: 0.05 },
+  ...{ pieces: 2, sets: 2, frames: 4, shift: 2.5, characterWeight: 2.5, mapWeight: 0.05 },
   ...{ textDrop: 0.1, imageDrop: 0.4, bothDrop: 0.05, shortCaptions: 0.5 },
   ...{ alone: 0.2, frameDrop: 0.15, keyDrop: 0.6, truthAtEnd: 0.3, commonLevel: 0.8, cleanFrame: 0.4 },
   ...{ perceptualWeight: 0.1, segmentWeight: 0.05, perceptualWarmup: 2_000 },
@@ -155,8 +155,8 @@ export const recipes: Record<string, Recipe> = {
         references: { slots: 16, references: 14, perSlot: 3, regions: 0.3, elsewhere: 0.3 },
       },
       pool: {
-        ...{ levels: [4, 4, 4, 4, 4, 4, 4, 1], size: 128, reference: 96, outside: 1, absent: 0.3 },
-        ...{ fresh: 1, capacity: 2048 },
+        ...{ levels: [3, 3, 3, 4, 3, 2, 3, 1], size: 128, reference: 96, outside: 1, absent: 0.3 },
+        ...{ fresh: 2, capacity: 2048 },
       },
       rate: 4.5e-4,
       steps: 21_000,

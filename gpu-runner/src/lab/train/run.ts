@@ -1,7 +1,7 @@
 /** The loop around a trainer: feeds it for so many minutes, saves, measures, and says how it goes. */
 import { matmulPeak } from '../../engine/runtime/peak.ts'
-import type { HostTensor } from '../../engine/runtime/tensor.ts'
 import { type Random, randomAt } from './random.ts'
+import type { Feeds } from './replicas.ts'
 import type { StepReport, Trainer } from './trainer.ts'
 
 export interface RunOptions {
@@ -12,7 +12,8 @@ export interface RunOptions {
   /** Stop after this many minutes, or `steps` in all. */
   minutes: number
   steps: number
-  feeds: (step: number, random: Random) => Record<string, HostTensor> | Promise<Record<string, HostTensor>>
+  /** What each piece of a step is fed; made while the step before runs. */
+  feeds: (step: number, random: Random) => Promise<readonly Feeds[]>
   /** Called every `sheetMinutes` and at the end to draw and measure; what it returns goes into the log. */
   sheet: () => Promise<Record<string, number>>
   sheetMinutes?: number
@@ -34,14 +35,20 @@ const minute = 60_000
 
 export async function* runTraining(options: RunOptions): AsyncGenerator<RunReport, void> {
   const { trainer, seed, batch, minutes, steps, signal, sheetMinutes = 5 } = options
+  if (trainer.step >= steps)
+    throw new RangeError(`step ${trainer.step} is reached already: nothing is left to train up to step ${steps}`)
   const peak = await matmulPeak()
   const start = performance.now()
   const firstStep = trainer.step
   let last: Record<string, number> = { step: firstStep, samples: firstStep * batch }
   let [saved, drawn, smoothLoss, stepSeconds] = [start, start, 0, 0]
+  const feedsOf = (step: number) => options.feeds(step, randomAt(seed, step))
+  let next = feedsOf(firstStep)
   while (trainer.step < steps && performance.now() - start < minutes * minute && !signal.aborted) {
     const from = performance.now()
-    const report = await trainer.train(await options.feeds(trainer.step, randomAt(seed, trainer.step)))
+    const running = trainer.train(await next)
+    next = feedsOf(trainer.step + 1)
+    const report = await running
     if (!Number.isFinite(report.loss)) throw new RangeError(`the loss is ${report.loss} at step ${report.step}`)
     const now = performance.now()
     const done = trainer.step - firstStep
@@ -60,6 +67,7 @@ export async function* runTraining(options: RunOptions): AsyncGenerator<RunRepor
       drawn = performance.now()
     }
   }
+  await next
   trainer.save()
   trainer.log({ ...last, ...(await options.sheet()) })
 }

@@ -28,7 +28,8 @@ import { maskPerceptualLoss, partLoss, partTargets, type SegmenterConfig, segmen
 import { setAttention, sharingBias, softMasks } from './shared-attention.ts'
 
 export interface SetRecipe extends Omit<DenoiserRecipe, 'batch'> {
-  /** Sets in a step, and frames in each. */
+  /** Pieces of a step, each computed by a thread of its own; sets in a piece, and frames in each. */
+  pieces: number
   sets: number
   frames: number
   /** Share of samples without references, and without references and caption; `textDrop` is without caption alone. */

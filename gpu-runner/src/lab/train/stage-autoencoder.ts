@@ -59,14 +59,16 @@ export const autoencoderStage: Stage = async function* ({ recipe, folder, resume
       trainer,
       batch: training.batch,
       steps,
-      feeds: async (step, random) => ({
-        image: crops(await window.batch(step, training.batch, random), pool.size, training.crop, random),
-        noise: { data: random.normals(noiseSize), shape: latentShape },
-        noiseScale: {
-          data: Float32Array.from({ length: training.batch }, () => training.latentNoise * random.uniform()),
-          shape: [training.batch, 1, 1, 1],
+      feeds: async (step, random) => [
+        {
+          image: crops(await window.batch(step, training.batch, random), pool.size, training.crop, random),
+          noise: { data: random.normals(noiseSize), shape: latentShape },
+          noiseScale: {
+            data: Float32Array.from({ length: training.batch }, () => training.latentNoise * random.uniform()),
+            shape: [training.batch, 1, 1, 1],
+          },
         },
-      }),
+      ],
       sheet: async () => {
         const drawn: HostTensor[] = []
         for (const pictures of unseen) drawn.push(await evaluator.reconstruct(trainer, pictures))
@@ -79,7 +81,7 @@ export const autoencoderStage: Stage = async function* ({ recipe, folder, resume
       },
     })
     for await (const report of run) {
-      const error = Number(report.outputs.mse!.data[0])
+      const error = Number(report.pieces[0]!.outputs.mse!.data[0])
       smoothError = smoothError ? 0.98 * smoothError + 0.02 * error : error
       yield { ...report, note: `${psnr(smoothError).toFixed(1)} dB` }
     }

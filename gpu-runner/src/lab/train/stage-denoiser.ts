@@ -15,7 +15,7 @@ import { LatentPool } from './latent-pool.ts'
 import { ParameterSet } from './parameters.ts'
 import { runTraining } from './run.ts'
 import type { Stage, StageOptions } from './stage.ts'
-import { cosineRate, Trainer } from './trainer.ts'
+import { cosineRate, noteOf, Trainer } from './trainer.ts'
 
 export const denoiserStage: Stage = async function* ({ recipe, folder, resume, init, ...options }: StageOptions) {
   const { config: json, training, pool: poolRecipe, rate, steps } = recipe.denoiser
@@ -69,7 +69,7 @@ export const denoiserStage: Stage = async function* ({ recipe, folder, resume, i
           const { segments } = captionFrame(item.frame, { variant: random.below(2 ** 31) })
           return { pooled: item, caption: tokenise(segments, tokenizer) }
         })
-        return denoiserFeeds(items, empty, training, pool.latentShape, random)
+        return [denoiserFeeds(items, empty, training, pool.latentShape, random)]
       },
       sheet: async () => {
         exportDenoiser(folder, json, trainer)
@@ -78,8 +78,7 @@ export const denoiserStage: Stage = async function* ({ recipe, folder, resume, i
       },
     })
     for await (const report of run) {
-      const [mse, maps] = [report.outputs.mse!, report.outputs.maps!].map(({ data }) => Number(data[0]))
-      yield { ...report, note: `mse ${mse!.toFixed(3)} maps ${maps!.toFixed(3)}` }
+      yield { ...report, note: noteOf(report, ['mse', 'maps']) }
     }
   } finally {
     await trainer.close()

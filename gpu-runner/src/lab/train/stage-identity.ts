@@ -18,7 +18,7 @@ import { cutOutOf, shuffledReference } from './references.ts'
 import { runTraining } from './run.ts'
 import type { Stage, StageOptions } from './stage.ts'
 import { accuracy, answerTargets } from './text-queries.ts'
-import { cosineRate, Trainer } from './trainer.ts'
+import { cosineRate, type Piece, Trainer } from './trainer.ts'
 import { Window } from './window.ts'
 
 /** One character of a frame that can be seen. */
@@ -54,7 +54,7 @@ export const identityStage: Stage = async function* ({ recipe, folder, resume, .
       })
     }),
   )
-  let [right, targets]: [number, ReturnType<typeof answerTargets>] = [0, {}]
+  let right = 0
   let pixels = { data: new Float32Array(), shape: [batch, 3, size, size] }
   try {
     const run = runTraining({
@@ -72,13 +72,13 @@ export const identityStage: Stage = async function* ({ recipe, folder, resume, .
         for (const [i, { reference }] of chosen.entries())
           data.set(shuffledReference(reference, shown[i]!, size, random, others), i * 3 * size * size)
         pixels = { data, shape: [batch, 3, size, size] }
-        targets = answerTargets(
+        const targets = answerTargets(
           chosen.map((portrait, i) => ({
             ...portrait,
             stated: shownAttributes(portrait.frame, portrait.character, shown[i]!),
           })),
         )
-        return { pixels, ...targets }
+        return [{ pixels, ...targets }]
       },
       sheet: async () => {
         exportIdentity(folder, training.encoder, trainer)
@@ -87,7 +87,8 @@ export const identityStage: Stage = async function* ({ recipe, folder, resume, .
       },
     })
     for await (const report of run) {
-      const now = accuracy(report.outputs.logits!.data as Float32Array, targets)
+      const [{ outputs, feeds }] = report.pieces as [Piece]
+      const now = accuracy(outputs.logits!.data as Float32Array, feeds)
       right += (now - right) / Math.min(report.step, 50)
       yield { ...report, note: `${(100 * right).toFixed(1)} % right` }
     }

@@ -57,7 +57,7 @@ export const judgesStage: Stage = async function* ({ recipe, folder, resume, ...
       trainer,
       batch: 2 * sets,
       steps,
-      feeds: async (step, random) => judgeFeeds(await window.batch(step, sets, random), size, random),
+      feeds: async (step, random) => [judgeFeeds(await window.batch(step, sets, random), size, random)],
       sheet: async () => {
         const accuracy = await exportJudges(folder, networks, trainer, measured)
         const { attributes, frames: _, ...rest } = accuracy
@@ -65,7 +65,7 @@ export const judgesStage: Stage = async function* ({ recipe, folder, resume, ...
       },
     })
     for await (const report of run) {
-      const nats = Number(report.outputs.wrong!.data[0])
+      const nats = Number(report.pieces[0]!.outputs.wrong!.data[0])
       smooth += (nats - smooth) / Math.min(report.step, 50)
       yield { ...report, note: `${smooth.toFixed(3)} nats an answer` }
     }

@@ -48,17 +48,15 @@ export const segmenterStage: Stage = async function* ({ recipe, folder, resume, 
       steps,
       feeds: async (step, random) => {
         const items = await pool.batch(step, batch, random)
-        return {
-          ...frameFeeds(items, pool.latentShape),
-          noise: {
-            data: random.normals(batch * pool.latentShape[0] * height * width),
-            shape: latent.shape as number[],
+        const noise = random.normals(batch * pool.latentShape[0] * height * width)
+        const noiseScale = Float32Array.from({ length: batch }, () => latentNoise * random.uniform())
+        return [
+          {
+            ...frameFeeds(items, pool.latentShape),
+            noise: { data: noise, shape: latent.shape as number[] },
+            noiseScale: { data: noiseScale, shape: [batch, 1, 1, 1] },
           },
-          noiseScale: {
-            data: Float32Array.from({ length: batch }, () => latentNoise * random.uniform()),
-            shape: [batch, 1, 1, 1],
-          },
-        }
+        ]
       },
       sheet: async () => {
         const target = join(folder, segmenterFile)
@@ -68,7 +66,8 @@ export const segmenterStage: Stage = async function* ({ recipe, folder, resume, 
       },
     })
     for await (const report of run) {
-      const now = dice(report.outputs.logits!, report.outputs.targets!)
+      const { logits, targets } = report.pieces[0]!.outputs
+      const now = dice(logits!, targets!)
       smooth = smooth ? 0.98 * smooth + 0.02 * now : now
       yield { ...report, note: `dice ${smooth.toFixed(3)}` }
     }

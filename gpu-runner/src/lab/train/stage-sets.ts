@@ -22,7 +22,7 @@ import type { Stage, StageOptions } from './stage.ts'
 import { exportDenoiser } from './stage-denoiser.ts'
 import { exportIdentity } from './stage-identity.ts'
 import { segmenterFile } from './stage-segmenter.ts'
-import { cosineRate, Trainer } from './trainer.ts'
+import { cosineRate, noteOf, Trainer } from './trainer.ts'
 
 export const setsStage: Stage = async function* ({ recipe, folder, resume, init, ...options }: StageOptions) {
   const { training, pool: poolRecipe, rate, steps } = recipe.sets
@@ -51,6 +51,7 @@ export const setsStage: Stage = async function* ({ recipe, folder, resume, init,
   const trainer = await Trainer.open({
     folder: join(folder, 'training', 'sets'),
     weights: segmenter,
+    pieces: training.pieces,
     parameters,
     loss,
     outputs,
@@ -73,11 +74,14 @@ export const setsStage: Stage = async function* ({ recipe, folder, resume, init,
     const run = runTraining({
       ...options,
       trainer,
-      batch: training.sets * training.frames,
+      batch: training.pieces * training.sets * training.frames,
       steps,
       feeds: async (step, random) => {
-        const sets = await pool.batch(step, training.sets, random)
-        return setFeeds(sets, tokenizer, model, training, { step, steps }, random)
+        const sets = await pool.batch(step, training.pieces * training.sets, random)
+        return Array.from({ length: training.pieces }, (_, i) => {
+          const own = sets.slice(i * training.sets, (i + 1) * training.sets)
+          return setFeeds(own, tokenizer, model, training, { step, steps }, random)
+        })
       },
       sheet: async () => {
         exportDenoiser(folder, json, trainer)
@@ -86,12 +90,7 @@ export const setsStage: Stage = async function* ({ recipe, folder, resume, init,
         return { ...(await heldOut.measure(trainer)) }
       },
     })
-    for await (const report of run) {
-      const [mse, maps, perceptual] = (['mse', 'maps', 'perceptual'] as const).map((name) =>
-        Number(report.outputs[name]!.data[0]).toFixed(3),
-      )
-      yield { ...report, note: `mse ${mse} maps ${maps} perceptual ${perceptual}` }
-    }
+    for await (const report of run) yield { ...report, note: noteOf(report, ['mse', 'maps', 'perceptual']) }
   } finally {
     await trainer.close()
     await heldOut.close()

@@ -10,7 +10,7 @@ import { ParameterSet } from './parameters.ts'
 import { runTraining } from './run.ts'
 import type { Stage, StageOptions } from './stage.ts'
 import { accuracy, queryLoss, queryTargets } from './text-queries.ts'
-import { cosineRate, Trainer } from './trainer.ts'
+import { cosineRate, type Piece, Trainer } from './trainer.ts'
 import { trainVocabulary, writeVocabulary } from './vocabulary.ts'
 
 export const textEncoderStage: Stage = async function* ({ recipe, folder, resume, init, ...options }: StageOptions) {
@@ -32,19 +32,18 @@ export const textEncoderStage: Stage = async function* ({ recipe, folder, resume
     },
   })
   let right = 0
-  let targets: ReturnType<typeof queryTargets> = {}
   try {
     const run = runTraining({
       ...options,
       trainer,
       batch,
       steps,
-      feeds: (step) => {
+      feeds: async (step) => {
         const items = Array.from({ length: batch }, (_, i) =>
           drawCaption(options.seed, step * batch + i, ((i % 3) + 1) as Level),
         )
-        targets = queryTargets(items)
-        return { ids: idBatch(items.map(({ caption }) => tokenise(caption.segments, tokenizer).ids)), ...targets }
+        const ids = idBatch(items.map(({ caption }) => tokenise(caption.segments, tokenizer).ids))
+        return [{ ids, ...queryTargets(items) }]
       },
       sheet: async () => {
         const target = join(folder, 'text_encoder')
@@ -55,7 +54,8 @@ export const textEncoderStage: Stage = async function* ({ recipe, folder, resume
       },
     })
     for await (const report of run) {
-      right = accuracy(report.outputs.logits!.data as Float32Array, targets)
+      const [{ outputs, feeds }] = report.pieces as [Piece]
+      right = accuracy(outputs.logits!.data as Float32Array, feeds)
       yield { ...report, note: `${(100 * right).toFixed(1)} % right` }
     }
   } finally {

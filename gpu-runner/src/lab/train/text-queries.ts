@@ -75,7 +75,7 @@ export function answerTargets(
 }
 
 /** Share of stated attributes whose likeliest class is the right one. */
-export function accuracy(logits: Float32Array, { target, stated }: Record<string, HostTensor>): number {
+export function accuracy(logits: Float32Array, { target, stated }: Readonly<Record<string, HostTensor>>): number {
   let [right, all] = [0, 0]
   for (const [row, counts] of (stated!.data as Float32Array).entries()) {
     if (!counts) continue

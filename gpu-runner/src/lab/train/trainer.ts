@@ -1,16 +1,18 @@
 /** One training run: a loss, its gradients, and the parameters they move. */
 import { appendFileSync, existsSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { gradients } from '../../engine/graph/backward.ts'
 import { countFlops } from '../../engine/graph/flops.ts'
 import type { Value } from '../../engine/graph/value.ts'
-import { openSession } from '../../engine/runtime/session.ts'
-import type { HostTensor, Session } from '../../engine/runtime/tensor.ts'
-import { type AdamOptions, type AdamState, adamState, adamStep } from './adamw.ts'
-import { openAdamHelper } from './adamw-helper.ts'
+import type { Device } from '../../engine/runtime/device.ts'
+import { encodeFor } from '../../engine/runtime/session.ts'
+import type { HostTensor } from '../../engine/runtime/tensor.ts'
+import { type AdamOptions, type AdamState, adamRates, adamState } from './adamw.ts'
 import { hasState, loadState, saveState } from './checkpoint.ts'
 import { allocate, initialise, type Parameter, type ParameterData, type ParameterSet } from './parameters.ts'
 import { randomAt } from './random.ts'
+import { type Feeds, gradientName, openReplicas, type Replicas } from './replicas.ts'
 
 export interface TrainerOptions {
   /** Where the state is kept. */
@@ -18,6 +20,9 @@ export interface TrainerOptions {
   parameters: ParameterSet
   /** A single number. */
   loss: Value
+  /** Pieces that the samples of a step come in, each computed by a thread of its own; 1 by default. */
+  pieces?: number
+  device?: Device
   /** Further values to report of each step. */
   outputs?: Readonly<Record<string, Value>>
   /** Folder of the files that frozen weights in the graph point into. */
@@ -35,7 +40,13 @@ export interface StepReport {
   step: number
   loss: number
   gradientNorm: number
+  /** By piece, what the graph reports and what it was fed. */
+  pieces: readonly Piece[]
+}
+
+export interface Piece {
   outputs: Record<string, HostTensor>
+  feeds: Feeds
 }
 
 /** Guards the parameters, which a step changes in place. */
@@ -45,47 +56,40 @@ export class Trainer {
   /** Floating-point operations of one step, forward and backward. */
   readonly flops: number
   readonly #state: AdamState
-  readonly #session: Session
-  readonly #helper: ReturnType<typeof openAdamHelper> | undefined
+  readonly #replicas: Replicas
   readonly #options: TrainerOptions
 
   static async open(options: TrainerOptions): Promise<Trainer> {
-    const { weights } = options
+    const { weights, device = 'cpu', pieces = 1 } = options
     const parameters = options.parameters.list()
-    const grads = gradients(
-      options.loss,
-      parameters.map(({ value }) => value),
-    )
-    const outputs: Record<string, Value> = { loss: options.loss, ...options.outputs }
-    for (const [i, { name }] of parameters.entries()) {
-      const grad = grads[i]
-      if (!grad) throw new TypeError(`${name}: the loss does not depend on this parameter`)
-      outputs[gradientName(name)] = grad
-    }
-    return new Trainer(
-      options,
-      parameters,
-      countFlops(Object.values(outputs)),
-      await openSession(outputs, weights ? { weights } : {}),
-    )
+    const outputs = withGradients(options, parameters)
+    const data = allocate(parameters)
+    const state = firstState(options, parameters, data)
+    const cores = availableParallelism()
+    const replicas = await openReplicas({
+      ...{ model: await encodeFor(outputs, device), device, pieces, data },
+      ...(weights ? { weights } : {}),
+      threads: data.flat.length > worthwhile ? Math.max(pieces, Math.min(2, cores)) : pieces,
+      threadsOfRun: Math.max(1, Math.floor(cores / pieces)),
+      buffers: { p: data.flat, ...state },
+    })
+    return new Trainer(options, parameters, data, state, pieces * countFlops(Object.values(outputs)), replicas)
   }
 
-  private constructor(options: TrainerOptions, parameters: readonly Parameter[], flops: number, session: Session) {
+  private constructor(
+    options: TrainerOptions,
+    parameters: readonly Parameter[],
+    data: ParameterData,
+    state: AdamState,
+    flops: number,
+    replicas: Replicas,
+  ) {
     this.#options = options
     this.parameters = parameters
+    this.data = data
     this.flops = flops
-    this.#session = session
-    this.data = allocate(parameters)
-    if (!options.resume || !hasState(options.folder)) {
-      initialise(parameters, this.data, randomAt(options.seed, -1).normal)
-      options.begin?.(parameters, this.data)
-      // A log that is there already goes on, and where is to be seen: a run that begins counts from 0 again.
-      if (existsSync(join(options.folder, 'log.jsonl'))) this.log({ step: 0 })
-    }
-    this.#state = adamState(this.data)
-    if (options.resume && hasState(options.folder)) loadState(options.folder, parameters, this.data, this.#state)
-    if (this.data.flat.length > worthwhile)
-      this.#helper = openAdamHelper({ p: this.data.flat, ...this.#state }, parameters.length)
+    this.#state = state
+    this.#replicas = replicas
   }
 
   /** Steps taken so far, in this run and those it resumes. */
@@ -110,21 +114,19 @@ export class Trainer {
     )
   }
 
-  async train(feeds: Readonly<Record<string, HostTensor>>): Promise<StepReport> {
+  /** One step over all pieces of its samples. */
+  async train(feeds: readonly Feeds[]): Promise<StepReport> {
     const { rate, adam } = this.#options
-    const results = await this.#session.run({ ...this.data.tensors, ...feeds })
-    const gradient = (name: string) => results[gradientName(name)]!.data as Float32Array
-    const gradientNorm = adamStep(
-      this.parameters,
-      this.data,
-      this.#state,
-      gradient,
-      rate(this.step),
-      adam,
-      this.#helper,
-    )
-    const outputs = Object.fromEntries(Object.keys(this.#options.outputs ?? {}).map((name) => [name, results[name]!]))
-    return { step: this.step, loss: Number(results.loss!.data[0]), gradientNorm, outputs }
+    const reports = await this.#replicas.step(feeds, adamRates(this.step, rate(this.step), adam))
+    const gradientNorm = reports[0]!.norm
+    if (!Number.isFinite(gradientNorm)) throw new RangeError(`the gradient is not finite at step ${this.step}`)
+    this.#state.step++
+    return {
+      step: this.step,
+      loss: meanOf(reports.map(({ outputs }) => outputs.loss!)),
+      gradientNorm,
+      pieces: reports.map(({ outputs }, i) => ({ outputs, feeds: feeds[i]! })),
+    }
   }
 
   save(): void {
@@ -133,19 +135,58 @@ export class Trainer {
 
   /** Add a line of figures to the run's `log.jsonl`. */
   log(figures: Readonly<Record<string, number>>): void {
-    appendFileSync(join(this.#options.folder, 'log.jsonl'), `${JSON.stringify(figures)}\n`)
+    appendFileSync(join(this.#options.folder, logName), `${JSON.stringify(figures)}\n`)
   }
 
   async close(): Promise<void> {
-    await this.#helper?.close()
-    await this.#session.close()
+    await this.#replicas.close()
   }
 }
 
-/** Parameters beyond which a second thread for the optimiser pays. */
+/** Parameters beyond which a second thread to move them pays. */
 const worthwhile = 1 << 20
 
-const gradientName = (parameter: string) => `d ${parameter}`
+/** The mean of single numbers. */
+function meanOf(values: readonly HostTensor[]): number {
+  return values.reduce((sum, { data }) => sum + Number(data[0]), 0) / values.length
+}
+
+/** Outputs that are single numbers, for the progress line. */
+export function noteOf({ pieces }: StepReport, names: readonly string[]): string {
+  return names.map((name) => `${name} ${meanOf(pieces.map(({ outputs }) => outputs[name]!)).toFixed(3)}`).join(' ')
+}
+
+/** All that a run of the graph gives: the loss, what else is to be reported, and the gradient of every parameter. */
+function withGradients({ loss, outputs: more }: TrainerOptions, parameters: readonly Parameter[]) {
+  const grads = gradients(
+    loss,
+    parameters.map(({ value }) => value),
+  )
+  const outputs: Record<string, Value> = { loss, ...more }
+  for (const [i, { name }] of parameters.entries()) {
+    const grad = grads[i]
+    if (!grad) throw new TypeError(`${name}: the loss does not depend on this parameter`)
+    outputs[gradientName(name)] = grad
+  }
+  return outputs
+}
+
+/** First values of `data` and of the optimiser's state: those in the folder, or new ones. */
+function firstState(options: TrainerOptions, parameters: readonly Parameter[], data: ParameterData): AdamState {
+  const { folder, resume, seed, begin } = options
+  if (resume && hasState(folder)) {
+    const state = adamState(data)
+    loadState(folder, parameters, data, state)
+    return state
+  }
+  initialise(parameters, data, randomAt(seed, -1).normal)
+  begin?.(parameters, data)
+  // A log that is there already goes on, and where is to be seen: a run that begins counts from 0 again.
+  if (existsSync(join(folder, logName))) appendFileSync(join(folder, logName), `${JSON.stringify({ step: 0 })}\n`)
+  return adamState(data)
+}
+
+const logName = 'log.jsonl'
 
 /** Rise to `peak` over `warmup` steps, then fall along a cosine to a tenth of it at `total`, and stay there. */
 export function cosineRate(peak: number, warmup: number, total: number): (step: number) => number {
