@@ -41,7 +41,7 @@ export async function* runTraining(options: RunOptions): AsyncGenerator<RunRepor
   const start = performance.now()
   const firstStep = trainer.step
   let last: Record<string, number> = { step: firstStep, samples: firstStep * batch }
-  let [saved, drawn, smoothLoss, stepSeconds] = [start, start, 0, 0]
+  let [saved, drawn, smoothLoss, stepSeconds, stepFlops] = [start, start, 0, 0, 0]
   const feedsOf = (step: number) => options.feeds(step, randomAt(seed, step))
   let next = feedsOf(firstStep)
   while (trainer.step < steps && performance.now() - start < minutes * minute && !signal.aborted) {
@@ -54,7 +54,8 @@ export async function* runTraining(options: RunOptions): AsyncGenerator<RunRepor
     const done = trainer.step - firstStep
     smoothLoss += (report.loss - smoothLoss) / Math.min(done, 100)
     stepSeconds += ((now - from) / 1e3 - stepSeconds) / Math.min(done, 100)
-    const gflops = trainer.flops / stepSeconds / 1e9
+    stepFlops += (report.flops - stepFlops) / Math.min(done, 100)
+    const gflops = stepFlops / stepSeconds / 1e9
     const fraction = Math.max(trainer.step / steps, (now - start) / (minutes * minute))
     yield { ...report, smoothLoss, samplesPerSecond: batch / stepSeconds, gflops, peakShare: gflops / peak, fraction }
     if (now - saved > 2 * minute) {

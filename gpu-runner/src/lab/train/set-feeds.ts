@@ -129,12 +129,12 @@ function captionFeeds(
   const masks = new Float32Array(n * groups * pixels)
   const selector = new Float32Array(n * tokens * groups)
   const castSelector = new Float32Array(n * tokens * maxCharacters)
-  const ids: number[] = []
+  const columns: TokenisedCaption[] = []
   for (const [i, item] of frames.entries()) {
     const short = random.uniform() < recipe.shortCaptions
     const options = { variant: random.below(2 ** 31), ...(short ? { detail: 'short' as const } : {}) }
     const captions = columnCaptions(item.frame, options, tokenizer, withoutText(drops[i]!))
-    ids.push(...captions.flatMap((caption) => caption.ids))
+    columns.push(...captions)
     for (const [p, value] of item.masks.entries()) masks[i * groups * pixels + p] = value / 255
     for (const [g, positions] of castGroups(captions, item.cast).entries()) {
       const character = Math.floor(g / parts.length)
@@ -147,7 +147,7 @@ function captionFeeds(
     }
   }
   return {
-    ids: { data: BigInt64Array.from(ids, BigInt), shape: [n * maxCharacters, captionTokens] },
+    ...encodedOnce(columns.map(({ ids }) => ids)),
     masks: { data: masks, shape: [n, groups, height, width] },
     selector: { data: selector, shape: [n, tokens, groups] },
     castSelector: { data: castSelector, shape: [n, tokens, maxCharacters] },
@@ -156,6 +156,24 @@ function captionFeeds(
       { height, width },
       unet.channels.length,
     ),
+  }
+}
+
+/** Each of `captions` once, and which of them is which. */
+function encodedOnce(captions: readonly (readonly number[])[]): Record<string, HostTensor> {
+  const places = new Map<string, number>()
+  const found = captions.map((ids) => {
+    const key = ids.join()
+    const place = places.get(key) ?? places.size
+    places.set(key, place)
+    return place
+  })
+  const captionOf = new Float32Array(captions.length * places.size)
+  for (const [row, place] of found.entries()) captionOf[row * places.size + place] = 1
+  const ids = [...places.keys()].flatMap((key) => key.split(',').map(BigInt))
+  return {
+    ids: { data: BigInt64Array.from(ids), shape: [places.size, captionTokens] },
+    captionOf: { data: captionOf, shape: [captions.length, places.size] },
   }
 }
 

@@ -76,9 +76,7 @@ export function setLoss(model: SetModel, recipe: SetRecipe, segmenter: Weights, 
   const masks = input('masks', [batch, groups, height, width])
   const tokens = maxCharacters * captionTokens
   const selector = input('selector', [batch, tokens, groups])
-  const ids = input('ids', [batch * maxCharacters, captionTokens], 'int64')
-  const encoded = clipText(ids, parameters.weights('text_encoder.'), model.text).last
-  const context = reshape(encoded, [batch, tokens, model.text.width])
+  const context = captionContext(batch, model.text, parameters)
   const sample = add(z, mul(sigma, sub(noise, z)))
 
   const maps = { all: [] as Value[], losses: [] as Value[] }
@@ -119,6 +117,18 @@ export function setLoss(model: SetModel, recipe: SetRecipe, segmenter: Weights, 
     scale(segmented, recipe.segmentWeight),
   ])
   return { loss, outputs: { mse: meanSquare(error), maps: attended, perceptual, segmented } }
+}
+
+/**
+ * What the columns of each frame read, [batch, columns·T, X]. Most captions are the empty one of a column that nobody
+ * stands in, so each is encoded once, and `captionOf` says with a one at which place of `ids` a column's caption is.
+ */
+function captionContext(batch: number, text: ClipTextConfig, parameters: ParameterSet): Value {
+  const ids = input('ids', ['captions', captionTokens], 'int64')
+  const encoded = clipText(ids, parameters.weights('text_encoder.'), text).last
+  const captionOf = input('captionOf', [batch * maxCharacters, 'captions'])
+  const columns = matmul(captionOf, reshape(encoded, ['captions', captionTokens * text.width]))
+  return reshape(columns, [batch, maxCharacters * captionTokens, text.width])
 }
 
 /** For each level of the UNet, the bias that keeps the pixels of each region to the words of its own caption. */

@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { gradients } from '../../engine/graph/backward.ts'
 import { countFlops } from '../../engine/graph/flops.ts'
+import { inOrder } from '../../engine/graph/onnx.ts'
 import type { Value } from '../../engine/graph/value.ts'
 import type { Device } from '../../engine/runtime/device.ts'
 import { encodeFor } from '../../engine/runtime/session.ts'
@@ -40,6 +41,8 @@ export interface StepReport {
   step: number
   loss: number
   gradientNorm: number
+  /** Floating-point operations, forward and backward. */
+  flops: number
   /** By piece, what the graph reports and what it was fed. */
   pieces: readonly Piece[]
 }
@@ -53,10 +56,10 @@ export interface Piece {
 export class Trainer {
   readonly parameters: readonly Parameter[]
   readonly data: ParameterData
-  /** Floating-point operations of one step, forward and backward. */
-  readonly flops: number
   readonly #state: AdamState
   readonly #replicas: Replicas
+  readonly #outputs: readonly Value[]
+  readonly #flops = new Map<string, number>()
   readonly #options: TrainerOptions
 
   static async open(options: TrainerOptions): Promise<Trainer> {
@@ -73,7 +76,7 @@ export class Trainer {
       threadsOfRun: Math.max(1, Math.floor(cores / pieces)),
       buffers: { p: data.flat, ...state },
     })
-    return new Trainer(options, parameters, data, state, pieces * countFlops(Object.values(outputs)), replicas)
+    return new Trainer(options, parameters, data, state, Object.values(outputs), replicas)
   }
 
   private constructor(
@@ -81,13 +84,13 @@ export class Trainer {
     parameters: readonly Parameter[],
     data: ParameterData,
     state: AdamState,
-    flops: number,
+    outputs: readonly Value[],
     replicas: Replicas,
   ) {
     this.#options = options
     this.parameters = parameters
     this.data = data
-    this.flops = flops
+    this.#outputs = outputs
     this.#state = state
     this.#replicas = replicas
   }
@@ -125,8 +128,18 @@ export class Trainer {
       step: this.step,
       loss: meanOf(reports.map(({ outputs }) => outputs.loss!)),
       gradientNorm,
+      flops: feeds.reduce((sum, own) => sum + this.#flopsOf(own), 0),
       pieces: reports.map(({ outputs }, i) => ({ outputs, feeds: feeds[i]! })),
     }
+  }
+
+  /** Operations of one run, forward and backward; they depend on dimensions that a feed may choose. */
+  #flopsOf(feeds: Feeds): number {
+    const sizes = namedSizes(this.#outputs, feeds)
+    const key = Object.values(sizes).join()
+    const flops = this.#flops.get(key) ?? countFlops(this.#outputs, sizes)
+    this.#flops.set(key, flops)
+    return flops
   }
 
   save(): void {
@@ -149,6 +162,17 @@ const worthwhile = 1 << 20
 /** The mean of single numbers. */
 function meanOf(values: readonly HostTensor[]): number {
   return values.reduce((sum, { data }) => sum + Number(data[0]), 0) / values.length
+}
+
+/** What the named dimensions of a graph's inputs are in `feeds`. */
+function namedSizes(outputs: readonly Value[], feeds: Feeds): Record<string, number> {
+  const sizes: Record<string, number> = {}
+  for (const { inputs } of inOrder(outputs))
+    for (const x of inputs)
+      if (x?.source.kind === 'input')
+        for (const [axis, dim] of x.shape.entries())
+          if (typeof dim === 'string') sizes[dim] = feeds[x.source.name]!.shape[axis]!
+  return sizes
 }
 
 /** Outputs that are single numbers, for the progress line. */
