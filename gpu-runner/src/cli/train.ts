@@ -46,7 +46,8 @@ if (name === 'export') {
   const { to } = flags.values
   if (!to) fail('export needs --to <model folder>')
   if (!existsSync(join(folder, 'unet'))) fail(`${folder} holds no trained denoiser yet`, 1)
-  exportModel(folder, to)
+  const { sets } = recipes[flags.values.recipe] ?? fail(`there is no recipe '${flags.values.recipe}'`)
+  exportModel(folder, to, sets.pool.levels)
   process.stderr.write(`${to} is complete\n`)
 } else await train(stages[name] ?? fail(name ? `there is no stage '${name}'` : 'a stage is missing'))
 

@@ -36,9 +36,11 @@ const ModelIndex = z.looseObject({
   force_zeros_for_empty_prompt: z.boolean().default(true),
 })
 
-/** Optional, and read by this engine alone: a JSON array of words. */
+/** Optional, and read by this engine alone: by word what it stands for, "place:forest", or null for words of grammar. */
 export const vocabularyFile = 'vocabulary.json'
-const Vocabulary = z.array(z.string().max(50)).max(20_000)
+const Vocabulary = z
+  .object({ words: z.record(z.string().max(50), z.string().max(100).nullable()) })
+  .transform(({ words }) => Object.keys(words))
 
 export interface ModelFolder {
   readonly name: string

@@ -439,7 +439,7 @@ export const PLACES: Record<Place, PlaceWords> = {
   ),
   underwater: place(
     'under|beneath',
-    'sea|ocean|waves',
+    'sea|ocean',
     'underwater|under the sea|at the bottom of the sea|on the seabed|among the fish|under water',
   ),
   space: place(

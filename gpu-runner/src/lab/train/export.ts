@@ -1,6 +1,8 @@
 /** Puts a trained model together as a folder that this engine and diffusers load. */
 import { cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { writeCaptionVocabulary } from '../storydb/caption-vocabulary.ts'
+import type { Level } from '../storydb/levels.ts'
 import { logFile, modelCard, trainedStages } from './model-card.ts'
 
 const parts = ['vae', 'unet', 'text_encoder', 'tokenizer']
@@ -48,11 +50,12 @@ function copyLogs(from: string, to: string): void {
   }
 }
 
-/** Copy the trained parts of `from` to `to`, without the training state. */
-export function exportModel(from: string, to: string): void {
+/** Copy the trained parts of `from` to `to`, without the training state, and list the words of the captions of `levels`. */
+export function exportModel(from: string, to: string, levels: readonly Level[]): void {
   for (const part of partsOf(from)) cpSync(join(from, part), join(to, part), { recursive: true })
   mkdirSync(join(to, 'scheduler'), { recursive: true })
   writeFileSync(join(to, 'scheduler', 'scheduler_config.json'), `${JSON.stringify(scheduler, null, 2)}\n`)
+  writeCaptionVocabulary(to, levels)
   copyLogs(from, to)
   writeFileSync(join(to, 'README.md'), modelCard(from))
   writeFileSync(join(to, 'model_index.json'), `${JSON.stringify(modelIndex, null, 2)}\n`)

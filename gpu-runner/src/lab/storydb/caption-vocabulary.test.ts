@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { captionFrame, captionStyle, captionText, describeIdentity } from './caption.ts'
+import { captionVocabulary, wordsOf } from './caption-vocabulary.ts'
+import { randomFrames } from './frames.ts'
+import type { Level } from './levels.ts'
+
+const names = ['pip', 'mo', 'zuzu']
+
+test('every word of a caption is in the vocabulary of its level, but for names and outside words', () => {
+  for (const levels of [[1, 4], [2, 3], [5], [6]] satisfies Level[][]) {
+    const vocabulary = captionVocabulary(levels)
+    for (const level of levels) {
+      const style = captionStyle(level)
+      for (let i = 0; i < 1200; i++) {
+        const [frame] = randomFrames(3, i, 1, { level, split: 'train' })
+        const caption = captionFrame(frame!, { variant: i, style, outside: false, names })
+        const description = describeIdentity(frame!.actors[0]!.identity, i, { style, outside: false })
+        for (const text of [caption, description].map(captionText))
+          for (const word of wordsOf(text))
+            assert.ok(Object.hasOwn(vocabulary, word) || names.includes(word), `level ${level}, '${word}': ${text}`)
+      }
+    }
+  }
+})
+
+test('words stand for what they are synonyms of, and those of grammar for nothing', () => {
+  const words = captionVocabulary([6])
+  const expected = {
+    puppy: 'species:dog',
+    woods: 'place:forest',
+    jumper: 'topType:sweater',
+    trousers: 'bottomType:pants',
+    grey: 'colour:gray',
+    moonlight: 'time:night',
+    waves: 'action:waving',
+    furious: 'expression:angry',
+    backyard: 'place:garden',
+    rainy: 'weather:rain',
+    teddy: 'prop:teddy bear',
+    the: null,
+    with: null,
+    later: null,
+  }
+  assert.deepEqual(Object.fromEntries(Object.keys(expected).map((word) => [word, words[word]])), expected)
+  for (const word of ['fluffy', 'xylophone', 'zebra']) assert.equal(words[word], undefined)
+})
+
+test('a vocabulary is in alphabetical order, and small levels have a small one', () => {
+  const [small, wide] = [captionVocabulary([1, 4]), captionVocabulary([6])].map(Object.keys)
+  assert.deepEqual(wide, wide!.toSorted())
+  assert.ok(small!.length < 350 && wide!.length > 1000)
+  assert.ok(!small!.includes('puppy') && !small!.includes('library'))
+})

@@ -1,0 +1,143 @@
+/** The words that captions of some levels are made of, and what each stands for: the vocabulary.json of a model folder. */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import * as everyday from './everyday-words.ts'
+import type { Level } from './levels.ts'
+import { OPENERS } from './outside-words.ts'
+import { ATTRIBUTES, type Attribute, isEveryday, VOCABULARY, valuesAt } from './vocabulary.ts'
+import * as plain from './words.ts'
+
+/** "attribute:value" by word; null for words that only lead from one to the next. */
+export type CaptionVocabulary = Record<string, string | null>
+
+/** What may be said of a value, before its colours and blanks are filled in. */
+type Wording = { attribute: Attribute | 'colour'; value: string; phrases: readonly string[] }
+
+/** Words of grammar, which stand for nothing by themselves. */
+const grammar =
+  `a an the and or but while then of to in on at by with without from for as it its it's he she his her him
+  hers they them their we our us you your i my mine this that these those is are was were be been being am has have had
+  having do does did doing who whose which what where when there here just not no very so really quite bit too also both
+  all each other another one two three named called name next near beside into up down out off over under behind before
+  after along around through across inside outside among between front middle left right centre center turned looking
+  facing looks feels seems feeling wearing wears wear dressed has on holding holds still starts start loves love wants want
+  begins begin keeps keep together itself himself herself s t some something someone any every much many more most same
+  little small young big tiny light dark bright deep pale plain size colour color skin hair shot view seen picture`
+    .split(/\s+/)
+    .filter(Boolean)
+
+/** Of captions of any of `levels`, in alphabetical order. */
+export function captionVocabulary(levels: readonly Level[]): CaptionVocabulary {
+  const meanings = new Map<string, { meaning: string; alone: boolean }[]>()
+  for (const { attribute, value, phrases } of levels.flatMap(wordings)) {
+    const meaning = `${attribute}:${value}`
+    for (const phrase of phrases) {
+      const words = wordsOf(phrase)
+      for (const word of words) {
+        const known = meanings.get(word) ?? []
+        const alone = words.length === 1
+        const same = known.find((other) => other.meaning === meaning)
+        if (same) same.alone ||= alone
+        else known.push({ meaning, alone })
+        meanings.set(word, known)
+      }
+    }
+  }
+  const openers = levels.some(isEveryday) ? OPENERS.flatMap(wordsOf) : []
+  const words: CaptionVocabulary = Object.fromEntries([...grammar, ...openers].map((word) => [word, null]))
+  for (const [word, all] of meanings) if (!grammar.includes(word)) words[word] = meaningOf(all)
+  return Object.fromEntries(Object.entries(words).sort(([a], [b]) => (a < b ? -1 : 1)))
+}
+
+/** Writes `vocabulary.json` into a model folder. */
+export function writeCaptionVocabulary(folder: string, levels: readonly Level[]): void {
+  const words = captionVocabulary(levels)
+  writeFileSync(join(folder, 'vocabulary.json'), `${JSON.stringify({ words }, null, 1)}\n`)
+}
+
+/** Lower-case words of a text, as prompts are looked through for them: "wizard's" and "t-shirt" are one each. */
+export const wordsOf = (text: string): string[] =>
+  text.toLowerCase().match(/[\p{L}\p{N}]+(?:['’-][\p{L}\p{N}]+)*/gu) ?? []
+
+/** A word that says something by itself stands for that; one that is part of several phrases for nothing. */
+function meaningOf(all: readonly { meaning: string; alone: boolean }[]): string | null {
+  const alone = all.filter((one) => one.alone)
+  const candidates = alone.length ? alone : all
+  const colour = candidates.find(({ meaning }) => meaning.startsWith('colour:'))
+  return candidates.length === 1 ? candidates[0]!.meaning : (colour?.meaning ?? null)
+}
+
+function wordings(level: Level): Wording[] {
+  const tables = isEveryday(level) ? everydayTables : plainTables
+  return ATTRIBUTES.flatMap((attribute) =>
+    valuesAt(attribute, level).flatMap((value) => {
+      const phrases = tables[attribute]?.[value] ?? []
+      // The same word may colour fur, hair and clothes.
+      const name = /Colour$|^fur$/.test(attribute) ? 'colour' : attribute
+      return phrases.length ? [{ attribute: name, value, phrases } satisfies Wording] : []
+    }),
+  )
+}
+
+type Tables = Partial<Record<Attribute, Readonly<Record<string, readonly string[]>>>>
+
+const mapped = <T>(table: Readonly<Record<string, T>>, phrases: (entry: T) => readonly string[]) =>
+  Object.fromEntries(Object.entries(table).map(([value, entry]) => [value, phrases(entry)]))
+
+const verbPhrases = (verbs: readonly everyday.Verb[]) => verbs.flatMap(({ forms, after }) => [...forms, ...after])
+
+const deeds = new Set(Object.values(everyday.ACTION_VERBS).flatMap((verbs) => verbs.flatMap(({ forms }) => forms)))
+
+/** Verbs that say what is done with a thing say the thing only if they are said of nothing else. */
+const handling = (verbs: readonly everyday.Verb[]) => verbPhrases(verbs).filter((phrase) => !deeds.has(phrase))
+
+const garmentColours = mapped(everyday.CLOTH_COLOURS, (words) => words)
+const sides = { left: ['left'], right: ['right'] }
+
+const everydayTables: Tables = {
+  species: everyday.SPECIES_NOUNS,
+  fur: { ...everyday.FUR_ADJECTIVES, ...everyday.SKIN_PHRASES },
+  hairStyle: mapped(everyday.HAIR_PHRASES, (phrases) => phrases.map((phrase) => phrase.replace('*', ''))),
+  hairColour: everyday.HAIR_COLOURS,
+  topType: everyday.TOP_NOUNS,
+  topColour: garmentColours,
+  topPattern: mapped(everyday.PATTERN_WORDS, ({ adjectives, tails }) => [...adjectives, ...tails]),
+  bottomType: { ...everyday.BOTTOM_NOUNS, skirt: [...everyday.BOTTOM_NOUNS.skirt, ...everyday.DRESS_NOUNS] },
+  bottomColour: garmentColours,
+  accessory: everyday.ACCESSORY_NOUNS,
+  accessoryColour: garmentColours,
+  action: mapped(everyday.ACTION_VERBS, verbPhrases),
+  expression: mapped(everyday.MOODS, ({ adjectives, adverbs, phrases, verbs }) => [
+    ...adjectives,
+    ...adverbs,
+    ...phrases,
+    ...verbs,
+  ]),
+  facing: sides,
+  place: mapped(everyday.PLACES, ({ prepositions, nouns, fixed }) => [...prepositions, ...nouns, ...fixed]),
+  time: everyday.TIMES,
+  weather: everyday.WEATHER,
+  view: mapped(everyday.VIEWS, ({ before, after }) => [...before, ...after]),
+  prop: { ...mapped(everyday.HOLDING_VERBS, handling), ...everyday.STANDING_NOUNS },
+}
+
+const plainNames = (attribute: Attribute) => Object.fromEntries(VOCABULARY[attribute].map((value) => [value, [value]]))
+
+const plainTables: Tables = {
+  species: plain.SPECIES_WORDS,
+  fur: { ...plainNames('fur'), ...plain.SKIN_WORDS },
+  hairStyle: mapped(plain.HAIR_WORDS, (phrases) => phrases('')),
+  hairColour: plainNames('hairColour'),
+  topType: plain.TOP_WORDS,
+  topColour: plainNames('topColour'),
+  topPattern: { plain: ['plain'], striped: ['striped', 'with stripes'], dotted: ['dotted', 'polka dot', 'with dots'] },
+  bottomType: plain.BOTTOM_WORDS,
+  bottomColour: plainNames('bottomColour'),
+  accessory: plain.ACCESSORY_WORDS,
+  accessoryColour: plainNames('accessoryColour'),
+  action: mapped(plain.ACTION_WORDS, ({ does, doing }) => [...does, ...doing]),
+  expression: mapped(plain.EXPRESSION_WORDS, ({ adjectives, adverbs }) => [...adjectives, ...adverbs]),
+  facing: sides,
+  place: plain.PLACE_WORDS,
+  time: plain.TIME_WORDS,
+}
