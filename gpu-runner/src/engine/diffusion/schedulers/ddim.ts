@@ -1,7 +1,7 @@
 /** DDIM (arXiv:2010.02502): deterministic at eta 0, DDPM's variance at eta 1. */
 
 import { z } from 'zod'
-import { Betas, cumulatedAlphas, Off, roundHalfEven, Spacing, spaced } from './noise-levels.ts'
+import { Betas, cumulatedAlphas, inTable, Off, roundHalfEven, Spacing, spaced } from './noise-levels.ts'
 import { clamp, combine, required, type Schedule, split } from './schedule.ts'
 
 export const DdimConfig = Betas.extend({
@@ -15,7 +15,7 @@ export const DdimConfig = Betas.extend({
 export function ddim(config: z.infer<typeof DdimConfig>, n: number, eta = 0): Schedule {
   const count = config.num_train_timesteps
   const alphas = cumulatedAlphas(config)
-  const timesteps = spaced(config.timestep_spacing, count, n, config.steps_offset).map(roundHalfEven)
+  const timesteps = inTable(spaced(config.timestep_spacing, count, n, config.steps_offset).map(roundHalfEven), count)
   const last = config.set_alpha_to_one ? 1 : alphas[0]!
   return {
     timesteps,

@@ -1,7 +1,7 @@
 /** DDPM (arXiv:2006.11239) on all training timesteps or a subset of them. */
 
 import { z } from 'zod'
-import { Betas, cumulatedAlphas, Off, roundHalfEven, Spacing, spaced } from './noise-levels.ts'
+import { Betas, cumulatedAlphas, inTable, Off, roundHalfEven, Spacing, spaced } from './noise-levels.ts'
 import { clamp, combine, required, type Schedule, split } from './schedule.ts'
 
 export const DdpmConfig = Betas.extend({
@@ -15,7 +15,7 @@ export const DdpmConfig = Betas.extend({
 export function ddpm(config: z.infer<typeof DdpmConfig>, n: number): Schedule {
   const count = config.num_train_timesteps
   const alphas = cumulatedAlphas(config)
-  const timesteps = spaced(config.timestep_spacing, count, n, config.steps_offset).map(roundHalfEven)
+  const timesteps = inTable(spaced(config.timestep_spacing, count, n, config.steps_offset).map(roundHalfEven), count)
   return {
     timesteps,
     initNoiseSigma: 1,

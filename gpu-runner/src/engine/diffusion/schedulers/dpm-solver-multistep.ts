@@ -2,14 +2,14 @@
 
 import { z } from 'zod'
 import { type Level, MultistepConfig, multistepLevels } from './multistep.ts'
-import { Off } from './noise-levels.ts'
+import { Off, roundHalfEven } from './noise-levels.ts'
 import { combine, required, type Schedule, split } from './schedule.ts'
 
 export const DpmSolverMultistepConfig = MultistepConfig.extend({
   algorithm_type: z.enum(['dpmsolver++', 'sde-dpmsolver++', 'dpmsolver', 'sde-dpmsolver']).default('dpmsolver++'),
   solver_type: z.enum(['midpoint', 'heun']).default('midpoint'),
   euler_at_final: z.boolean().default(false),
-  use_lu_lambdas: Off,
+  use_lu_lambdas: z.boolean().nullish(),
   lambda_min_clipped: Off,
   variance_type: Off,
 })
@@ -25,7 +25,8 @@ export const DpmSolverMultistepConfig = MultistepConfig.extend({
 type Config = z.infer<typeof DpmSolverMultistepConfig>
 
 export function dpmSolverMultistep(config: Config, n: number): Schedule {
-  const { levels, common } = multistepLevels(config, n)
+  const whole = config.beta_schedule === 'squaredcos_cap_v2' ? Math.trunc : roundHalfEven
+  const { levels, common } = multistepLevels(config, n, whole)
   const drawsNoise = config.algorithm_type.startsWith('sde')
   return {
     ...common,

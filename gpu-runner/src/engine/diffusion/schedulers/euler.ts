@@ -4,12 +4,13 @@ import { z } from 'zod'
 import {
   Betas,
   exponential,
+  exponentialFloat32,
   karras,
   Off,
   Spacing,
   sigmasAt,
   spaced,
-  timestepOf,
+  timestepsOf,
   trainingSigmas,
   withEnd,
 } from './noise-levels.ts'
@@ -108,18 +109,22 @@ type LevelsConfig = z.infer<typeof EulerAncestralConfig> &
     >
   >
 
+/**
+ * Timesteps of `n` calls and the levels that they start from. 'log_linear' has one level more, which the last call ends
+ * at, and the end that is put after it is never reached.
+ */
 function noiseLevels(config: LevelsConfig, training: Float32Array, n: number) {
   const { num_train_timesteps: count, timestep_spacing: spacing } = config
   const timesteps = spaced(spacing, count, n, config.steps_offset).map(Math.fround)
   const spread =
     config.interpolation_type === 'log_linear'
-      ? exponential(training.at(-1)!, training[0]!, n + 1).slice(0, n)
+      ? exponentialFloat32(training.at(-1)!, training[0]!, n + 1)
       : sigmasAt(timesteps, training)
   const { use_karras_sigmas: useKarras, use_exponential_sigmas: useExponential } = config
   if (!useKarras && !useExponential) return { timesteps, sigmas: spread }
   const [max, min] = [config.sigma_max ?? spread[0]!, config.sigma_min ?? spread.at(-1)!]
   const sigmas = useKarras ? karras(max, min, n) : exponential(max, min, n)
-  return { timesteps: sigmas.map((sigma) => timestepOf(sigma, training)), sigmas }
+  return { timesteps: timestepsOf(sigmas, training).map(Math.fround), sigmas }
 }
 
 /** What the samplers of this form share. */

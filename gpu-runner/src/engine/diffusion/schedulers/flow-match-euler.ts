@@ -41,15 +41,15 @@ function flowSigmas(config: z.infer<typeof FlowMatchEulerConfig>, n: number, mu:
     throw new ScheduleError('use_dynamic_shifting needs mu, the shift for the image size')
   const shift = dynamic ? Math.exp(mu!) : config.shift
   const shifted = (sigma: number) => (shift * sigma) / (1 + (shift - 1) * sigma)
-  // The lowest level is shifted here and again below, as in diffusers.
-  const lowest = dynamic ? 1 / config.num_train_timesteps : shifted(1 / config.num_train_timesteps)
-  let sigmas = linspace(1, lowest, n)
-  if (config.use_karras_sigmas) sigmas = karras(1, lowest, n)
-  else if (config.use_exponential_sigmas) sigmas = exponential(1, lowest, n)
-  sigmas = sigmas.map(shifted)
+  // The lowest level is shifted here and again below, as in diffusers, which keeps it in float32 in between.
+  const lowest = 1 / config.num_train_timesteps
+  const last = Math.fround(dynamic ? lowest : shifted(Math.fround(lowest)))
+  let sigmas: Float64Array = linspace(1, last, n).map(shifted)
   if (terminal) {
     const scale = (1 - sigmas.at(-1)!) / (1 - terminal)
     sigmas = sigmas.map((sigma) => 1 - (1 - sigma) / scale)
   }
+  if (config.use_karras_sigmas) sigmas = karras(sigmas[0]!, sigmas.at(-1)!, n)
+  else if (config.use_exponential_sigmas) sigmas = exponential(sigmas[0]!, sigmas.at(-1)!, n)
   return withEnd(sigmas, 0)
 }

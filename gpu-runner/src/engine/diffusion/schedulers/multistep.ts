@@ -10,7 +10,7 @@ import {
   Spacing,
   sigmasAt,
   spacedBeforeEnd,
-  timestepOf,
+  timestepsOf,
   trainingSigmas,
   withEnd,
 } from './noise-levels.ts'
@@ -28,6 +28,9 @@ export const MultistepConfig = Betas.extend({
   thresholding: Off,
 })
 
+/** Levels of C. Lu et al. 2022 (arXiv:2206.00927) are DPM-Solver's alone. */
+type Config = z.infer<typeof MultistepConfig> & { use_lu_lambdas?: boolean | null | undefined }
+
 /** x = alpha · clean + sigma · noise with alpha² + sigma² = 1; lambda is log(alpha / sigma), infinite without noise. */
 export interface Level {
   readonly alpha: number
@@ -35,15 +38,13 @@ export interface Level {
   readonly lambda: number
 }
 
-/** Whole timesteps for `n` calls, and the `n` + 1 levels from the first to the end. */
-export function multistepLevels(config: z.infer<typeof MultistepConfig>, n: number) {
+/**
+ * Whole timesteps for `n` calls, and the `n` + 1 levels from the first to the end. `whole` is how the solver rounds the
+ * timesteps of Karras' and Lu's levels.
+ */
+export function multistepLevels(config: Config, n: number, whole: (timestep: number) => number = roundHalfEven) {
   const training = trainingSigmas(config)
-  let timesteps = spacedBeforeEnd(config.timestep_spacing, config.num_train_timesteps, n, config.steps_offset)
-  let sigmas = sigmasAt(timesteps, training)
-  if (config.use_karras_sigmas || config.use_exponential_sigmas) {
-    sigmas = (config.use_karras_sigmas ? karras : exponential)(training.at(-1)!, training[0]!, n)
-    timesteps = sigmas.map((sigma) => roundHalfEven(timestepOf(sigma, training)))
-  }
+  const { sigmas, timesteps } = spread(config, training, n, whole)
   const levels = [...withEnd(sigmas, config.final_sigmas_type === 'zero' ? 0 : training[0]!)].map(levelOf)
   return {
     levels,
@@ -56,6 +57,21 @@ export function multistepLevels(config: z.infer<typeof MultistepConfig>, n: numb
         combine([levels[i]!.alpha, clean], [levels[i]!.sigma, noise]),
     },
   }
+}
+
+function spread(config: Config, training: Float32Array, n: number, whole: (timestep: number) => number) {
+  const [max, min] = [training.at(-1)!, training[0]!]
+  if (config.use_karras_sigmas) {
+    const sigmas = karras(max, min, n)
+    return { sigmas, timesteps: timestepsOf(sigmas, training).map(whole) }
+  }
+  if (config.use_lu_lambdas || config.use_exponential_sigmas) {
+    // Even in lambda = -log sigma, which makes both the same levels. diffusers cuts off the timesteps of the second.
+    const sigmas = exponential(max, min, n)
+    return { sigmas, timesteps: timestepsOf(sigmas, training).map(config.use_lu_lambdas ? whole : Math.trunc) }
+  }
+  const timesteps = spacedBeforeEnd(config.timestep_spacing, config.num_train_timesteps, n, config.steps_offset)
+  return { sigmas: sigmasAt(timesteps, training), timesteps }
 }
 
 /** From the noise per unit of clean latent. */

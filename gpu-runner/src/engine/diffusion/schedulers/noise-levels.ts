@@ -26,6 +26,7 @@ export const Betas = z.object({
 })
 
 export const Spacing = z.enum(['linspace', 'leading', 'trailing'])
+export type Spacing = z.infer<typeof Spacing>
 
 /** A feature that is not supported must be off. */
 export const Off = z.union([z.literal(false), z.null()], { error: 'is not supported, so it must be false' }).optional()
@@ -49,27 +50,40 @@ export function trainingSigmas(config: z.infer<typeof Betas>): Float32Array {
   return alphas.map((alpha) => round(Math.sqrt(round(round(1 - alpha) / alpha))))
 }
 
-/** `n` of `count` training timesteps, descending; 'linspace' gives fractions. See table 2 of arXiv:2305.08891. */
-export function spaced(spacing: z.infer<typeof Spacing>, count: number, n: number, offset: number): Float64Array {
+/**
+ * `n` of `count` training timesteps, descending; 'linspace' gives fractions. See table 2 of arXiv:2305.08891.
+ *
+ * Every value is rounded as numpy rounds it. At 62 of the counts up to 1000, 61 the lowest, numpy's 'trailing' has a
+ * value too many: its step is rounded, so a rest of 1e-13 counts as one more step, at timestep −1. It is left out.
+ */
+export function spaced(spacing: Spacing, count: number, n: number, offset: number): Float64Array {
   switch (spacing) {
     case 'linspace':
       return linspace(0, count - 1, n).reverse()
     case 'leading':
       return Float64Array.from({ length: n }, (_, i) => (n - 1 - i) * Math.floor(count / n) + offset)
-    case 'trailing':
-      return Float64Array.from({ length: n }, (_, i) => roundHalfEven(count - (i * count) / n) - 1)
+    case 'trailing': {
+      // numpy.arange keeps its first two values and multiplies their difference.
+      const step = count - (count - count / n)
+      return Float64Array.from({ length: n }, (_, i) => roundHalfEven(count - i * step) - 1)
+    }
   }
 }
 
 /** As `spaced`, for solvers that reckon with `n` + 1 levels, the last of them the end. Whole timesteps. */
-export function spacedBeforeEnd(
-  spacing: z.infer<typeof Spacing>,
-  count: number,
-  n: number,
-  offset: number,
-): Float64Array {
+export function spacedBeforeEnd(spacing: Spacing, count: number, n: number, offset: number): Float64Array {
   const timesteps = spacing === 'trailing' ? spaced(spacing, count, n, 0) : spaced(spacing, count, n + 1, offset)
   return timesteps.slice(0, n).map(roundHalfEven)
+}
+
+/**
+ * `timesteps`, all of which must be rows of the table of `count` levels. 'leading' with a `steps_offset` passes its end
+ * when every row is asked for.
+ */
+export function inTable(timesteps: Float64Array, count: number): Float64Array {
+  const outside = timesteps.find((t) => t >= count)
+  if (outside === undefined) return timesteps
+  throw new ScheduleError(`${timesteps.length} steps come to timestep ${outside}, and the last is ${count - 1}`)
 }
 
 /** `sigmas`, one for each training timestep, at fractional timesteps. */
@@ -81,29 +95,37 @@ export function sigmasAt(timesteps: Float64Array, sigmas: Float32Array): Float64
   })
 }
 
-/** The fractional training timestep whose sigma this is, by interpolation in log sigma. */
-export function timestepOf(sigma: number, sigmas: Float32Array): number {
-  const logSigma = Math.log(Math.max(sigma, 1e-10))
-  let low = 0
-  while (low < sigmas.length - 2 && Math.log(sigmas[low + 1]!) <= logSigma) low++
-  const [from, to] = [Math.log(sigmas[low]!), Math.log(sigmas[low + 1]!)]
-  return low + Math.max(0, Math.min(1, (logSigma - from) / (to - from)))
+/** The fractional training timestep of each of `levels`, by interpolation in the logarithms of `sigmas`. */
+export function timestepsOf(levels: Float64Array, sigmas: Float32Array): Float64Array {
+  // In float32 as diffusers has them: whether a timestep is rounded up or down can depend on it.
+  const logs = sigmas.map(Math.log)
+  return levels.map((level) => {
+    const log = Math.log(Math.max(level, 1e-10))
+    const low = Math.max(0, Math.min(logs.length - 2, logs.findLastIndex((other) => other <= log)))
+    const share = Math.max(0, Math.min(1, (logs[low]! - log) / round(logs[low]! - logs[low + 1]!)))
+    return (1 - share) * low + share * (low + 1)
+  })
 }
 
 /** Levels of T. Karras et al. 2022 (arXiv:2206.00364), equation 5 with rho 7. */
 export function karras(max: number, min: number, n: number): Float64Array {
-  return linspace(max ** (1 / 7), min ** (1 / 7), n).map((root) => root ** 7)
+  const [from, to] = [max ** (1 / 7), min ** (1 / 7)]
+  return linspace(0, 1, n).map((share) => (from + share * (to - from)) ** 7)
 }
 
 export function exponential(max: number, min: number, n: number): Float64Array {
   return linspace(Math.log(max), Math.log(min), n).map(Math.exp)
 }
 
-/** Both ends included; a single value is the first. */
+/** As `exponential`, reckoned in float32. */
+export function exponentialFloat32(max: number, min: number, n: number): Float64Array {
+  return Float64Array.from(float32Linspace(Math.log(max), Math.log(min), n).map(Math.exp))
+}
+
+/** Both ends included; a single value is the first. The step is divided once and multiplied, as numpy does. */
 export function linspace(from: number, to: number, n: number): Float64Array {
-  return Float64Array.from({ length: n }, (_, i) =>
-    i === 0 ? from : i === n - 1 ? to : from + (i * (to - from)) / (n - 1),
-  )
+  const step = n > 1 ? (to - from) / (n - 1) : 0
+  return Float64Array.from({ length: n }, (_, i) => (i > 0 && i === n - 1 ? to : i * step + from))
 }
 
 export function roundHalfEven(value: number): number {

@@ -1,7 +1,7 @@
 /** PNDM's linear multistep form (arXiv:2202.09778), as Stable Diffusion 1 ships it: `n` + 1 calls for `n` steps. */
 
 import { z } from 'zod'
-import { Betas, cumulatedAlphas, roundHalfEven, Spacing, spaced } from './noise-levels.ts'
+import { Betas, cumulatedAlphas, inTable, roundHalfEven, Spacing, spaced } from './noise-levels.ts'
 import { combine, type Schedule, split } from './schedule.ts'
 
 export const PndmConfig = Betas.extend({
@@ -18,7 +18,7 @@ export function pndm(config: z.infer<typeof PndmConfig>, n: number): Schedule {
   const count = config.num_train_timesteps
   const alphas = cumulatedAlphas(config)
   const stride = Math.floor(count / n)
-  const once = [...spaced(config.timestep_spacing, count, n, config.steps_offset)].map(roundHalfEven)
+  const once = inTable(spaced(config.timestep_spacing, count, n, config.steps_offset).map(roundHalfEven), count)
   // The first step is done twice: the second call comes after it, and the first step again with the mean of both.
   const timesteps = Float64Array.from(n > 1 ? [...once.slice(0, 2), ...once.slice(1)] : once)
   const alphaAt = (t: number) => alphas[t] ?? (config.set_alpha_to_one ? 1 : alphas[0]!)
