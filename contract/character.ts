@@ -4,6 +4,7 @@ import { FrameMention } from './frame-cast.ts'
 import {
   BankUrl,
   CharacterId,
+  checkArea,
   checkReferencesBetweenParts,
   FrameRequest,
   Frames,
@@ -118,6 +119,7 @@ export const PostedStory = StoryFields.extend({
   characters: z.array(CastMember).max(LIMITS.characters, `at most ${LIMITS.characters} characters`).default([]),
 })
   .superRefine((story, ctx) => {
+    checkArea(story, ctx)
     const { injector, regions } = story.consistency
     if (regions === true && injector === 0)
       ctx.addIssue({

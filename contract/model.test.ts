@@ -35,6 +35,15 @@ test('what the model cannot do is named with the field that asks for it and with
   ])
 })
 
+test('one side that is given makes too many pixels with the one that the model decides', () => {
+  const size = { width: 1024, height: 1024 }
+  const large: Model = { name: 'large', abilities: { ...tiny.abilities, size, largest_side: 2048 } }
+  assert.deepEqual(impossibleFor(large, story({ width: 1536, height: 640 })), [])
+  assert.deepEqual(impossibleFor(large, story({ width: 1536 })), [
+    { pointer: '/width', message: '1536×1024 are 1572864 pixels; a frame has at most 1048576' },
+  ])
+})
+
 test('what the model leaves undone is warned of, unless it was turned off', () => {
   const asks = story({
     characters: [fox, { ...fox, id: 'owl', name: 'Ola', references: [reference] }],

@@ -1,6 +1,6 @@
 /** What a model can do: a runner announces it of the model that it has open, and stories are validated against it. */
 import { z } from 'zod'
-import { Layout, type StoryRequest } from './story.ts'
+import { areaIssue, Layout, type StoryRequest } from './story.ts'
 
 const Side = z.int().min(1).max(16_384)
 
@@ -46,6 +46,8 @@ export function impossibleFor(
       return [{ pointer: `/${side}`, message: `${asked}: ${name} draws sides that are multiples of ${multiple}` }]
     return []
   })
+  const area = areaIssue(width ?? size.width, height ?? size.height)
+  if (area && issues.length === 0) issues.push({ pointer: `/${area.side}`, message: area.message })
   if (scheduler !== null && !schedulers.includes(scheduler))
     issues.push({
       pointer: '/scheduler',

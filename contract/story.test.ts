@@ -28,7 +28,7 @@ test('each wrong value is pointed at, with what would be right', () => {
     [{ frames: [{}] }, ['/frames/0/prompt: required']],
     [{ frames: [{ prompt: ' ' }] }, ['/frames/0/prompt: must not be blank']],
     [{ ...story, width: 65 }, ['/width: a multiple of 8']],
-    [{ ...story, height: 100_000 }, ['/height: 64 to 1024']],
+    [{ ...story, height: 100_000 }, ['/height: 64 to 2048']],
     [{ ...story, steps: 0 }, ['/steps: 1 to 100']],
     [{ ...story, guidance_rescale: 2 }, ['/guidance_rescale: 0 to 1']],
     [{ ...story, guidance_interval: [0.8, 0.2] }, ['/guidance_interval: the start must come before the end']],
@@ -46,6 +46,28 @@ test('each wrong value is pointed at, with what would be right', () => {
     [[], ['Invalid input: expected object, received array'].map((m) => `: ${m}`)],
   ]
   for (const [body, expected] of cases) assert.deepEqual(faults(body), expected)
+})
+
+test('a frame is bounded by its area: every shape that SDXL was trained at fits, lying and standing', () => {
+  const sizes = [
+    [1024, 1024],
+    [1152, 896],
+    [1216, 832],
+    [1344, 768],
+    [1536, 640],
+    [2048, 512],
+  ] as const
+  for (const [width, height] of sizes) {
+    assert.deepEqual(faults({ ...story, width, height }), [])
+    assert.deepEqual(faults({ ...story, width: height, height: width }), [])
+  }
+  const message = '1032×1024 are 1056768 pixels; a frame has at most 1048576'
+  assert.deepEqual(faults({ ...story, width: 1032, height: 1024 }), [`/width: ${message}`])
+  assert.deepEqual(faults({ ...story, width: 1024, height: 1032 }), [
+    `/height: ${message.replace('1032×1024', '1024×1032')}`,
+  ])
+  assert.deepEqual(faults({ ...story, width: 2048 }), [])
+  assert.deepEqual(faults({ ...story, width: 2056 }), ['/width: 64 to 2048'])
 })
 
 test('frames name declared characters once, and characters can be told apart', () => {

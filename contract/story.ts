@@ -25,7 +25,9 @@ export const LIMITS = {
   bankBytes: 16 * 1024 * 1024,
   /** Characters of one in base64. */
   bankData: 900_000,
-  side: { min: 64, max: 1024, multiple: 8 },
+  side: { min: 64, max: 2048, multiple: 8 },
+  /** Of a frame. SDXL was trained at many shapes of about this area, 1536×640 among them. */
+  pixels: 1024 * 1024,
   steps: 100,
   metadata: { entries: 16, key: 64, value: 256 },
 } as const
@@ -96,7 +98,7 @@ const Side = within(z.int(), LIMITS.side.min, LIMITS.side.max)
   .multipleOf(LIMITS.side.multiple, `a multiple of ${LIMITS.side.multiple}`)
   .nullable()
   .default(null)
-  .describe('Pixels; null for the size the model was trained at')
+  .describe(`Pixels, of which a frame has at most ${LIMITS.pixels}; null for the size the model was trained at`)
 
 const Strength = within(z.number(), 0, 1)
 
@@ -215,7 +217,10 @@ export const StoryRequest = StoryFields.extend({
     .default(null)
     .describe('The characters as earlier frames show them'),
 })
-  .superRefine(checkReferencesBetweenParts)
+  .superRefine((story, ctx) => {
+    checkArea(story, ctx)
+    checkReferencesBetweenParts(story, ctx)
+  })
   .meta({ id: 'ClaimedStory', example: STORY_EXAMPLE })
 export type StoryRequest = z.infer<typeof StoryRequest>
 export type StoryInput = z.input<typeof StoryRequest>
@@ -246,6 +251,19 @@ function DataUri() {
     .string()
     .max(LIMITS.dataUri)
     .regex(/^data:image\/(png|jpeg|webp);base64,[A-Za-z0-9+/]+={0,2}$/)
+}
+
+/** A frame that is too large, pointed at in its longer side; undefined for one that is not. */
+export function areaIssue(width: number, height: number): { side: 'width' | 'height'; message: string } | undefined {
+  if (width * height <= LIMITS.pixels) return undefined
+  const message = `${width}×${height} are ${width * height} pixels; a frame has at most ${LIMITS.pixels}`
+  return { side: width >= height ? 'width' : 'height', message }
+}
+
+/** A size is checked where it is whole. What the model decides is validated once the model is known. */
+export function checkArea({ width, height }: { width: number | null; height: number | null }, ctx: z.RefinementCtx) {
+  const issue = width !== null && height !== null ? areaIssue(width, height) : undefined
+  if (issue) ctx.addIssue({ code: 'custom', message: issue.message, path: [issue.side] })
 }
 
 /** What no single field can check: characters are unique, and frames name only those that are declared. */

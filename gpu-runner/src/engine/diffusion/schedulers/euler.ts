@@ -5,6 +5,7 @@ import {
   Betas,
   exponential,
   exponentialFloat32,
+  hasOneTooMany,
   karras,
   Off,
   Spacing,
@@ -122,7 +123,9 @@ function noiseLevels(config: LevelsConfig, training: Float32Array, n: number) {
       : sigmasAt(timesteps, training)
   const { use_karras_sigmas: useKarras, use_exponential_sigmas: useExponential } = config
   if (!useKarras && !useExponential) return { timesteps, sigmas: spread }
-  const [max, min] = [config.sigma_max ?? spread[0]!, config.sigma_min ?? spread.at(-1)!]
+  // The value too many of numpy's 'trailing' counts here: np.interp reads timestep −1 as 0.
+  const lowest = spacing === 'trailing' && hasOneTooMany(count, n) ? training[0]! : spread.at(-1)!
+  const [max, min] = [config.sigma_max ?? spread[0]!, config.sigma_min ?? lowest]
   const sigmas = useKarras ? karras(max, min, n) : exponential(max, min, n)
   return { timesteps: timestepsOf(sigmas, training).map(Math.fround), sigmas }
 }

@@ -53,7 +53,9 @@ export function createSchedule(config: object, options: ScheduleOptions): Schedu
     throw new ScheduleError(`${options.steps} steps: 1 to ${most} are possible`)
   }
   const schedule = create(config, options)
-  const wrong = schedule.timesteps.find((timestep) => !(timestep >= 0 && timestep <= most))
+  // Continuous timesteps are logarithms.
+  const least = 'timestep_type' in config && config.timestep_type === 'continuous' ? -most : 0
+  const wrong = schedule.timesteps.find((timestep) => !(timestep >= least && timestep <= most))
   if (wrong === undefined) return schedule
   throw new ScheduleError(`${options.steps} steps come to timestep ${wrong}, and there are 0 to ${most}`)
 }

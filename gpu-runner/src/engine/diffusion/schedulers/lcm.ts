@@ -28,7 +28,7 @@ export function lcm(config: z.infer<typeof LcmConfig>, n: number): Schedule {
   const stride = Math.floor(count / teacherSteps)
   const timesteps = Float64Array.from(
     { length: n },
-    (_, i) => (teacherSteps - Math.floor((i * teacherSteps) / n)) * stride - 1,
+    (_, i) => (teacherSteps - Math.floor(i * (teacherSteps / n))) * stride - 1,
   )
   return {
     timesteps,

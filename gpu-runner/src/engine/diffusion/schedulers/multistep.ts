@@ -5,6 +5,7 @@ import {
   Betas,
   exponential,
   karras,
+  linspace,
   Off,
   roundHalfEven,
   Spacing,
@@ -65,10 +66,14 @@ function spread(config: Config, training: Float32Array, n: number, whole: (times
     const sigmas = karras(max, min, n)
     return { sigmas, timesteps: timestepsOf(sigmas, training).map(whole) }
   }
-  if (config.use_lu_lambdas || config.use_exponential_sigmas) {
-    // Even in lambda = -log sigma, which makes both the same levels. diffusers cuts off the timesteps of the second.
+  if (config.use_lu_lambdas) {
+    const sigmas = linspace(Math.fround(Math.log(max)), Math.fround(Math.log(min)), n).map(Math.exp)
+    return { sigmas, timesteps: timestepsOf(sigmas, training).map(whole) }
+  }
+  if (config.use_exponential_sigmas) {
     const sigmas = exponential(max, min, n)
-    return { sigmas, timesteps: timestepsOf(sigmas, training).map(config.use_lu_lambdas ? whole : Math.trunc) }
+    // Cut off rather than rounded, as in diffusers.
+    return { sigmas, timesteps: timestepsOf(sigmas, training).map(Math.trunc) }
   }
   const timesteps = spacedBeforeEnd(config.timestep_spacing, config.num_train_timesteps, n, config.steps_offset)
   return { sigmas: sigmasAt(timesteps, training), timesteps }

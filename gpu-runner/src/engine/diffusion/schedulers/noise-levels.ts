@@ -70,6 +70,9 @@ export function spaced(spacing: Spacing, count: number, n: number, offset: numbe
   }
 }
 
+/** Whether numpy's 'trailing' ends in timestep −1. */
+export const hasOneTooMany = (count: number, n: number) => Math.ceil(count / (count / n)) > n
+
 /** As `spaced`, for solvers that reckon with `n` + 1 levels, the last of them the end. Whole timesteps. */
 export function spacedBeforeEnd(spacing: Spacing, count: number, n: number, offset: number): Float64Array {
   const timesteps = spacing === 'trailing' ? spaced(spacing, count, n, 0) : spaced(spacing, count, n + 1, offset)
@@ -101,10 +104,21 @@ export function timestepsOf(levels: Float64Array, sigmas: Float32Array): Float64
   const logs = sigmas.map(Math.log)
   return levels.map((level) => {
     const log = Math.log(Math.max(level, 1e-10))
-    const low = Math.max(0, Math.min(logs.length - 2, logs.findLastIndex((other) => other <= log)))
+    const low = Math.max(0, Math.min(logs.length - 2, countUpTo(log, logs) - 1))
     const share = Math.max(0, Math.min(1, (logs[low]! - log) / round(logs[low]! - logs[low + 1]!)))
     return (1 - share) * low + share * (low + 1)
   })
+}
+
+/** How many of `ascending` are at most `value`. */
+function countUpTo(value: number, ascending: Float32Array): number {
+  let [from, to] = [0, ascending.length]
+  while (from < to) {
+    const middle = (from + to) >>> 1
+    if (ascending[middle]! <= value) from = middle + 1
+    else to = middle
+  }
+  return from
 }
 
 /** Levels of T. Karras et al. 2022 (arXiv:2206.00364), equation 5 with rho 7. */
