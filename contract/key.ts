@@ -1,7 +1,7 @@
 /** What crosses the wire about API keys (`/keys`, for keys with the scope `admin`) and about their usage (`/usage`). */
 import { z } from 'zod'
 
-export const Scope = z.enum(['stories:write', 'stories:read', 'webhooks', 'admin'])
+export const Scope = z.enum(['stories:write', 'stories:read', 'webhooks', 'admin', 'runner'])
 export type Scope = z.infer<typeof Scope>
 
 /** The scopes of a key that was created without any. */
@@ -80,7 +80,13 @@ export const Key = z.object({
 export type Key = z.infer<typeof Key>
 
 /** The one time that the key itself is shown. */
-export const NewKey = Key.extend({ key: z.string().describe('Shown this once, and kept nowhere') })
+export const NewKey = Key.extend({
+  key: z.string().describe('Shown this once, and kept nowhere'),
+  webhook_secret: z
+    .string()
+    .optional()
+    .describe('Of a key with the scope `runner`: the RUNNER_WEBHOOK_SECRET beside it, which is its RUNNER_TOKEN'),
+})
 
 export const KeyList = z.object({ results: z.array(Key) })
 

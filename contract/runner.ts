@@ -4,7 +4,8 @@
  * A runner claims a story and holds it by a lease: a secret token and an end. Every later call shows the token, as the
  * header `x-lease-token` or in the body of an event, and is answered 409 `stale-lease` once the story has gone to
  * someone else, ended or was canceled; the runner then drops the work. Calls under `/runner/` but `/runner/webhooks`
- * carry `Authorization: Bearer <RUNNER_TOKEN>`; events are signed per Standard Webhooks instead.
+ * carry `Authorization: Bearer <token>`: a RUNNER_TOKEN of the edge, or an API key with the scope `runner`. Events are signed
+ * per Standard Webhooks, by the RUNNER_WEBHOOK_SECRET of the edge or the secret of that key.
  */
 import { z } from 'zod'
 import { StoryRequest } from './story.ts'

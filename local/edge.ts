@@ -137,7 +137,12 @@ const socketOn = (port: number) => ({ unsafeDirectSockets: [{ host: '127.0.0.1',
 /** A key that may do everything; throws when it is not spelt like one, or was revoked. */
 async function admit(apiKey: string, DB: Bindings['DB']): Promise<void> {
   const randomBytes = (count: number) => crypto.getRandomValues(new Uint8Array(count))
-  const row = await apiKeyRow(apiKey, 'local', { now: Date.now, randomBytes }, { scopes: Scope.options })
+  const row = await apiKeyRow(
+    apiKey,
+    'local',
+    { now: Date.now, randomBytes },
+    { scopes: Scope.options.filter((scope) => scope !== 'runner') },
+  )
   const { prefix, revokedAt } = await insertApiKey(openDb(DB), row)
   if (revokedAt !== null)
     throw new Error(`the API key ${prefix}… was revoked: give another one, or remove the file that keeps it`)

@@ -11,7 +11,7 @@ import { issuesOf, Problem } from '../contract/problem.ts'
 import { apiKeyRow } from '../src/db/keys/new-key.ts'
 import { newKeyText } from '../src/platform/api-key.ts'
 
-const usage = `npm run keys -- create --name <name> [--scopes stories:read,stories:write,webhooks,admin] [--expires <date>]
+const usage = `npm run keys -- create --name <name> [--scopes stories:read,stories:write,webhooks,admin,runner] [--expires <date>]
                        [--retention <days>|ever] [--creates-per-minute <n>]
                        [--weight <n>] [--max-running <n>] [--max-queued <n>] [--sql]
 npm run keys -- list
@@ -129,9 +129,10 @@ async function call(method: string, path: string, body?: object): Promise<unknow
 }
 
 function printNew(answer: unknown): void {
-  const { key, ...view } = NewKey.parse(answer)
+  const { key, webhook_secret: secret, ...view } = NewKey.parse(answer)
   console.log(lineOf(view))
   console.log(`The key, shown this once: ${key}`)
+  if (secret !== undefined) console.log(`For the runner:\nRUNNER_TOKEN=${key}\nRUNNER_WEBHOOK_SECRET=${secret}`)
 }
 
 /** For `wrangler d1 execute`. */

@@ -40,7 +40,7 @@ export async function startServers(options: ServersOptions): Promise<{ url: stri
   const edge = await keepEdge({ port, dataDir, apiKey, env }, options)
   const { url } = edge
   const runner = supervise(new URL('../gpu-runner/src/main.ts', import.meta.url), {
-    env: { ...hugePages, ...secrets, FABLEFRAME_EDGE_URL: url, FABLEFRAME_CLAIM_WAIT: '1', ...options.runnerEnv },
+    env: { ...hugePages, ...firstOf(secrets), FABLEFRAME_EDGE_URL: url, FABLEFRAME_CLAIM_WAIT: '1', ...options.runnerEnv },
     onLine: options.onRunnerLine,
     onExit: options.onRunnerExit,
   })
@@ -53,6 +53,10 @@ export async function startServers(options: ServersOptions): Promise<{ url: stri
     },
   }
 }
+
+/** The edge may know several of each, with commas between them; a runner has one. */
+const firstOf = (secrets: Record<string, string>) =>
+  Object.fromEntries(Object.entries(secrets).map(([name, list]) => [name, list.split(',')[0]?.trim() ?? '']))
 
 /** An edge that is started again on its port whenever its workerd ends, until it is told to stop. */
 async function keepEdge(

@@ -2,11 +2,21 @@
 import type { D1Database, DurableObjectNamespace, Fetcher, R2Bucket } from '@cloudflare/workers-types'
 import { z } from 'zod'
 
+/** Values with commas between them. */
+function oneOrMore(one: z.ZodString) {
+  return z
+    .string()
+    .transform((list) => list.split(',').map((text) => text.trim()))
+    .pipe(z.tuple([one], one))
+}
+
 export const Settings = z.object({
-  /** Bearer token of the runners. */
-  RUNNER_TOKEN: z.string().min(16),
-  /** Signs the events of the runners; `whsec_` and standard base64. */
-  RUNNER_WEBHOOK_SECRET: z.string().regex(/^whsec_[A-Za-z0-9+/]{32,}={0,2}$/),
+  /** Bearer token of the runners. Several, with commas, while runners change over from one to the next. */
+  RUNNER_TOKEN: oneOrMore(z.string().min(16, 'at least 16 characters')),
+  /** Signs the events of the runners; `whsec_` and standard base64. Several, with commas. */
+  RUNNER_WEBHOOK_SECRET: oneOrMore(
+    z.string().regex(/^whsec_[A-Za-z0-9+/]{32,}={0,2}$/, 'whsec_ and standard base64 of at least 24 bytes'),
+  ),
   /** Names of the models that stories may ask for, with commas; the first serves those that ask for none. */
   MODELS: z
     .string()
@@ -17,18 +27,20 @@ export const Settings = z.object({
   LEASE_SECONDS: z.coerce.number().positive().default(30),
   /** `1` lets webhooks go to plain http and private addresses; for a machine of one's own. */
   ALLOW_INSECURE_WEBHOOKS: z.stringFormat('flag', /^[01]$/).default('0'),
-  /** Scheme and host of the links in views; default: those of the request. */
+  /** Scheme and host of the links in views. Required outside localhost, where the default is that of the request. */
   PUBLIC_URL: z.url().optional(),
   /** Bearer token of `/metrics`; without it there is no such route. */
-  METRICS_TOKEN: z.string().min(16).optional(),
+  METRICS_TOKEN: oneOrMore(z.string().min(16, 'at least 16 characters')).optional(),
   /** `1` writes a line of JSON for each request. */
   LOG_REQUESTS: z.stringFormat('flag', /^[01]$/).default('0'),
-  /** Signs links that need no API key; default: derived from RUNNER_WEBHOOK_SECRET. Changing it ends them all. */
-  URL_SECRET: z.string().min(32).optional(),
+  /** Signs links that need no API key. Several, with commas: the first signs, and links of the others stay open. */
+  URL_SECRET: oneOrMore(z.string().min(32, 'at least 32 characters')),
   /** Requests a minute of one API key that change something (unless the key has a limit of its own), and that read. */
   RATE_LIMIT_CREATE: z.coerce.number().int().positive().default(600),
   RATE_LIMIT_READ: z.coerce.number().int().positive().default(60_000),
-  /** Requests a minute of one address whose API key is missing or wrong. */
+  /** Requests a minute by signed links to one story or file. */
+  RATE_LIMIT_LINK: z.coerce.number().int().positive().default(6_000),
+  /** Requests a minute of one address (of IPv6: one /64) whose credential is missing or wrong. */
   RATE_LIMIT_UNAUTHENTICATED: z.coerce.number().int().positive().default(120),
 })
 export type Settings = z.infer<typeof Settings>

@@ -10,7 +10,7 @@ import { sha256 } from '@noble/hashes/sha2.js'
 import type { Settings } from './env.ts'
 
 /** What signs links. */
-export type LinkSettings = Pick<Settings, 'URL_SECRET' | 'RUNNER_WEBHOOK_SECRET'>
+export type LinkSettings = Pick<Settings, 'URL_SECRET'>
 
 const DAY_MS = 24 * 3600_000
 /** Links to what is kept for ever are good for ten years. */
@@ -31,7 +31,7 @@ export function signUrl(url: string, expiresAt: number, settings: LinkSettings):
   const signed = new URL(url)
   const exp = String(Math.floor(expiresAt / 1000))
   signed.searchParams.set('exp', exp)
-  signed.searchParams.set('sig', signatureOf(signed.pathname, exp, settings))
+  signed.searchParams.set('sig', signatureOf(signed.pathname, exp, settings.URL_SECRET[0]))
   return signed.href
 }
 
@@ -43,15 +43,15 @@ export function refuseSignedUrl(url: string, now: number, settings: LinkSettings
   const { pathname, searchParams } = new URL(url)
   const exp = searchParams.get('exp') ?? ''
   if (!/^\d{1,12}$/.test(exp)) return 'the link has no time of expiry: exp must be Unix seconds'
-  if (!isEqual(searchParams.get('sig') ?? '', signatureOf(pathname, exp, settings)))
+  const sig = searchParams.get('sig') ?? ''
+  if (!settings.URL_SECRET.some((secret) => isEqual(sig, signatureOf(pathname, exp, secret))))
     return 'the signature of the link is wrong: it must be used as it was given, with its path, exp and sig'
   if (now >= Number(exp) * 1000) return `the link expired at ${new Date(Number(exp) * 1000).toISOString()}`
   return undefined
 }
 
-/** A secret of its own, or else one that is derived from the runners' so that neither can be used as the other. */
-function signatureOf(path: string, exp: string, { URL_SECRET, RUNNER_WEBHOOK_SECRET }: LinkSettings): string {
-  const mac = hmac(sha256, encode(URL_SECRET ?? RUNNER_WEBHOOK_SECRET), encode(`fableframe link\n${path}\n${exp}`))
+function signatureOf(path: string, exp: string, secret: string): string {
+  const mac = hmac(sha256, encode(secret), encode(`fableframe link\n${path}\n${exp}`))
   return btoa(String.fromCharCode(...mac))
     .replaceAll('+', '-')
     .replaceAll('/', '_')

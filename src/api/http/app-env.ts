@@ -12,6 +12,7 @@ export interface AppEnv {
     settings: Settings
     tools: Tools
     limiter: RateLimiter
+    /** Unset where a token, a link or nothing at all was asked for. */
     apiKey: ApiKeyRow
     /** Of the key that was shown: SHA-256 in hex. */
     keyHash: string

@@ -1,4 +1,4 @@
-/** Who is asking: an app with an API key, or a runner with the runners' token. */
+/** Who is asking: an app with an API key, or whoever holds a signed link. */
 import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { type ApiKeyRow, findApiKey } from '../../db/keys/api-keys.ts'
@@ -6,6 +6,7 @@ import { isWellFormed } from '../../platform/api-key.ts'
 import { sha256 } from '../../platform/ids.ts'
 import { isSigned, refuseSignedUrl } from '../../platform/signed-url.ts'
 import type { AppEnv } from './app-env.ts'
+import { wrongCredential } from './guesses.ts'
 import { ProblemError } from './problems.ts'
 import { limit } from './rate-limit.ts'
 import type { Policy } from './rate-limiter.ts'
@@ -13,11 +14,12 @@ import { isRead, scopeFor } from './scopes.ts'
 
 /** How old a row may be by which a key is presumed to be in force. */
 const PRESUME_MS = 60_000
+/** Keys with the right checksum that an isolate looks up in a minute, for each guess that one network may make. */
+const LOOKUPS_PER_GUESS = 50
 
 /**
  * Admits requests whose API key is in force, has the scope of the path and is within its rate limit; `c.var.apiKey` is
- * then its row. A key that has been in force before is counted, and perhaps refused, without a query; so are guesses,
- * by their address.
+ * then its row. A key that has been in force before is counted, and perhaps refused, without a query.
  */
 export const requireApiKey = createMiddleware<AppEnv>(async (c, next) => {
   await countIn(c)
@@ -26,7 +28,7 @@ export const requireApiKey = createMiddleware<AppEnv>(async (c, next) => {
 
 /**
  * For `POST /stories`: the same without a query where the key was in force a moment ago, and a story is to be written, by
- * a statement that checks the key itself (`db/queue/admission.ts`). `c.var.apiKey` is its row as it was then. Whatever else
+ * a statement that checks the key itself (`db/queue/enqueue.ts`). `c.var.apiKey` is its row as it was then. Whatever else
  * is answered has to `admit` the key first.
  */
 export const presumeApiKey = createMiddleware<AppEnv>(async (c, next) => {
@@ -37,43 +39,66 @@ export const presumeApiKey = createMiddleware<AppEnv>(async (c, next) => {
 
 /** @param presumeMs how old what is known of the key may be, to do instead of its row. */
 async function countIn(c: Context<AppEnv>, presumeMs = 0): Promise<void> {
-  const { settings, tools, limiter } = c.var
-  const address = c.req.header('cf-connecting-ip') ?? ''
-  const guesses = { name: 'unauthenticated', quota: settings.RATE_LIMIT_UNAUTHENTICATED }
-  const refuse = (detail: string) => {
-    limit(c, address, guesses)
-    return unauthorized(detail)
-  }
-  const key = credentialOf(c.req.header('authorization'))
-  if ('wrong' in key) throw refuse(key.wrong)
-  if (!isWellFormed(key.token)) throw refuse('the API key is misspelt: a key is ff_live_ and 39 characters')
-  const hash = await sha256(new TextEncoder().encode(key.token))
-  c.set('keyHash', hash)
-  const known = limiter.keyOf(hash)
-  if (known === undefined) limit(c, address, guesses)
-  else limit(c, hash, policyFor(c, known.row.createsPerMinute))
-  if (known && tools.now() < known.readAt + presumeMs) {
-    requireScope(c, known.row)
-    return c.set('apiKey', known.row)
-  }
-  await admit(c)
-  if (known === undefined) {
-    limiter.giveBack(address, guesses)
-    limit(c, hash, policyFor(c, c.var.apiKey.createsPerMinute))
-  }
+  await presentKey(c, credentialOf(c), presumeMs, policyFor(c))
   requireScope(c, c.var.apiKey)
 }
 
-/** Reads the key that was shown: `c.var.apiKey` is its row as it is now. Throws when it is not in force. */
+/**
+ * Takes a key that was presented: `c.var.apiKey` is its row, and `c.var.keyHash` its hash. Throws when it is not in force
+ * or over the limit of `policyOf`. Wrong keys never count against keys that are in force:
+ * guesses by their network, and keys with the right checksum, which cost a query, by a quota of the isolate.
+ */
+export async function presentKey(
+  c: Context<AppEnv>,
+  token: string,
+  presumeMs: number,
+  policyOf: (key: ApiKeyRow) => Policy | undefined,
+): Promise<void> {
+  const { settings, tools, limiter } = c.var
+  if (!isWellFormed(token)) throw wrongCredential(c, 'the API key is misspelt: a key is ff_live_ and 39 characters')
+  const hash = await sha256(new TextEncoder().encode(token))
+  c.set('keyHash', hash)
+  const count = (row: ApiKeyRow) => {
+    const policy = policyOf(row)
+    if (policy) limit(c, hash, policy)
+  }
+  const known = limiter.keyOf(hash)
+  if (known) count(known.row)
+  if (known && tools.now() < known.readAt + presumeMs) c.set('apiKey', known.row)
+  else if (known) await admit(c)
+  else {
+    const quota = settings.RATE_LIMIT_UNAUTHENTICATED * LOOKUPS_PER_GUESS
+    const lookups = { name: 'lookups', quota }
+    const refused = limiter.refusedLately(hash, tools.now())
+    if (refused !== undefined) throw wrongCredential(c, refused)
+    limit(c, '', lookups)
+    await admit(c)
+    limiter.giveBack('', lookups)
+    count(c.var.apiKey)
+  }
+}
+
+/** Reads the key that was presented: `c.var.apiKey` is its row as it is now. Throws when it is not in force. */
 export async function admit(c: Context<AppEnv>): Promise<void> {
   const { db, tools, limiter, keyHash } = c.var
   const now = tools.now()
   const apiKey = await findApiKey(db, keyHash, now)
-  if (!apiKey) throw unauthorized('the API key is unknown or revoked')
-  if (apiKey.expiresAt !== null && apiKey.expiresAt <= now)
-    throw unauthorized(`the API key expired at ${new Date(apiKey.expiresAt).toISOString()}`)
+  const refusal = refusalOf(apiKey, now)
+  if (!apiKey || refusal !== undefined) {
+    const detail = refusal ?? ''
+    limiter.keepRefusal(keyHash, detail, now)
+    throw wrongCredential(c, detail)
+  }
   limiter.keepKey(keyHash, apiKey, now)
   c.set('apiKey', apiKey)
+}
+
+function refusalOf(key: ApiKeyRow | undefined, now: number): string | undefined {
+  if (!key) return 'the API key is unknown or revoked'
+  const { expiresAt } = key
+  return expiresAt !== null && expiresAt <= now
+    ? `the API key expired at ${new Date(expiresAt).toISOString()}`
+    : undefined
 }
 
 /** Throws `forbidden` unless the key has the scope of the path. */
@@ -83,12 +108,14 @@ export function requireScope(c: Context<AppEnv>, { scopes }: Pick<ApiKeyRow, 'sc
     throw new ProblemError('forbidden', `the API key lacks the scope ${scope}; it has ${scopes.join(', ')}`)
 }
 
-function policyFor(c: Context<AppEnv>, createsPerMinute: number | null): Policy {
-  const { RATE_LIMIT_READ, RATE_LIMIT_CREATE } = c.var.settings
-  return isRead(c.req.method)
-    ? { name: 'read', quota: RATE_LIMIT_READ }
-    : { name: 'create', quota: createsPerMinute ?? RATE_LIMIT_CREATE }
-}
+const policyFor =
+  (c: Context<AppEnv>) =>
+  ({ createsPerMinute }: ApiKeyRow): Policy => {
+    const { RATE_LIMIT_READ, RATE_LIMIT_CREATE } = c.var.settings
+    return isRead(c.req.method)
+      ? { name: 'read', quota: RATE_LIMIT_READ }
+      : { name: 'create', quota: createsPerMinute ?? RATE_LIMIT_CREATE }
+  }
 
 /**
  * For paths that are read by an API key or by a signed link to them. `readerId` is then the key's id, or undefined: who
@@ -102,41 +129,20 @@ export const requireApiKeyOrLink = createMiddleware<AppEnv>(async (c, next) => {
     })
   }
   const refusal = refuseSignedUrl(c.req.url, c.var.tools.now(), c.var.settings)
-  if (refusal) throw unauthorized(refusal)
+  if (refusal) throw wrongCredential(c, refusal)
+  // By what the link leads to, since a page may be opened by many: nobody's requests stop another's.
+  limit(c, c.req.param('id') ?? '', { name: 'link', quota: c.var.settings.RATE_LIMIT_LINK })
   await next()
 })
 
-export const requireRunner = createMiddleware<AppEnv>(async (c, next) => {
-  if (!(await isBearerOf(c, c.var.settings.RUNNER_TOKEN))) throw unauthorized('the runner token is wrong')
-  await next()
-})
-
-export const requireMetricsToken = createMiddleware<AppEnv>(async (c, next) => {
-  const { METRICS_TOKEN } = c.var.settings
-  if (METRICS_TOKEN === undefined) throw new ProblemError('not-found', 'the edge has no METRICS_TOKEN')
-  if (!(await isBearerOf(c, METRICS_TOKEN))) throw unauthorized('the metrics token is wrong')
-  await next()
-})
-
-/** Compares hashes, so that the time it takes does not depend on the token. */
-async function isBearerOf(c: Context<AppEnv>, token: string): Promise<boolean> {
-  const given = bearer(c.req.header('authorization'))
-  const [one, other] = await Promise.all([given, token].map((text) => sha256(new TextEncoder().encode(text))))
-  return one === other
-}
-
-function bearer(header: string | undefined): string {
-  const credential = credentialOf(header)
-  if ('wrong' in credential) throw unauthorized(credential.wrong)
-  return credential.token
-}
-
-/** `Bearer` is the standard's scheme; `Token` is what some of Replicate's examples send. */
-function credentialOf(header: string | undefined): { token: string } | { wrong: string } {
-  if (!header) return { wrong: 'the header Authorization is missing' }
+/**
+ * The credential in the header Authorization. `Bearer` is the standard's scheme; `Token` is what some of Replicate's
+ * examples send. Throws when there is none.
+ */
+export function credentialOf(c: Context<AppEnv>): string {
+  const header = c.req.header('authorization')
+  if (!header) throw wrongCredential(c, 'the header Authorization is missing')
   const [, token] = /^(?:bearer|token) +(\S+)$/i.exec(header) ?? []
-  return token ? { token } : { wrong: 'the header Authorization does not read "Bearer <token>"' }
+  if (!token) throw wrongCredential(c, 'the header Authorization does not read "Bearer <token>"')
+  return token
 }
-
-const unauthorized = (detail: string) =>
-  new ProblemError('unauthorized', detail, undefined, { 'www-authenticate': 'Bearer' })

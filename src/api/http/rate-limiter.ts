@@ -6,6 +6,8 @@
 import type { ApiKeyRow } from '../../db/keys/api-keys.ts'
 
 export const WINDOW_MS = 60_000
+/** How long a key that was not in force is refused without looking again. */
+const REFUSAL_MS = 5_000
 /** The longest unused are forgotten first, which gives them their whole quota back. */
 const MAX_ENTRIES = 10_000
 
@@ -31,6 +33,8 @@ export class RateLimiter {
   readonly #buckets = new Map<string, Bucket>()
   /** Keys that have been in force, as they were, by hash. */
   readonly #keys = new Map<string, KnownKey>()
+  /** Keys that were not in force, by hash: a client that goes on sending one costs no more queries. */
+  readonly #refusals = new Map<string, { detail: string; at: number }>()
 
   /** Take one request of `who` out of its quota. */
   take(who: string, { name, quota }: Policy, now: number): { admitted: boolean; remaining: number; resetMs: number } {
@@ -55,6 +59,19 @@ export class RateLimiter {
   /** A key as it was when it was last seen in force; undefined when it never was. */
   keyOf(hash: string): KnownKey | undefined {
     return this.#keys.get(hash)
+  }
+
+  /** Why a key was refused a moment ago; undefined when it was not. */
+  refusedLately(hash: string, now: number): string | undefined {
+    const refusal = this.#refusals.get(hash)
+    return refusal && Math.abs(now - refusal.at) < REFUSAL_MS ? refusal.detail : undefined
+  }
+
+  keepRefusal(hash: string, detail: string, at: number): void {
+    this.#keys.delete(hash)
+    this.#refusals.delete(hash)
+    this.#refusals.set(hash, { detail, at })
+    bound(this.#refusals)
   }
 
   keepKey(hash: string, row: ApiKeyRow, readAt: number): void {

@@ -19,5 +19,6 @@ export const observeRequests = createMiddleware<AppEnv>(async (c, next) => {
   if (c.env.LOG_REQUESTS !== '1') return
   const traceparent = c.req.header('traceparent')
   const about = { level: 'info', event: 'request', request_id: c.var.requestId, method, path, route, status, ms }
-  console.log(JSON.stringify({ ...about, ...(traceparent && { traceparent }) }))
+  const key = c.var.apiKey && { key: c.var.apiKey.id, key_name: c.var.apiKey.name }
+  console.log(JSON.stringify({ ...about, ...key, ...(traceparent && { traceparent }) }))
 })

@@ -78,10 +78,18 @@ test('a PNG has a header, all of its chunks, and nothing after them', async () =
 })
 
 test('settings that are missing or misspelt are named', () => {
-  const secrets = { RUNNER_TOKEN: 'x'.repeat(16), RUNNER_WEBHOOK_SECRET: `whsec_${btoa('x'.repeat(24))}` }
+  const secrets = {
+    RUNNER_TOKEN: 'x'.repeat(16),
+    RUNNER_WEBHOOK_SECRET: `whsec_${btoa('x'.repeat(24))}`,
+    URL_SECRET: 'x'.repeat(32),
+  }
   const settings = (env: object) => readSettings({ ...secrets, ...env } as Bindings)
   assert.deepEqual([settings({}).MODELS, settings({}).LEASE_SECONDS], [['story-mini'], 30])
   assert.throws(() => settings({ RUNNER_TOKEN: undefined }), /RUNNER_TOKEN/)
   assert.throws(() => settings({ RUNNER_WEBHOOK_SECRET: 'abc' }), /RUNNER_WEBHOOK_SECRET/)
+  assert.throws(() => settings({ URL_SECRET: undefined }), /URL_SECRET/)
+  assert.throws(() => settings({ RUNNER_TOKEN: `${secrets.RUNNER_TOKEN},short` }), /RUNNER_TOKEN.*16 characters/)
+  const two = settings({ RUNNER_TOKEN: `${secrets.RUNNER_TOKEN}, ${'y'.repeat(16)}` }).RUNNER_TOKEN
+  assert.deepEqual(two, [secrets.RUNNER_TOKEN, 'y'.repeat(16)])
   assert.throws(() => settings({ LEASE_SECONDS: 'soon', MODELS: 'a,' }), /MODELS.*LEASE_SECONDS/)
 })

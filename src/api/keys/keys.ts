@@ -128,7 +128,7 @@ export const keyRoutes = newRoutes()
       expiresAt,
     })
     const kept = await insertApiKey(db, row)
-    return c.json({ ...viewOfKey(kept), key }, 201)
+    return c.json(newKeyOf(kept, key), 201)
   })
   .openapi(list, async (c) => c.json({ results: (await listApiKeys(c.var.db)).map(viewOfKey) }, 200))
   .openapi(update, async (c) => {
@@ -150,7 +150,7 @@ export const keyRoutes = newRoutes()
     const key = newKeyText(tools)
     const row = await rotateApiKey(db, id, await hashedKey(key), until)
     if (!row) throw new ProblemError('not-found', `no key ${id} in force`)
-    return c.json({ ...viewOfKey(row), key }, 200)
+    return c.json(newKeyOf(row, key), 200)
   })
   .openapi(revoke, async (c) => {
     const { id } = c.req.valid('param')
@@ -168,6 +168,12 @@ export const keyRoutes = newRoutes()
     })
     return c.json({ days }, 200)
   })
+
+const newKeyOf = (row: ApiKeyRow, key: string) => ({
+  ...viewOfKey(row),
+  key,
+  ...(row.scopes.includes('runner') && { webhook_secret: row.webhookSecret }),
+})
 
 function viewOfKey(row: ApiKeyRow): Key {
   return {

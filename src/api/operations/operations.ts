@@ -5,10 +5,10 @@ import { countUndeleted } from '../../db/objects/deletions.ts'
 import { queueDepth } from '../../db/queue/depth.ts'
 import { flush, series } from '../../durable/meter.ts'
 import { logError } from '../../platform/log.ts'
-import { requireMetricsToken } from '../http/auth.ts'
 import { healthOf, Late } from '../http/faults.ts'
 import { ProblemError } from '../http/problems.ts'
 import { json, newRoutes, problems } from '../http/routes.ts'
+import { requireMetricsToken } from '../http/tokens.ts'
 
 const tags = ['Operations']
 /** After this long the database counts as unavailable. */

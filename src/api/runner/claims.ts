@@ -7,9 +7,9 @@ import { count } from '../../durable/meter.ts'
 import { base32 } from '../../platform/ids.ts'
 import { announce } from '../http/announce.ts'
 import type { AppEnv } from '../http/app-env.ts'
-import { requireRunner } from '../http/auth.ts'
 import { limitBody, MAX_JSON_BYTES } from '../http/body.ts'
 import { json, newRoutes, problems } from '../http/routes.ts'
+import { requireRunner } from '../http/tokens.ts'
 import { leaseEnd } from './lease.ts'
 
 const POLL_MS = 1000

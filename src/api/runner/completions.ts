@@ -4,9 +4,9 @@ import { CompletionReceipts, Completions } from '../../../contract/runner.ts'
 import { completeAll } from '../../db/queue/complete.ts'
 import { count } from '../../durable/meter.ts'
 import { announce } from '../http/announce.ts'
-import { requireRunner } from '../http/auth.ts'
 import { limitBody, MAX_JSON_BYTES } from '../http/body.ts'
 import { json, newRoutes, problems } from '../http/routes.ts'
+import { requireRunner } from '../http/tokens.ts'
 
 const completeRoute = createRoute({
   method: 'post',

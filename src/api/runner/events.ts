@@ -1,5 +1,6 @@
 /** `POST /runner/webhooks`: the signed events of runners. */
 import { createRoute } from '@hono/zod-openapi'
+import type { Context } from 'hono'
 import { Webhook, WebhookVerificationError } from 'standardwebhooks'
 import { EventReceipt, RunnerEvent } from '../../../contract/runner.ts'
 import type { Db } from '../../db/client.ts'
@@ -10,9 +11,12 @@ import { confirmStop, fail, markProgress, markStarted } from '../../db/queue/rep
 import { findStory } from '../../db/stories/stories.ts'
 import { count } from '../../durable/meter.ts'
 import { announce } from '../http/announce.ts'
+import type { AppEnv } from '../http/app-env.ts'
 import { limitBody, MAX_JSON_BYTES } from '../http/body.ts'
+import { countGuess } from '../http/guesses.ts'
 import { ProblemError, rejectInvalid } from '../http/problems.ts'
 import { documented, json, newRoutes, problems } from '../http/routes.ts'
+import { runnerSecrets } from '../http/tokens.ts'
 import { staleLeaseOf } from './lease.ts'
 
 const receive = createRoute({
@@ -20,7 +24,8 @@ const receive = createRoute({
   path: '/runner/webhooks',
   summary: 'Report on a story',
   description:
-    'Signed per Standard Webhooks: webhook-id, webhook-timestamp (at most 5 minutes off), webhook-signature.',
+    'Signed per Standard Webhooks: webhook-id, webhook-timestamp (at most 5 minutes off), webhook-signature. A runner ' +
+    'with an API key of its own sends it as `Authorization`, and signs with the secret of that key.',
   tags: ['Runner'],
   middleware: [limitBody(MAX_JSON_BYTES)] as const,
   // A plain schema only documents: the signature is verified over the body as text, before any of it is parsed.
@@ -32,9 +37,9 @@ const receive = createRoute({
 })
 
 export const runnerEventRoutes = newRoutes().openapi(receive, async (c) => {
-  const { db, settings, tools } = c.var
+  const { db, tools } = c.var
   const text = await c.req.text()
-  verify(text, c.req.header(), settings.RUNNER_WEBHOOK_SECRET)
+  verify(c, text, await runnerSecrets(c))
   const parsed = RunnerEvent.safeParse(parseJson(text))
   if (!parsed.success) throw rejectInvalid({ success: false, target: 'json', error: parsed.error })
   const event = parsed.data
@@ -73,12 +78,21 @@ async function apply(db: Db, origin: EventOrigin, event: RunnerEvent, random: Ui
   }
 }
 
-function verify(text: string, headers: Record<string, string>, secret: string): void {
+/** Throws `bad-signature` unless one of the secrets has signed the body. */
+function verify(c: Context<AppEnv>, text: string, secrets: readonly string[]): void {
+  const reasons = secrets.map((secret) => refusalBy(secret, text, c.req.header()))
+  if (reasons.includes(undefined)) return
+  countGuess(c)
+  throw new ProblemError('bad-signature', reasons[0] ?? '')
+}
+
+function refusalBy(secret: string, text: string, headers: Record<string, string>): string | undefined {
   try {
     new Webhook(secret).verify(text, headers, { jsonParse: false })
+    return undefined
   } catch (error) {
     if (!(error instanceof WebhookVerificationError)) throw error
-    throw new ProblemError('bad-signature', error.message)
+    return error.message
   }
 }
 

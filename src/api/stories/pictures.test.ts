@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { plainPng } from '../../../test/png.ts'
-import { RUNNER_WEBHOOK_SECRET, testEdge } from '../../../test/worker.ts'
+import { testEdge } from '../../../test/worker.ts'
 import { signUrl } from '../../platform/signed-url.ts'
 
-const settings = { URL_SECRET: 'what signs the links in these tests', RUNNER_WEBHOOK_SECRET }
-const { url, key, app, wrong, post, read, claim, held } = await testEdge(settings)
+const URL_SECRET = 'what signs the links in these tests'
+const settings = { URL_SECRET: [URL_SECRET] as [string] }
+const { url, key, app, wrong, post, read, claim, held } = await testEdge({ URL_SECRET })
 const authorization = `Bearer ${key}`
 const frames = [{ prompt: 'one' }]
 

@@ -172,7 +172,8 @@ export function connectEdge({
           'webhook-timestamp': String(Math.floor(sent.getTime() / 1000)),
           'webhook-signature': webhook.sign(messageId, sent, body),
         }
-        return { method: 'POST', headers: { 'content-type': 'application/json', ...trace, ...signature }, body }
+        const about = { authorization, 'content-type': 'application/json' }
+        return { method: 'POST', headers: { ...about, ...trace, ...signature }, body }
       }
       const response = await persist('/runner/webhooks', request, signal)
       return EventReceipt.parse(await response.json())
