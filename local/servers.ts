@@ -40,7 +40,13 @@ export async function startServers(options: ServersOptions): Promise<{ url: stri
   const edge = await keepEdge({ port, dataDir, apiKey, env }, options)
   const { url } = edge
   const runner = supervise(new URL('../gpu-runner/src/main.ts', import.meta.url), {
-    env: { ...hugePages, ...firstOf(secrets), FABLEFRAME_EDGE_URL: url, FABLEFRAME_CLAIM_WAIT: '1', ...options.runnerEnv },
+    env: {
+      ...hugePages,
+      ...firstOf(secrets),
+      FABLEFRAME_EDGE_URL: url,
+      FABLEFRAME_CLAIM_WAIT: '1',
+      ...options.runnerEnv,
+    },
     onLine: options.onRunnerLine,
     onExit: options.onRunnerExit,
   })
