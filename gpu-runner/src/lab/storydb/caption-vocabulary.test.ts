@@ -28,6 +28,8 @@ test('words stand for what they are synonyms of, and those of grammar for nothin
   const words = captionVocabulary([6])
   const expected = {
     puppy: 'species:dog',
+    foxes: 'species:fox',
+    mice: 'species:mouse',
     woods: 'place:forest',
     jumper: 'topType:sweater',
     trousers: 'bottomType:pants',

@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as everyday from './everyday-words.ts'
+import { pluralOf } from './everyday-writer.ts'
 import type { Level } from './levels.ts'
 import { OPENERS } from './outside-words.ts'
 import { ATTRIBUTES, type Attribute, isEveryday, VOCABULARY, valuesAt } from './vocabulary.ts'
@@ -95,7 +96,7 @@ const garmentColours = mapped(everyday.CLOTH_COLOURS, (words) => words)
 const sides = { left: ['left'], right: ['right'] }
 
 const everydayTables: Tables = {
-  species: everyday.SPECIES_NOUNS,
+  species: mapped(everyday.SPECIES_NOUNS, (nouns) => [...nouns, ...nouns.map(pluralOf)]),
   fur: { ...everyday.FUR_ADJECTIVES, ...everyday.SKIN_PHRASES },
   hairStyle: mapped(everyday.HAIR_PHRASES, (phrases) => phrases.map((phrase) => phrase.replace('*', ''))),
   hairColour: everyday.HAIR_COLOURS,

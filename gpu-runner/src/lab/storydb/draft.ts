@@ -11,6 +11,8 @@ export const say = (text: string): Segment => ({ text })
 
 export const articleOf = (phrase: string): string => (/^[aeiou]/.test(phrase) ? 'an' : 'a')
 
+export const withArticle = (phrase: string): string => `${articleOf(phrase)} ${phrase}`
+
 /** "x", "x and y", "x , y and z". */
 export function listed(items: readonly Segment[]): Segment[] {
   return items.flatMap((item, i) => {

@@ -13,7 +13,7 @@ import {
   SPECIES_NOUNS,
   TOP_NOUNS,
 } from './everyday-words.ts'
-import { choose, plural, type Writer } from './everyday-writer.ts'
+import { choose, plural, pluralOf, type Writer } from './everyday-writer.ts'
 import { NAMES } from './outside-words.ts'
 import type { Detail, Identity, Segment } from './types.ts'
 
@@ -97,6 +97,7 @@ function writeKind(
     d.segments.push(say(determiner), face(noun), whole(`${r.pick(['named', 'called'])} ${name}`))
   else if (form === 'sentence')
     d.segments.push(whole(!name || r.chance(0.4) ? pronoun : name), say(`is ${articleOf(noun)}`), face(noun))
+  else if (r.chance(0.03)) d.segments.push(say('one of the'), face(pluralOf(noun)))
   else d.segments.push(say(determiner), face(noun))
   const looks: string[] = []
   if (skin && colour && r.chance(hair ? 0.6 : 1)) {

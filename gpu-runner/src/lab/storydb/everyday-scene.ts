@@ -1,5 +1,5 @@
 /** Where and when, in everyday words. */
-import { type Draft, draft, say } from './draft.ts'
+import { type Draft, draft, say, withArticle } from './draft.ts'
 import { PLACES, TIMES, VIEWS, WEATHER } from './everyday-words.ts'
 import { choose, plural, type Writer } from './everyday-writer.ts'
 import type { Scene } from './types.ts'
@@ -49,7 +49,7 @@ function placeWords(place: Scene['place'], w: Writer): string {
   if (!w.outside(0.15)) return phrase.replace(/\ba (?=[aeiou])/, 'an ')
   const thing = `${words.adjective()} ${words.noun()}`
   const tail = o.pick([
-    `near a ${thing}`,
+    `near ${withArticle(thing)}`,
     `full of ${plural(thing)}`,
     `with ${plural(thing)}`,
     `next to the ${words.noun()}`,

@@ -34,6 +34,19 @@ export function choose(r: Random, wordings: readonly string[]): string {
   return wordings.length === 1 || r.chance(0.5) ? wordings[0]! : r.pick(wordings)
 }
 
+const irregular: Readonly<Record<string, string>> = {
+  ...{ mouse: 'mice', sheep: 'sheep', calf: 'calves', ox: 'oxen', man: 'men', woman: 'women', person: 'people' },
+}
+
+/** The plural of a kind, of which the last word is the noun. */
+export function pluralOf(noun: string): string {
+  const [last = ''] = noun.split(' ').slice(-1)
+  const before = noun.slice(0, noun.length - last.length)
+  if (irregular[last]) return before + irregular[last]
+  if (/(?:s|x|ch|sh)$/.test(last)) return `${before}${last}es`
+  return /[^aeiou]y$/.test(last) ? `${before}${last.slice(0, -1)}ies` : `${before}${last}s`
+}
+
 /** Good enough for words that stand for nothing. */
 export const plural = (noun: string): string => (noun.endsWith('s') ? noun : `${noun}s`)
 

@@ -3,14 +3,14 @@
  * said, in words of all sorts, and with words that stand for nothing. Wording and outside words are drawn from streams
  * of their own, so that the same caption can be had with and without them.
  */
-import { articleOf, type Draft, draft, say, withoutDoubleCommas } from './draft.ts'
+import { articleOf, type Draft, draft, say, withArticle, withoutDoubleCommas } from './draft.ts'
 import { possessiveOf, pronounOf, writeLooks } from './everyday-looks.ts'
 import { sceneDrafts, viewDrafts } from './everyday-scene.ts'
 import { ACTION_VERBS, BESIDE, HOLDING_VERBS, MOODS, STANDING_NOUNS, type Verb } from './everyday-words.ts'
 import { choose, everydayWriter, plural, type Writer } from './everyday-writer.ts'
 import { NAMES, OPENERS, STYLES } from './outside-words.ts'
 import { type Random, random } from './random.ts'
-import type { Actor, Caption, Detail, Frame, Identity, Segment } from './types.ts'
+import type { Action, Actor, Caption, Detail, Frame, Identity, Segment } from './types.ts'
 
 export interface EverydayOptions {
   variant: number
@@ -91,8 +91,7 @@ export function outsideCaption(variant: number): Segment[] {
 }
 
 function exclamation({ words }: Writer): string {
-  const thing = `${words.adjective()} ${words.noun()}`
-  return `. what ${articleOf(thing)} ${thing}`
+  return `. what ${withArticle(`${words.adjective()} ${words.noun()}`)}`
 }
 
 function drawDetail(r: Random, characters: number): Detail {
@@ -163,6 +162,9 @@ function verbsOf({ action, prop }: Actor): readonly Verb[] {
   return ACTION_VERBS[action].slice(0, 2).map(({ forms }) => ({ forms, after: ['a teddy bear', 'a teddy'] }))
 }
 
+/** Who eats pizza eats, though there is ice cream in the picture: what the verb is about may be an outside word. */
+const takers: ReadonlySet<Action> = new Set<Action>(['eating', 'drinking', 'hugging', 'painting', 'reading'])
+
 interface ClauseOptions {
   feeling: 'predicate' | 'phrase' | 'adverb' | 'verb' | 'looking' | 'adjective' | undefined
   silent: boolean
@@ -186,7 +188,9 @@ function clause(actor: Actor, w: Writer, { feeling, silent, shared, subject, pro
   }
   const verbs = verbsOf(actor)
   const verb = r.chance(0.5) ? verbs[0]! : r.pick(verbs)
-  const said = shared ? sharedVerb(verb, r) : verbPhrase(verb, r, subject)
+  const object = takers.has(actor.action) && !actor.prop && w.outside(0.25) ? words.noun() : ''
+  const done = object ? { ...verb, after: [withArticle(object), object] } : verb
+  const said = shared ? sharedVerb(done, r) : verbPhrase(done, r, subject)
   const before = w.outside(0.14) && !said.startsWith(',') ? `${words.adverb()} ` : ''
   const deed = `${before}${said}${outsideTail(w, pronoun)}`
   const ing = said.startsWith(',')
@@ -231,10 +235,10 @@ function outsideTail(w: Writer, pronoun: string): string {
     ` ${words.adverb()}`,
     ' to everyone',
     ` for the ${words.noun()}`,
-    ` like a ${words.adjective()} ${words.noun()}`,
+    ` like ${withArticle(`${words.adjective()} ${words.noun()}`)}`,
     ` with ${own} ${words.adjective()} ${words.noun()}`,
     ` and ${third} the ${words.noun()}`,
-    ` while ${ing} a ${words.adjective()} ${words.noun()}`,
+    ` while ${ing} ${withArticle(`${words.adjective()} ${words.noun()}`)}`,
     ` because ${pronoun} ${third} ${plural(words.noun())}`,
     ` before ${ing} ${own} ${words.noun()}`,
   ]
