@@ -2,7 +2,6 @@
  * `npm run bench:api`: how fast the API and its queue are, in real workerd with D1, R2 and Durable Objects on this
  * machine. Prints JSON. `--seconds` for each round of load, `--rounds` of it; `--rows` in the long queue; `--only` a part.
  */
-import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
 import { backlogCosts } from './api/backlog.ts'
 import { eventLatency } from './api/events.ts'
@@ -10,6 +9,7 @@ import { jobRates } from './api/jobs.ts'
 import { queriesPerRequest } from './api/queries.ts'
 import { requestRates } from './api/requests.ts'
 import { type Bench, startBench } from './api/setup.ts'
+import { busyCores, machineFigures } from './machine.ts'
 
 const { values } = parseArgs({
   options: {
@@ -38,9 +38,10 @@ const parts = {
   queries: queriesPerRequest,
 }
 const results: Record<string, unknown> = {}
+const busy = busyCores()
 for (const [name, measure] of Object.entries(parts))
   if (values.only?.includes(name) ?? true) results[name] = await measure()
-console.log(JSON.stringify({ cores: cpus().length, node: process.version, ...results }, null, 2))
+console.log(JSON.stringify({ ...machineFigures(), ...busy(), ...results }, null, 2))
 
 /** A fresh edge with so many API keys, for one part. */
 async function on<T>(keys: number, measure: (bench: Bench) => Promise<T>): Promise<T> {

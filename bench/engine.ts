@@ -13,13 +13,15 @@ import { openPipeline } from '../gpu-runner/src/engine/pipeline/open.ts'
 import { isDevice } from '../gpu-runner/src/engine/runtime/device.ts'
 import { withHugePages } from '../gpu-runner/src/engine/runtime/huge-pages.ts'
 import { matmulPeak } from '../gpu-runner/src/engine/runtime/peak.ts'
+import { useThreads } from '../gpu-runner/src/engine/runtime/threads.ts'
+import { busyCores, machineFigures } from './machine.ts'
 
 withHugePages()
 const { checkpoint, device, frames, steps, width, height } = readOptions()
 const show = progressBar('bench:engine', steps + 2)
 const written = process.resourceUsage().fsWrite
 const from = performance.now()
-const pipeline = await openPipeline(checkpoint, { device })
+const pipeline = await openPipeline(checkpoint, { device }).catch((error: Error) => fail(error.message, 1))
 const compileSeconds = (performance.now() - from) / 1000
 show(1, 'open')
 
@@ -33,14 +35,18 @@ const latent = Float32Array.from({ length: denoiser.config.inChannels * grid.wid
 )
 const rows = [...conditioning.unconditional!, ...conditioning.conditional].map((row) => ({ ...row, latent }))
 const seconds: number[] = []
+let busy = busyCores()
 let firstStepSeconds = 0
 for (let step = 0; step <= steps; step++) {
   const begun = performance.now()
   await denoiser.run({ rows, grid, timestep: 999 - step })
-  if (step === 0) firstStepSeconds = performance.now() / 1000
-  else seconds.push((performance.now() - begun) / 1000)
+  if (step === 0) {
+    firstStepSeconds = performance.now() / 1000
+    busy = busyCores()
+  } else seconds.push((performance.now() - begun) / 1000)
   show(step + 2, step === 0 ? 'first step' : `${seconds.at(-1)!.toFixed(2)} s a step`)
 }
+const cores = busy()
 const peakRssBytes = process.resourceUsage().maxRSS * 1024
 const bytesWritten = (process.resourceUsage().fsWrite - written) * 512
 await pipeline.release()
@@ -54,6 +60,8 @@ console.log(
       checkpoint: pipeline.name,
       kind: pipeline.kind,
       device,
+      ...machineFigures(),
+      ...cores,
       width,
       height,
       frames,
@@ -99,15 +107,22 @@ function readOptions() {
       frames: { type: 'string', default: '1' },
       steps: { type: 'string', default: '5' },
       device: { type: 'string', default: 'cpu' },
+      threads: { type: 'string' },
     },
   })
   const size = /^(\d+)x(\d+)$/.exec(values.size)
   const [count, number] = [Number(values.frames), Number(values.steps)]
   if (!values.checkpoint || !size || !(count >= 1) || !(number >= 1) || !isDevice(values.device)) {
-    process.stderr.write(
-      'usage: npm run bench:engine -- --checkpoint <folder> [--size 512x512] [--frames N] [--steps N] [--device cpu|webgpu|cuda]\n',
+    return fail(
+      'usage: npm run bench:engine -- --checkpoint <folder> [--size 512x512] [--frames N] [--steps N]\n' +
+        '         [--device cpu|webgpu|cuda] [--threads N]',
+      2,
     )
-    process.exit(2)
+  }
+  try {
+    useThreads(values.threads)
+  } catch (error) {
+    fail(`--threads: ${(error as Error).message}`, 2)
   }
   return {
     checkpoint: values.checkpoint,
@@ -117,4 +132,9 @@ function readOptions() {
     width: Number(size[1]),
     height: Number(size[2]),
   }
+}
+
+function fail(message: string, code: 1 | 2): never {
+  process.stderr.write(`bench:engine: ${message}\n`)
+  process.exit(code)
 }

@@ -8,10 +8,12 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { StoryRequest } from '../contract/story.ts'
 import { progressBar } from '../gpu-runner/src/cli/progress.ts'
+import { useThreads } from '../gpu-runner/src/engine/runtime/threads.ts'
 import { evaluationStory } from '../gpu-runner/src/lab/eval/stories.ts'
 import type { Level } from '../gpu-runner/src/lab/storydb/levels.ts'
 import { openStoryModel } from '../gpu-runner/src/story/open.ts'
 import { contactSheet, type SheetCell } from '../gpu-runner/src/story/page/sheet.ts'
+import { busyCores, machineFigures } from './machine.ts'
 
 const { values } = parseArgs({
   options: {
@@ -21,6 +23,7 @@ const { values } = parseArgs({
     frames: { type: 'string', default: '4' },
     seed: { type: 'string', default: '1' },
     level: { type: 'string', default: '4' },
+    threads: { type: 'string' },
   },
 })
 const [count, perStory, seed] = [values.stories, values.frames, values.seed].map(Number) as [number, number, number]
@@ -29,10 +32,12 @@ const stories = Array.from({ length: count }, (_, i) => evaluationStory(i, optio
 mkdirSync(values.out, { recursive: true })
 writeFileSync(join(values.out, 'stories.jsonl'), `${stories.map((story) => JSON.stringify(story)).join('\n')}\n`)
 
+useThreads(values.threads)
 const model = await openStoryModel({ folder: values.model, device: 'cpu' })
 const show = progressBar('stories', count)
 const cells: SheetCell[] = []
 const seconds: number[] = []
+const busy = busyCores()
 for (const [i, request] of stories.entries()) {
   const from = performance.now()
   const own: SheetCell[] = []
@@ -42,11 +47,13 @@ for (const [i, request] of stories.entries()) {
   cells.push(...own)
   show(i + 1)
 }
+const cores = busy()
 await model.close()
 writeFileSync(join(values.out, 'sheet.png'), await contactSheet(cells, 2 * perStory))
 seconds.sort((a, b) => a - b)
 const medianSeconds = seconds[seconds.length >> 1]
-console.log(JSON.stringify({ model: model.name, stories: count, frames: perStory, medianSeconds }, null, 2))
+const about = { model: model.name, ...machineFigures(), ...cores }
+console.log(JSON.stringify({ ...about, stories: count, frames: perStory, medianSeconds }, null, 2))
 
 function caption(request: StoryRequest, index: number): string {
   if (index > 0) return request.frames[index]!.prompt

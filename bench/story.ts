@@ -6,14 +6,17 @@ import { parseArgs } from 'node:util'
 import { type StoryInput, StoryRequest } from '../contract/story.ts'
 import { openPipeline } from '../gpu-runner/src/engine/pipeline/open.ts'
 import { matmulPeak } from '../gpu-runner/src/engine/runtime/peak.ts'
+import { useThreads } from '../gpu-runner/src/engine/runtime/threads.ts'
 import { evaluationStory, referencePicture } from '../gpu-runner/src/lab/eval/stories.ts'
 import { storyModel } from '../gpu-runner/src/story/open.ts'
+import { busyCores, machineFigures } from './machine.ts'
 
 const { values } = parseArgs({
   options: {
     model: { type: 'string', default: 'gpu-runner/models/story-mini' },
     runs: { type: 'string', default: '5' },
     steps: { type: 'string', default: '20' },
+    threads: { type: 'string' },
   },
 })
 
@@ -44,7 +47,9 @@ const arms = {
 type Arm = keyof typeof arms
 const names = Object.keys(arms) as Arm[]
 
+useThreads(values.threads)
 const pipeline = await openPipeline(values.model, { device: 'cpu' })
+const busy = busyCores()
 const results = []
 for (const frames of [4, 8]) {
   const seconds = Object.fromEntries(names.map((name): [Arm, number[]] => [name, []])) as Record<Arm, number[]>
@@ -59,8 +64,10 @@ for (const frames of [4, 8]) {
   const ratios = medians.map(([name, took]) => [name, took / independent])
   results.push({ frames, seconds: Object.fromEntries(medians), ratios: Object.fromEntries(ratios) })
 }
+const cores = busy()
 await pipeline.release()
-const about = { model: pipeline.name, steps: Number(values.steps), matmulPeakGflops: await matmulPeak() }
+const steps = Number(values.steps)
+const about = { model: pipeline.name, steps, ...machineFigures(), ...cores, matmulPeakGflops: await matmulPeak() }
 console.log(JSON.stringify({ ...about, results }, null, 2))
 
 async function generate(frames: number, name: Arm): Promise<number> {

@@ -144,6 +144,12 @@ test('LoRA files named in the environment reach the model; a scale that is no nu
   assert.deepEqual(await wrong.exited, { code: 2, signal: null })
 })
 
+test('a number of threads that is none is told at the start', async (t) => {
+  const wrong = await startRunner(t, edge.url, {}, { FABLEFRAME_THREADS: 'all' })
+  assert.match(String((await wrong.logged('runner.misconfigured')).errors), /FABLEFRAME_THREADS: .*1 to 256, not 'all'/)
+  assert.deepEqual(await wrong.exited, { code: 2, signal: null })
+})
+
 async function post(name: string, fields: Partial<StoryInput> = {}): Promise<Story> {
   const frames = ['one', 'two', 'three', 'four'].map((prompt) => ({ prompt }))
   return edge.post({

@@ -46,6 +46,7 @@ try {
     pid: process.pid,
     model: name,
     device: settings.FABLEFRAME_DEVICE,
+    threads: settings.FABLEFRAME_THREADS,
     edge: settings.FABLEFRAME_EDGE_URL,
   })
   await serve(edge, openGenerator(sampler), {

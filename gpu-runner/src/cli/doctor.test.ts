@@ -11,6 +11,7 @@ test('the doctor says what there is, that the CPU works, and what to do about th
   const { machine, devices } = JSON.parse(stdout)
   assert.equal(machine.node, process.versions.node)
   assert.match(machine.onnxruntime, /^1\.\d+\.\d+$/)
+  assert.ok(machine.threads >= 1)
   assert.ok(machine.cores >= 1 && machine.memoryBytes > 2 ** 28)
   assert.deepEqual(
     devices.map(({ device }: { device: string }) => device),
@@ -26,6 +27,7 @@ test('the doctor says what there is, that the CPU works, and what to do about th
 test('in words, one line a device', () => {
   const { status, stdout } = doctor()
   assert.match(stdout, /^processor +.* cores, .* GiB of memory$/m)
+  assert.match(stdout, /^threads +\d+ for each session; FABLEFRAME_THREADS changes it$/m)
   assert.match(stdout, /^cpu +works: it is the reference; fused attention; /m)
   assert.match(stdout, /^webgpu +(works|wrong|unusable): /m)
   assert.match(stdout, /^cuda +(works|wrong|unusable): /m)

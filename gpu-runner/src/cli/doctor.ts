@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { DeviceCheck } from '../engine/runtime/check-device.ts'
 import { devices } from '../engine/runtime/device.ts'
+import { useThreads } from '../engine/runtime/threads.ts'
 import { jsonOf } from './doctor/child.ts'
 import { type Diagnosis, diagnose } from './doctor/diagnosis.ts'
 import { inspectMachine, type Machine } from './doctor/machine.ts'
@@ -32,6 +33,7 @@ function printMachine(machine: Machine): void {
     'NVIDIA GPU': machine.nvidia?.join('; ') ?? 'none (nvidia-smi does not run)',
     'Vulkan drivers': machine.vulkanDrivers.join(', ') || 'none',
     'GPU libraries': machine.libraries.join(', ') || 'none',
+    threads: `${machine.threads} for each session; FABLEFRAME_THREADS changes it`,
     providers: machine.providerFiles.join(', '),
   }
   for (const [name, value] of Object.entries(rows)) print(name, value)
@@ -56,6 +58,7 @@ function print(name: string, value: string): void {
 
 function readOptions(): { json: boolean; timeoutMs: number } {
   try {
+    useThreads(undefined)
     const { values } = parseArgs({
       options: { json: { type: 'boolean', default: false }, timeout: { type: 'string', default: '120' } },
     })

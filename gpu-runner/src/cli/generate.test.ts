@@ -51,6 +51,7 @@ test('bad flags: what is wrong, how it is used, exit 2', async (t) => {
     [['--steps', '0'], /--steps is '0': 1 to 100/],
     [['--device', 'abacus'], /--device is 'abacus'; one of cpu, webgpu, cuda/],
     [['--lora', 'a.safetensors:much'], /LoRA a\.safetensors:much: 'much' is no scale/],
+    [['--threads', 'all'], /number of threads must be from 1 to 256, not 'all'/],
     [['--stepz', '3'], /Unknown option '--stepz'/],
   ] as const) {
     const { code, stderr } = await run(good, ...flags)

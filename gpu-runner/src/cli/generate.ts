@@ -16,6 +16,7 @@ import { encodePng } from '../engine/io/png.ts'
 import { devices, isDevice } from '../engine/runtime/device.ts'
 import { withHugePages } from '../engine/runtime/huge-pages.ts'
 import { parseLoraFile } from '../engine/runtime/lora.ts'
+import { useThreads } from '../engine/runtime/threads.ts'
 import { pageOf } from '../service/generator.ts'
 import { type StoryModel, type StoryModelModule, StoryRejected } from '../story/types.ts'
 import { progressBar } from './progress.ts'
@@ -25,7 +26,8 @@ const USAGE = `npm run generate -- --in <stories.jsonl, or - for standard input>
   [--steps <n>] [--seed <n>]     for every story, whatever its line says
   [--bank <file>]                a character bank: keeps the characters from line to line, and for later
   [--lora <file>[:<scale>]]      as often as there are files; scale 1 unless given
-  [--device cpu|webgpu|cuda]     default: cpu`
+  [--device cpu|webgpu|cuda]     default: cpu
+  [--threads <n>]                default: FABLEFRAME_THREADS, or all cores`
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
@@ -136,12 +138,14 @@ function readFlags() {
     steps: string,
     seed: string,
     device: string,
+    threads: string,
     bank: string,
     lora: { ...string, multiple: true },
   } as const
   try {
     const { values } = parseArgs({ options, strict: true })
     if (!values.in || !values.out) throw new Error('--in and --out are wanted')
+    useThreads(values.threads)
     const device = values.device ?? 'cpu'
     if (!isDevice(device)) throw new Error(`--device is '${device}'; one of ${devices.join(', ')} is wanted`)
     return {

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { withHugePages } from '../engine/runtime/huge-pages.ts'
+import { useThreads } from '../engine/runtime/threads.ts'
 import { copyParts, exportModel } from '../lab/train/export.ts'
 import { type Recipe, recipes } from '../lab/train/recipes.ts'
 import type { Stage } from '../lab/train/stage.ts'
@@ -27,6 +28,7 @@ const stages: Record<string, { stage: Stage; part: Exclude<keyof Recipe, 'vocabu
 
 const usage = `usage: npm run train -- <${Object.keys(stages).join('|')}> [--minutes N] [--resume] [--out <folder>]
          [--init <model folder>] [--recipe ${Object.keys(recipes).join('|')}] [--steps N] [--seed N] [--sheet-minutes N]
+         [--threads N]
        npm run train -- export --to <model folder> [--out <folder>]
 
 Stages in the order that a model needs them: text-encoder, autoencoder, denoiser, segmenter, identity, sets.
@@ -87,7 +89,7 @@ async function train({ stage, part }: (typeof stages)[string]): Promise<void> {
 
 function readFlags() {
   try {
-    return parseArgs({
+    const flags = parseArgs({
       allowPositionals: true,
       options: {
         minutes: { type: 'string' },
@@ -99,8 +101,11 @@ function readFlags() {
         to: { type: 'string' },
         seed: { type: 'string', default: '1' },
         'sheet-minutes': { type: 'string', default: '5' },
+        threads: { type: 'string' },
       },
     })
+    useThreads(flags.values.threads)
+    return flags
   } catch (error) {
     return fail(error instanceof Error ? error.message : String(error))
   }

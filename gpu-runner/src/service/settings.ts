@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 import { devices } from '../engine/runtime/device.ts'
 import { parseLoraFile } from '../engine/runtime/lora.ts'
+import { sessionThreads } from '../engine/runtime/threads.ts'
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
@@ -24,6 +25,18 @@ export const Settings = z.object({
     .transform((list, context) => {
       try {
         return list === '' ? [] : list.split(',').map(parseLoraFile)
+      } catch (error) {
+        context.addIssue(error instanceof Error ? error.message : String(error))
+        return z.NEVER
+      }
+    }),
+  /** Threads that each session computes with; sessions read it by themselves. */
+  FABLEFRAME_THREADS: z
+    .string()
+    .optional()
+    .transform((value, context) => {
+      try {
+        return sessionThreads({ FABLEFRAME_THREADS: value })
       } catch (error) {
         context.addIssue(error instanceof Error ? error.message : String(error))
         return z.NEVER

@@ -10,6 +10,7 @@ const complete: Machine = {
   onnxruntime: '1.30.0',
   cpu: 'any',
   cores: 2,
+  threads: 2,
   memoryBytes: 2 ** 34,
   providerFolder: '/ort',
   providerFiles: ['libonnxruntime.so.1', 'libonnxruntime_providers_cuda.so'],

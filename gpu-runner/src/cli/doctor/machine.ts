@@ -4,6 +4,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { availableParallelism, cpus, totalmem } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
+import { sessionThreads } from '../../engine/runtime/threads.ts'
 
 export interface Machine {
   readonly system: string
@@ -11,6 +12,8 @@ export interface Machine {
   readonly onnxruntime: string
   readonly cpu: string
   readonly cores: number
+  /** That a session computes with. */
+  readonly threads: number
   readonly memoryBytes: number
   /** Names of the files in onnxruntime-node's folder for this system. */
   readonly providerFolder: string
@@ -46,6 +49,7 @@ export function inspectMachine(env: NodeJS.ProcessEnv = process.env): Machine {
     onnxruntime: version,
     cpu: cpus()[0]?.model ?? 'unknown',
     cores: availableParallelism(),
+    threads: sessionThreads(env),
     memoryBytes: totalmem(),
     providerFolder,
     providerFiles: list(providerFolder),
