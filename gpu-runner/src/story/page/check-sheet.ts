@@ -4,9 +4,9 @@ import type { ConsistencyReport } from '../../../../contract/consistency.ts'
 import { type Picture, resized } from '../../engine/io/png.ts'
 import type { Sightings } from '../check/consistency.ts'
 import type { Mask } from '../measures/pictures.ts'
-import { textFont, titleFont, wrap } from './fonts.ts'
+import { type PageFonts, pageFonts, wrap } from './fonts.ts'
 import { drawPicture } from './sheet.ts'
-import { accents, columnsFor, faded, ink, inRows, paper, rounded, stroke } from './storyboard.ts'
+import { accents, columnsFor, faded, ink, inRows, matColour, paper, rounded, stroke } from './storyboard.ts'
 
 export interface SheetFrame {
   readonly picture: Picture
@@ -55,7 +55,8 @@ export async function checkSheet(
   const canvas = createCanvas(pageWidth, pageHeight)
   const context = canvas.getContext('2d')
   paper(context, pageWidth, pageHeight)
-  drawHead(context, report, pageWidth)
+  const fonts = pageFonts(['↻', ...cast.map(({ name }) => name)])
+  drawHead(context, fonts, report, pageWidth)
   let y = head
   for (const [r, row] of rows.entries()) {
     const rowWidth = row.length * (card + gutter) - gutter
@@ -63,7 +64,7 @@ export async function checkSheet(
       const x = (pageWidth - rowWidth) / 2 + c * (card + gutter)
       context.save()
       Object.assign(context, { shadowColor: 'rgba(80, 55, 25, 0.20)', shadowBlur: 18, shadowOffsetY: 6 })
-      context.fillStyle = '#fffdf9'
+      context.fillStyle = matColour
       rounded(context, x, y, card, heights[r]!, 18)
       context.fill()
       context.restore()
@@ -74,7 +75,7 @@ export async function checkSheet(
       outline(context, characters, picture, x + mat, y + mat)
       context.restore()
       const top = y + mat + picture.height + mat
-      drawScores(context, check, cast, x + mat, top, width)
+      drawScores(context, fonts, check, cast, x + mat, top, width)
     }
     y += heights[r]! + gutter
   }
@@ -83,14 +84,14 @@ export async function checkSheet(
 
 const percent = (score: number | null) => (score === null ? '–' : `${Math.round(100 * score)} %`)
 
-function drawHead(context: SKRSContext2D, { score, frames }: ConsistencyReport, width: number): void {
+function drawHead(context: SKRSContext2D, fonts: PageFonts, { score, frames }: ConsistencyReport, width: number): void {
   context.textAlign = 'center'
   context.fillStyle = ink
-  context.font = titleFont(34)
+  context.font = fonts.title(34)
   const scored = frames.filter((frame) => frame.score !== null).length
   context.fillText(score === null ? 'Who is where' : `${percent(score)} consistent`, width / 2, 58)
   stroke(context, width / 2, 72)
-  context.font = textFont(15)
+  context.font = fonts.text(15)
   context.fillStyle = faded
   const redraws = frames.reduce((sum, frame) => sum + frame.redraws, 0)
   const said = [
@@ -104,6 +105,7 @@ function drawHead(context: SKRSContext2D, { score, frames }: ConsistencyReport, 
 /** A line for each character: a dot in its colour, its name, a bar as long as its score, the score. */
 function drawScores(
   context: SKRSContext2D,
+  fonts: PageFonts,
   { index, redraws, characters }: ConsistencyReport['frames'][number],
   cast: readonly { readonly id: string; readonly name: string }[],
   x: number,
@@ -111,14 +113,14 @@ function drawScores(
   width: number,
 ): void {
   const number = `${index + 1}${redraws > 0 ? ` ↻${redraws}` : ''}`
-  context.font = textFont(15, 800)
+  context.font = fonts.text(15, 800)
   context.fillStyle = faded
   context.textAlign = 'right'
   context.fillText(number, x + width, y + 20)
   const right = x + width - context.measureText(number).width - 14
   context.textAlign = 'left'
   if (characters.length === 0) {
-    context.font = textFont(15)
+    context.font = fonts.text(15)
     context.fillText('nobody', x, y + 20)
   }
   for (const [i, { id, score, to_references }] of characters.entries()) {
@@ -129,7 +131,7 @@ function drawScores(
     context.beginPath()
     context.arc(x + 7, middle, 7, 0, 2 * Math.PI)
     context.fill()
-    context.font = textFont(16, 800)
+    context.font = fonts.text(16, 800)
     context.fillStyle = ink
     const [name = ''] = wrap(context, cast[c]?.name ?? id, width * 0.3, 1)
     context.fillText(name, x + 22, middle + 5.5)

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createCanvas } from '@napi-rs/canvas'
 import { type Picture, readImage } from '../../engine/io/png.ts'
-import { textFont, titleFont, wrap } from './fonts.ts'
+import { pageFonts, wrap } from './fonts.ts'
 import { contactSheet } from './sheet.ts'
 
 const plain = (value: number, width: number, height: number): Picture => ({
@@ -41,7 +41,7 @@ test('a sheet of nothing, or in no columns, is refused', async () => {
 
 test('text is wrapped between words, cut within long ones, and ends in an ellipsis', () => {
   const pen = createCanvas(1, 1).getContext('2d')
-  pen.font = textFont(20)
+  pen.font = pageFonts([]).text(20)
   const width = (text: string) => pen.measureText(text).width
   assert.deepEqual(wrap(pen, '  one   two\nthree ', 1000, 3), ['one two three'])
   assert.deepEqual(wrap(pen, 'one two three', width('one two') + 1, 3), ['one two', 'three'])
@@ -57,7 +57,7 @@ test('text is wrapped between words, cut within long ones, and ends in an ellips
 
 test('the fonts of the package are there, and differ', () => {
   const pen = createCanvas(1, 1).getContext('2d')
-  const widths = [textFont(20), textFont(20, 800), titleFont(20)].map((font) => {
+  const widths = [pageFonts([]).text(20), pageFonts([]).text(20, 800), pageFonts([]).title(20)].map((font) => {
     pen.font = font
     return pen.measureText('Žlutý мир, a fox').width
   })

@@ -2,7 +2,7 @@
 
 import { createCanvas, ImageData, type SKRSContext2D } from '@napi-rs/canvas'
 import { type Picture, PictureError } from '../../engine/io/png.ts'
-import { textFont, wrap } from './fonts.ts'
+import { pageFonts, wrap } from './fonts.ts'
 
 export interface SheetCell extends Picture {
   readonly caption?: string
@@ -26,7 +26,7 @@ export async function contactSheet(cells: readonly SheetCell[], columns: number)
   const context = canvas.getContext('2d')
   context.fillStyle = '#ffffff'
   context.fillRect(0, 0, canvas.width, canvas.height)
-  context.font = textFont(11)
+  context.font = pageFonts(cells.map(({ caption = '' }) => caption)).text(11)
   for (const [i, cell] of cells.entries()) {
     const x = gap + (i % columns) * (width + gap)
     const y = gap + Math.floor(i / columns) * (height + captionHeight + gap)

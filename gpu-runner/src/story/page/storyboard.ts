@@ -2,7 +2,7 @@
 
 import { createCanvas, type SKRSContext2D } from '@napi-rs/canvas'
 import { type Picture, resized } from '../../engine/io/png.ts'
-import { textFont, titleFont, wrap } from './fonts.ts'
+import { fillLine, isRightToLeft, type PageFonts, pageFonts, wrap } from './fonts.ts'
 import { drawPicture } from './sheet.ts'
 
 export interface StoryboardFrame extends Picture {
@@ -15,8 +15,12 @@ export interface StoryboardText {
 }
 
 export const ink = '#3d3229'
-export const faded = '#85776a'
-export const accents = ['#e07a5f', '#3d8b85', '#d99a2b', '#7d6aa6']
+export const faded = '#6b5e52'
+/** Colours of characters and badges: 4.5 : 1 and more on the paper, and under white. */
+export const accents = ['#a8442a', '#236b66', '#85590a', '#6b5896']
+/** The paper in the middle and at its corners, and the mats of the pictures. */
+export const papers = ['#fbf6ec', '#f1e6d3'] as const
+export const matColour = '#fffdf9'
 
 /** All in pixels. */
 const margin = 64
@@ -40,11 +44,12 @@ interface Print {
 export async function storyboard(frames: readonly StoryboardFrame[], text: StoryboardText): Promise<Buffer> {
   if (frames.length === 0) throw new RangeError('storyboard: a story without frames')
   const width = Math.min(widestFrame, Math.max(frameWidth, ...frames.map((frame) => frame.width)))
+  const fonts = pageFonts(textsOf(frames, text))
   const pen = createCanvas(1, 1).getContext('2d')
-  const prints = await Promise.all(frames.map((frame) => print(pen, frame, width)))
+  const prints = await Promise.all(frames.map((frame) => print(pen, fonts, frame, width)))
   const rows = inRows(prints, columnsFor(frames.length))
   const pageWidth = 2 * margin + rows[0]!.length * (width + 2 * mat) + (rows[0]!.length - 1) * gutter
-  const head = heading(pen, text, pageWidth - 2 * margin)
+  const head = heading(pen, fonts, text, pageWidth - 2 * margin)
   const heights = rows.map(rowHeight)
   const pageHeight = margin + head.height + heights.reduce((sum, height) => sum + height + gutter, -gutter) + margin
 
@@ -58,11 +63,15 @@ export async function storyboard(frames: readonly StoryboardFrame[], text: Story
     const rowWidth = row.length * (width + 2 * mat) + (row.length - 1) * gutter
     for (const [c, each] of row.entries()) {
       const x = (pageWidth - rowWidth) / 2 + c * (width + 2 * mat + gutter)
-      drawPrint(context, each, x, y, width, heights[r]!, ++number)
+      drawPrint(context, fonts, each, x, y, width, heights[r]!, ++number)
     }
     y += heights[r]! + gutter
   }
   return canvas.encode('png')
+}
+
+function textsOf(frames: readonly StoryboardFrame[], { title, cast = [] }: StoryboardText): string[] {
+  return [title, ...cast.flatMap(({ name, description }) => [name, description]), ...frames.map((each) => each.caption)]
 }
 
 export function columnsFor(count: number): number {
@@ -76,8 +85,8 @@ export function inRows<T>(items: readonly T[], columns: number): T[][] {
   return Array.from({ length: rows }, (_, r) => items.slice(r * columns, (r + 1) * columns))
 }
 
-async function print(pen: SKRSContext2D, frame: StoryboardFrame, width: number): Promise<Print> {
-  pen.font = textFont(caption.size)
+async function print(pen: SKRSContext2D, fonts: PageFonts, frame: StoryboardFrame, width: number): Promise<Print> {
+  pen.font = fonts.text(caption.size)
   return {
     picture: await resized(frame, width, Math.max(1, Math.round((frame.height * width) / frame.width))),
     caption: wrap(pen, frame.caption, width - 2 * badge - 14, caption.lines),
@@ -91,41 +100,42 @@ function rowHeight(row: readonly Print[]): number {
 }
 
 /** The title over a short stroke of colour, and the cast below. */
-function heading(pen: SKRSContext2D, text: StoryboardText, width: number) {
-  pen.font = titleFont(title.size)
+function heading(pen: SKRSContext2D, fonts: PageFonts, text: StoryboardText, width: number) {
+  pen.font = fonts.title(title.size)
   const titles = wrap(pen, text.title, width, 2)
-  pen.font = textFont(cast.size)
-  const members = (text.cast ?? []).map(({ name, description }) => castLine(pen, name, description, width))
+  pen.font = fonts.text(cast.size)
+  const members = (text.cast ?? []).map(({ name, description }) => castLine(pen, fonts, name, description, width))
   const titleHeight = titles.length > 0 ? titles.length * title.line + 34 : 0
   const height = titleHeight + members.length * cast.line + (titleHeight + members.length > 0 ? 28 : 0)
   const draw = (context: SKRSContext2D, middle: number, top: number) => {
     context.textBaseline = 'alphabetic'
     context.textAlign = 'center'
     context.fillStyle = ink
-    context.font = titleFont(title.size)
+    context.font = fonts.title(title.size)
     for (const [i, line] of titles.entries()) context.fillText(line, middle, top + i * title.line + title.size * 0.86)
     if (titles.length > 0) stroke(context, middle, top + titles.length * title.line + 11)
     context.textAlign = 'left'
     for (const [i, { name, rest, width: length }] of members.entries()) {
       const y = top + titleHeight + i * cast.line + cast.size
       const x = middle - length / 2
-      context.font = textFont(cast.size, 800)
+      context.font = fonts.text(cast.size, 800)
       context.fillStyle = accents[i % accents.length]!
-      context.fillText(name, x, y)
       const after = context.measureText(name).width
-      context.font = textFont(cast.size)
+      const fromRight = isRightToLeft(name)
+      fillLine(context, name, fromRight ? x + length - after : x, y, after)
+      context.font = fonts.text(cast.size)
       context.fillStyle = faded
-      context.fillText(rest, x + after, y)
+      fillLine(context, rest, fromRight ? x : x + length - context.measureText(rest).width, y, length - after)
     }
   }
   return { height, draw }
 }
 
-function castLine(pen: SKRSContext2D, name: string, description: string, width: number) {
-  pen.font = textFont(cast.size, 800)
+function castLine(pen: SKRSContext2D, fonts: PageFonts, name: string, description: string, width: number) {
+  pen.font = fonts.text(cast.size, 800)
   const [shown = ''] = wrap(pen, name, width / 2, 1)
   const nameWidth = pen.measureText(shown).width
-  pen.font = textFont(cast.size)
+  pen.font = fonts.text(cast.size)
   const [rest = ''] = wrap(pen, description, width - nameWidth - 10, 1)
   const spaced = rest === '' ? '' : `  ${rest}`
   return { name: shown, rest: spaced, width: nameWidth + pen.measureText(spaced).width }
@@ -151,8 +161,8 @@ export function paper(context: SKRSContext2D, width: number, height: number): vo
     height * 0.4,
     Math.hypot(width, height) * 0.6,
   )
-  glow.addColorStop(0, '#fbf6ec')
-  glow.addColorStop(1, '#f1e6d3')
+  glow.addColorStop(0, papers[0])
+  glow.addColorStop(1, papers[1])
   context.fillStyle = glow
   context.fillRect(0, 0, width, height)
   context.fillStyle = 'rgba(120, 95, 60, 0.05)'
@@ -165,6 +175,7 @@ export function paper(context: SKRSContext2D, width: number, height: number): vo
 /** One frame as a print on a white mat, its number and caption below. */
 function drawPrint(
   context: SKRSContext2D,
+  fonts: PageFonts,
   { picture, caption: lines }: Print,
   x: number,
   y: number,
@@ -176,7 +187,7 @@ function drawPrint(
   context.shadowColor = 'rgba(80, 55, 25, 0.20)'
   context.shadowBlur = 22
   context.shadowOffsetY = 8
-  context.fillStyle = '#fffdf9'
+  context.fillStyle = matColour
   rounded(context, x, y, width + 2 * mat, height, 22)
   context.fill()
   context.restore()
@@ -193,15 +204,15 @@ function drawPrint(
   context.arc(x + mat + badge, top + caption.line / 2, badge, 0, 2 * Math.PI)
   context.fill()
   context.fillStyle = '#ffffff'
-  context.font = textFont(16, 800)
+  context.font = fonts.text(16, 800)
   context.textAlign = 'center'
   context.fillText(String(number), x + mat + badge, top + caption.line / 2 + 5.5)
   context.textAlign = 'left'
   context.fillStyle = ink
-  context.font = textFont(caption.size)
-  for (const [i, line] of lines.entries()) {
-    context.fillText(line, x + mat + 2 * badge + 14, top + (i + 0.5) * caption.line + caption.size * 0.35)
-  }
+  context.font = fonts.text(caption.size)
+  const [left, length] = [x + mat + 2 * badge + 14, width - 2 * badge - 14]
+  for (const [i, line] of lines.entries())
+    fillLine(context, line, left, top + (i + 0.5) * caption.line + caption.size * 0.35, length)
 }
 
 export function rounded(
