@@ -2,6 +2,7 @@
 import type { Db } from '../db/client.ts'
 import { dueLanes, type Lane } from '../db/webhooks/deliveries.ts'
 import type { Bindings } from '../platform/env.ts'
+import { logError } from '../platform/log.ts'
 import { roomNameOf } from './story-room.ts'
 
 /** Any URL will do: the request goes to the object, not into the network. */
@@ -22,12 +23,14 @@ export async function announceAll(env: Bindings, db: Db, now: number, storyIds: 
 
 /** Wake the senders of these lanes, to send what is due. */
 export async function wakeSenders(env: Bindings, lanes: Lane[]): Promise<void> {
-  await Promise.all(
+  const woken = await Promise.allSettled(
     lanes.map((lane) => {
       const sender = env.SENDERS.get(env.SENDERS.idFromName(`${lane.apiKeyId} ${lane.origin}`))
       return sender.fetch(OBJECT, { method: 'POST', body: JSON.stringify(lane) })
     }),
   )
+  // Of the others, cron wakes the senders again.
+  for (const one of woken) if (one.status === 'rejected') logError('webhooks.wake', one.reason)
 }
 
 /**

@@ -3,6 +3,7 @@ import type { StoryWebhook } from '../../contract/story-view.ts'
 import type { Db } from '../db/client.ts'
 import type { DeliveryRow } from '../db/schema/webhooks.ts'
 import { findStory, type StoryWithFrames } from '../db/stories/stories.ts'
+import { packBody, unpackBody } from '../db/webhooks/bodies.ts'
 import { gaveWay, keepBody, type Outcome, settle, untried } from '../db/webhooks/deliveries.ts'
 import { endpointOf, markGone } from '../db/webhooks/endpoint.ts'
 import type { Settings, Tools } from '../platform/env.ts'
@@ -27,7 +28,7 @@ async function tryOnce(db: Db, delivery: DeliveryRow, settings: Settings, tools:
   if (endpoint.goneSince !== null)
     return givenUp(`the URL answered 410 Gone at ${new Date(endpoint.goneSince).toISOString()}; ping it to resume`)
   if (await gaveWay(db, delivery)) return givenUp('given up for a later message of the story')
-  const body = delivery.body ?? (await freeze(db, delivery, settings))
+  const body = delivery.body === null ? await freeze(db, delivery, settings) : await unpackBody(delivery.body)
   const allowInsecure = settings.ALLOW_INSECURE_WEBHOOKS === '1'
   const outcome = await postWebhook(
     { id: delivery.id, body, traceparent: endpoint.traceparent },
@@ -45,7 +46,7 @@ async function freeze(db: Db, delivery: DeliveryRow, settings: Settings): Promis
   const body = JSON.stringify(
     found.story.prediction ? predictionOf(found, settings) : messageOf(delivery, found, settings),
   )
-  return keepBody(db, delivery.id, body)
+  return unpackBody(await keepBody(db, delivery.id, await packBody(body)))
 }
 
 /** Freeze the bodies of messages that were not tried yet, so that `story.failed` shows the story as it failed. */

@@ -12,6 +12,7 @@ import { forgetMessages } from '../db/queue/messages.ts'
 import { dueStories, endLeasesOfTheFuture, sweep } from '../db/queue/sweep.ts'
 import { expiredStories, removeContent, storiesWithUnknownFiles } from '../db/stories/removal.ts'
 import { dueLanes } from '../db/webhooks/deliveries.ts'
+import { forgetProgress } from '../db/webhooks/log.ts'
 import { announceAll, wakeSenders } from '../durable/announce.ts'
 import { count } from '../durable/meter.ts'
 import { type Bindings, readSettings, systemTools, type Tools } from '../platform/env.ts'
@@ -20,6 +21,8 @@ import { deleteDueObjects, deleteStoryObjects } from './objects.ts'
 
 /** Copies of a runner's event older than this no longer pass the age check of its signature. */
 const REMEMBER_MS = 15 * 60_000
+/** How long webhooks of progress are in the log. */
+const KEEP_PROGRESS_MS = 3_600_000
 /** Sweeps of the queue, each of up to 100 stories. */
 const SWEEPS = 25
 /** Stories that are erased at once, and how often: 6,000 a minute, ten times what one API key may create. */
@@ -37,6 +40,7 @@ const TASKS: Record<string, (env: Bindings, db: Db, tools: Tools) => Promise<unk
   files: (_, db, tools) => forgetExpiredFiles(db, tools.now(), FILES_AT_ONCE),
   references: (_, db, tools) => forgetPictures(db, tools.now()),
   objects: (env, db, tools) => deleteDueObjects(env, db, tools.now()),
+  progress: (_, db, tools) => forgetProgress(db, tools.now() - KEEP_PROGRESS_MS),
   messages: (_, db, tools) => forgetMessages(db, tools.now() - REMEMBER_MS),
   idempotency: (_, db, tools) => forgetIdempotencyKeys(db, tools.now()),
 }

@@ -1,5 +1,5 @@
 /** Messages of runners that took effect, so that a copy of one is known as such. */
-import { eq, lt, type SQL, sql } from 'drizzle-orm'
+import { eq, inArray, lt, type SQL, sql } from 'drizzle-orm'
 import type { Db } from '../client.ts'
 import { stories } from '../schema/stories.ts'
 import { runnerMessages } from '../schema/webhooks.ts'
@@ -18,8 +18,18 @@ export async function isSeen(db: Db, messageId: string): Promise<boolean> {
   return message !== undefined
 }
 
+/** Far more than come in a minute, and few enough for one statement. */
+const FORGOTTEN_AT_ONCE = 50_000
+
 export async function forgetMessages(db: Db, before: number): Promise<void> {
-  await db.delete(runnerMessages).where(lt(runnerMessages.receivedAt, before))
+  const { id, receivedAt } = runnerMessages
+  const old = db
+    .select({ id })
+    .from(runnerMessages)
+    .where(lt(receivedAt, before))
+    .orderBy(receivedAt)
+    .limit(FORGOTTEN_AT_ONCE)
+  await db.delete(runnerMessages).where(inArray(id, old))
 }
 
 export const remember = (db: Db, { messageId, now }: EventOrigin, where: SQL | undefined) =>

@@ -44,6 +44,7 @@ export const deliveries = sqliteTable(
       .on(table.apiKeyId, table.origin, table.nextAttemptAt)
       .where(sql`next_attempt_at IS NOT NULL`),
     index('webhook_deliveries_pending').on(table.createdAt).where(sql`next_attempt_at IS NOT NULL`),
+    index('webhook_deliveries_progress').on(table.createdAt).where(sql`type = 'story.progress'`),
     uniqueIndex('webhook_deliveries_story').on(table.storyId, table.sequence),
     index('webhook_deliveries_list').on(table.apiKeyId, table.createdAt, table.id),
   ],

@@ -15,6 +15,8 @@ const MINUTE = 60 * SECOND
 const HOUR = 60 * MINUTE
 /** The pauses after each failed try, 3 days and 3 hours in all, before jitter. */
 const RETRY_MS = [5 * SECOND, 30 * SECOND, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 24 * HOUR, 24 * HOUR]
+/** Characters kept of an answer that was a success. */
+const KEPT_OF_SUCCESS = 256
 const LONGEST_RETRY_AFTER_MS = 24 * HOUR
 /** What one sender sends: the messages of one API key to one host, so that no other has to wait for them. */
 export interface Lane {
@@ -24,13 +26,20 @@ export interface Lane {
 
 const isOf = ({ apiKeyId, origin }: Lane) => and(eq(deliveries.apiKeyId, apiKeyId), eq(deliveries.origin, origin))
 
+/** Lanes that one run of cron wakes, those that have waited longest; the rest are woken by the next. */
+const MOST_LANES = 200
+
 /** The lanes in which something is due; of these stories, when they are given. */
 export async function dueLanes(db: Db, now: number, storyIds?: string[]): Promise<Lane[]> {
   const ofThese = storyIds && sql`${deliveries.storyId} IN (SELECT value FROM json_each(${JSON.stringify(storyIds)}))`
+  const { apiKeyId, origin, nextAttemptAt } = deliveries
   return db
-    .selectDistinct({ apiKeyId: deliveries.apiKeyId, origin: deliveries.origin })
+    .select({ apiKeyId, origin })
     .from(deliveries)
-    .where(and(lte(deliveries.nextAttemptAt, now), ofThese))
+    .where(and(lte(nextAttemptAt, now), ofThese))
+    .groupBy(apiKeyId, origin)
+    .orderBy(sql`min(${nextAttemptAt})`)
+    .limit(MOST_LANES)
 }
 
 /** When the next try of a lane is due, or one under way counts as lost; undefined when nothing is pending. */
@@ -122,8 +131,14 @@ export async function settle(
   const givesWay = delivery.attempts >= GIVE_WAY_AFTER ? hasSuccessor(delivery) : sql`FALSE`
   const about = { lastStatus: outcome.status, lastError: outcome.error }
   const { status, response, error, ms } = outcome
+  const kept = outcome.delivered ? (response?.slice(0, KEPT_OF_SUCCESS) ?? null) : response
   await db.batch([
-    db.insert(webhookAttempts).values({ deliveryId: delivery.id, at: now - ms, status, response, error, ms }),
+    // Its story may have been removed meanwhile, and the message with it.
+    db
+      .insert(webhookAttempts)
+      .select(
+        sql`SELECT NULL, id, ${now - ms}, ${ms}, ${status}, ${kept}, ${error} FROM ${deliveries} WHERE ${deliveries.id} = ${delivery.id}`,
+      ),
     again === undefined
       ? db
           .update(deliveries)

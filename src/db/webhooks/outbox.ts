@@ -65,12 +65,15 @@ export function enqueueWebhook(
   return db.insert(deliveries).select(rows).onConflictDoNothing()
 }
 
-/** Predictions hear of outputs and logs at most once in this time each, as on Replicate; of the rest, always. */
-const PREDICTION_THROTTLE_MS = 500
+/** Progress is told at most once in this time, as are the outputs of predictions, as on Replicate; the rest always. */
+const THROTTLE_MS = 500
+/** Messages of a story, the latest, among which one that was told just now is looked for. */
+const LATEST = 20
 
 function notThrottled(type: StoryWebhook['type'], now: number): SQL | undefined {
   if (type !== 'story.frame.completed' && type !== 'story.progress') return undefined
-  return sql`(${stories.prediction} IS NULL OR NOT EXISTS (SELECT 1 FROM webhook_deliveries recent
-    WHERE recent.story_id = ${stories.id} AND recent.type = ${type}
-      AND recent.created_at > ${now - PREDICTION_THROTTLE_MS}))`
+  const latest = sql`SELECT type, created_at FROM webhook_deliveries WHERE story_id = ${stories.id}
+    ORDER BY sequence DESC LIMIT ${LATEST}`
+  const isQuiet = sql`NOT EXISTS (SELECT 1 FROM (${latest}) WHERE type = ${type} AND created_at > ${now - THROTTLE_MS})`
+  return type === 'story.progress' ? isQuiet : sql`(${stories.prediction} IS NULL OR ${isQuiet})`
 }

@@ -1,0 +1,1 @@
+CREATE INDEX `webhook_deliveries_progress` ON `webhook_deliveries` (`created_at`) WHERE type = 'story.progress';
