@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ignoredBy, impossibleFor, type Model, ModelAbilities } from './model.ts'
+import { impossibleFor, type Model, ModelAbilities, modelWarnings } from './model.ts'
 import { type StoryInput, StoryRequest } from './story.ts'
 
 const tiny: Model = {
@@ -49,15 +49,15 @@ test('what the model leaves undone is warned of, unless it was turned off', () =
     characters: [fox, { ...fox, id: 'owl', name: 'Ola', references: [reference] }],
     consistency: { synchronizer: 0.5, min_score: 0.6 },
   })
-  assert.deepEqual(ignoredBy(tiny, asks), [
+  assert.deepEqual(modelWarnings(tiny, asks), [
     '/characters/1/references: tiny cannot read reference pictures; they have no effect',
     '/consistency/synchronizer: frames cannot attend to each other in tiny; it has no effect',
     '/consistency/min_score: tiny cannot tell characters apart; it has no effect',
   ])
-  assert.deepEqual(ignoredBy(able, asks), [])
+  assert.deepEqual(modelWarnings(able, asks), [])
   const off = story({
     characters: [{ ...fox, references: [reference] }],
     consistency: { injector: 0, synchronizer: 0 },
   })
-  assert.deepEqual(ignoredBy(tiny, off), [])
+  assert.deepEqual(modelWarnings(tiny, off), [])
 })

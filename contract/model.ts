@@ -1,5 +1,6 @@
 /** What a model can do: a runner announces it of the model that it has open, and stories are validated against it. */
 import { z } from 'zod'
+import { promptWarnings } from './prompts/warnings.ts'
 import { areaIssue, Layout, type StoryRequest } from './story.ts'
 
 const Side = z.int().min(1).max(16_384)
@@ -61,8 +62,17 @@ export function impossibleFor(
   return issues
 }
 
-/** What of a story the model leaves undone without failing; each begins with a JSON pointer to what asks for it. */
-export function ignoredBy({ name, abilities }: Model, { characters, consistency }: StoryRequest): string[] {
+/** What the model will make less of than a story may expect; each begins with a JSON pointer to what asks for it. */
+export function modelWarnings(
+  model: Model,
+  story: StoryRequest,
+  tokensOf?: Parameters<typeof promptWarnings>[2],
+): string[] {
+  return [...ignoredBy(model, story), ...promptWarnings(story, model, tokensOf)]
+}
+
+/** What of a story the model leaves undone without failing. */
+function ignoredBy({ name, abilities }: Model, { characters, consistency }: StoryRequest): string[] {
   const warnings: string[] = []
   if (!abilities.references)
     for (const [c, { references = [] }] of characters.entries())

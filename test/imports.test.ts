@@ -34,6 +34,7 @@ const arrows: Record<string, string[]> = {
     ...engine('**'),
     ...runner('lab/storydb', 'lab/judges', 'story/measures'),
     'gpu-runner/src/story/references/cut-out.ts',
+    'contract/prompts/**',
   ],
   'gpu-runner/src/lab/eval/**': [
     ...engine('pipeline', 'io'),

@@ -67,8 +67,10 @@ async function generate(model: StoryModel, { number, request }: Line): Promise<v
   const pngs: Uint8Array[] = []
   const started = performance.now()
   let checked: ConsistencyReport | undefined
+  let warnings: readonly string[] = []
   const bank = flags.bank !== undefined && existsSync(flags.bank) ? await readFile(flags.bank) : undefined
   for await (const event of model.generate(request, { seed, signal: new AbortController().signal, bank })) {
+    if (event.type === 'warnings') warnings = event.warnings
     if (event.type === 'bank' && flags.bank !== undefined) await replaceFile(flags.bank, event.bytes)
     if (event.type === 'step') bar(Math.round((90 * event.step) / event.steps), `% · step ${event.step}/${event.steps}`)
     if (event.type === 'report') {
@@ -88,11 +90,20 @@ async function generate(model: StoryModel, { number, request }: Line): Promise<v
     throw new Error(`line ${number}: the model ended after ${frames.length} of ${request.frames.length} frames`)
   await writeFile(join(folder, 'storyboard.png'), await pageOf(request, pngs))
   const seconds = Math.round(performance.now() - started) / 1000
-  const result = { line: number, model: model.name, seed, frames, storyboard: 'storyboard.png', seconds, request }
+  const result = {
+    line: number,
+    model: model.name,
+    seed,
+    warnings,
+    frames,
+    storyboard: 'storyboard.png',
+    seconds,
+    request,
+  }
   await writeFile(join(folder, 'result.json'), `${JSON.stringify(result, null, 2)}\n`)
   const score = checked?.score == null ? '' : ` · consistency ${checked.score}`
   bar(100, `% · ${frames.length} frames in ${seconds} s${score}`)
-  for (const warning of checked?.warnings ?? []) console.error(`line ${number}: ${warning}`)
+  for (const warning of [...warnings, ...(checked?.warnings ?? [])]) console.error(`line ${number}: ${warning}`)
 }
 
 /** Whoever reads it finds the old file or the new one. */

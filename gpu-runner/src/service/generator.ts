@@ -29,6 +29,8 @@ async function* generate(
   try {
     for await (const event of sampler.generate(request, { ...options, pictures, bank })) {
       if (event.type === 'report') yield { ...event, sheet: await withinBytes(event.sheet) }
+      // The edge has said them when it accepted the story.
+      else if (event.type === 'warnings') continue
       else if (event.type !== 'frame') yield event
       else {
         const { index, seed } = event.frame

@@ -93,7 +93,7 @@ async function* told(
   if (!check) return
   if (minScore !== undefined) {
     const sample = (...[again, own, frames]: Parameters<RedrawOptions['sample']>) =>
-      sampledStory(pipeline, { ...model, onMasks: undefined }, again, own, frames)
+      sampledStory(pipeline, { ...model, onMasks: undefined, quiet: true }, again, own, frames)
     yield* redraw(held, { request, options, sampled, check, minScore, sample })
   }
   signal.throwIfAborted()

@@ -29,6 +29,8 @@ export interface SampleOptions {
   readonly wholePictures?: boolean
   /** Called at the end of sampling with where the characters of each frame are, on the finest grid that is shared. */
   readonly onMasks?: ((masks: readonly CharacterMasks[], grid: Grid) => void) | undefined
+  /** No warnings: they were given before. */
+  readonly quiet?: boolean
 }
 
 /** A picture, and where each of the cast is in it, on the grid of the latents. */
@@ -57,7 +59,7 @@ export interface SampledStory {
 /** The latents of `frames`, and of what they attend to. */
 export async function* sampledStory(
   pipeline: Pipeline,
-  { callBytes = usualCallBytes, mode, wholePictures, onMasks }: SampleOptions,
+  { callBytes = usualCallBytes, mode, wholePictures, onMasks, quiet }: SampleOptions,
   request: StoryRequest,
   { seed, signal, pictures, bank: file }: GenerateOptions,
   frames: readonly number[],
@@ -65,6 +67,7 @@ export async function* sampledStory(
   const bank = file ? openBank(file) : null
   const plan = planStory({ request, seed, bank, model: factsOf(pipeline), mode })
   signal.throwIfAborted()
+  if (plan.warnings.length > 0 && !quiet) yield { type: 'warnings', warnings: plan.warnings }
   yield { type: 'stage', stage: 'encoding_text' }
   const encoded = await encodeStory(pipeline, plan, { pictures, wholePictures, signal })
   signal.throwIfAborted()

@@ -14,6 +14,8 @@ export interface StoryFrameResult {
 }
 
 export type StoryEvent =
+  /** What the model will make less of than the story may expect; first, where there is any. */
+  | { type: 'warnings'; warnings: readonly string[] }
   | { type: 'stage'; stage: 'loading_model' | 'encoding_text' | 'sampling' | 'decoding' }
   | { type: 'step'; step: number; steps: number }
   /** What later frames need to keep the characters; before the first frame, unless an earlier attempt has had it. */

@@ -25,13 +25,6 @@ export const layoutTimestep = 650
 export const promptRegionOf = (x: number, width: number, regions: number): number =>
   Math.min(regions - 1, Math.floor(((x + 0.5) * regions) / width))
 
-/** What a region's prompt begins with, so that it knows of its neighbours; '' for the only one. */
-export function positionWords(region: number, regions: number): string {
-  if (regions === 1) return ''
-  const side = region === 0 ? 'on the left' : region === regions - 1 ? 'on the right' : 'in the middle'
-  return `${side} of ${['two', 'three'][regions - 2] ?? 'many'} ,`
-}
-
 /**
  * What is added to the scores of each of P prompts at each pixel, [N,1,S,P], for rows of so many regions: 0 for the prompt
  * of the pixel's own region, far below 0 for the others.

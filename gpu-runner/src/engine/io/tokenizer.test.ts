@@ -43,17 +43,13 @@ test('rows are cut or padded to their length', () => {
   assert.deepEqual([modelMaxLength, size, eos], [77, eos + 1, bos + 1])
 })
 
-test('what does not fit is cut at the end, and told', () => {
-  const { encode, padded, cut, modelMaxLength, bos, eos } = openTokenizer(golden)
+test('what does not fit is cut at the end', () => {
+  const { encode, padded, modelMaxLength, bos, eos } = openTokenizer(golden)
   const prompt = `${'a red fox, '.repeat(18)}a café in the rain, çá 日本!`
   const ids = encode(prompt)
   assert.ok(ids.length > 75)
   const row = padded(ids, modelMaxLength)
   assert.deepEqual(row, [bos, ...ids.slice(0, 75), eos])
-  assert.equal(cut(encode('a fox in snow'), modelMaxLength), '')
-  assert.equal(cut(ids.slice(0, 75), 77), '')
-  assert.equal(cut(encode('a fox in the café, çá 日本!'), 4), 'x in the café, çá 日本!')
-  assert.ok(prompt.replace(/\W/g, '').endsWith(cut(ids, 77).replace(/\W/g, '')))
 })
 
 test('the padding token may be any of the vocabulary, written either way', async (t) => {

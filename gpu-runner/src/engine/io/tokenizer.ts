@@ -5,7 +5,7 @@
  * CLIPTokenizerFast throughout: NFC, white space collapsed, lower case; neither ftfy nor HTML entities.
  *
  * A text longer than the encoder's positions is cut, as SD and SDXL pipelines do, never encoded in several chunks:
- * `padded` keeps the beginning, and `cut` tells what was lost.
+ * `padded` keeps the beginning.
  */
 
 import { existsSync, readFileSync, statSync } from 'node:fs'
@@ -18,8 +18,6 @@ export interface Tokenizer {
   encode(text: string): number[]
   /** Exactly `length` ids: begin, as many of `ids` as fit, end, then padding. */
   padded(ids: readonly number[], length: number): number[]
-  /** The text of what `padded` cuts off, for a warning; '' when all of it fits. */
-  cut(ids: readonly number[], length: number): string
   /** Entries of the vocabulary: every id is below. */
   readonly size: number
   /** Tokens that the text encoder has positions for, begin and end included. */
@@ -99,7 +97,6 @@ export function createTokenizer({ vocab, merges, modelMaxLength, ...tokens }: Vo
       const row = [bos, ...ids.slice(0, length - 2), eos]
       return [...row, ...new Array<number>(length - row.length).fill(pad)]
     },
-    cut: (ids, length) => (ids.length > length - 2 ? pairs.decode(ids.slice(length - 2)).trimEnd() : ''),
   }
 }
 

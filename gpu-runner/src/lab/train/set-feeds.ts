@@ -1,6 +1,7 @@
 /** The feeds of a step on sets: what is drawn, dropped and withheld. `set-loss.ts` says what each input means. */
 
-import { layoutTimestep, positionWords, promptRegionMask } from '../../engine/diffusion/regional-prompts.ts'
+import { positionWords } from '../../../../contract/prompts/regional-prompts.ts'
+import { layoutTimestep, promptRegionMask } from '../../engine/diffusion/regional-prompts.ts'
 import type { Tokenizer } from '../../engine/io/tokenizer.ts'
 import { CharacterEncoderConfig } from '../../engine/models/character-encoder.ts'
 import type { Grid } from '../../engine/pipeline/attention-plan.ts'

@@ -1,8 +1,8 @@
 /** The bank that is left of a story: its anchors, those it began with first, and the identities of its cast. */
 import { BANK_VERSION, type BankHeader } from '../../../../contract/bank.ts'
+import { withIds } from '../../../../contract/prompts/segment.ts'
 import type { ModelFacts } from '../model-facts.ts'
 import type { StoryPlan } from '../plan/plan.ts'
-import { withIds } from '../plan/prompt-segment.ts'
 import type { PreparedReferences } from '../references/references.ts'
 import type { CharacterMasks } from '../sharing/masks.ts'
 import type { Bank } from './bank.ts'

@@ -1,9 +1,10 @@
 /** A picture that somebody handed over as an anchor: its latents, and where its character is in it. */
+
+import { nounPhrase } from '../../../../contract/prompts/description.ts'
 import type { StoryRequest } from '../../../../contract/story.ts'
 import type { Grid } from '../../engine/pipeline/attention-plan.ts'
 import type { Pipeline } from '../../engine/pipeline/open.ts'
 import type { AnchorSource } from '../plan/anchors.ts'
-import { nounPhrase } from '../plan/description.ts'
 import { plainBackground } from '../references/foreground.ts'
 import { fitted, planesOf, promptMaps, readPicture } from '../references/references.ts'
 import { type CharacterMasks, characterMasks, coarser } from '../sharing/masks.ts'

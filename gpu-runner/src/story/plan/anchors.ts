@@ -4,12 +4,12 @@
  * of each step.
  */
 import type { BankAnchor, BankHeader } from '../../../../contract/bank.ts'
+import { nounPhrase } from '../../../../contract/prompts/description.ts'
+import { describe } from '../../../../contract/prompts/frame-prompt.ts'
+import { type PromptSegment, withIds, withPlaces } from '../../../../contract/prompts/segment.ts'
 import type { StoryRequest } from '../../../../contract/story.ts'
 import { derivedSeed } from '../../engine/diffusion/noise.ts'
 import { StoryRejected } from '../types.ts'
-import { nounPhrase } from './description.ts'
-import { type PromptSegment, withIds, withPlaces } from './prompt-segment.ts'
-import { describe } from './prompts.ts'
 
 export interface PlannedAnchor {
   readonly seed: number

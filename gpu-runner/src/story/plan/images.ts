@@ -1,10 +1,11 @@
 /** The images of a story: its frames, then the anchors beside them, with who is in each and whom others attend to it for. */
+
+import { framePrompt } from '../../../../contract/prompts/frame-prompt.ts'
+import type { PromptSegment } from '../../../../contract/prompts/segment.ts'
 import type { StoryRequest } from '../../../../contract/story.ts'
 import { derivedSeed } from '../../engine/diffusion/noise.ts'
 import { chooseAnchors, type SharedImage } from '../sharing/amsa.ts'
 import type { PlannedAnchor } from './anchors.ts'
-import type { PromptSegment } from './prompt-segment.ts'
-import { framePrompt } from './prompts.ts'
 import type { ImageTokens } from './tokens.ts'
 
 export interface PlannedImage extends SharedImage, ImageTokens {

@@ -3,7 +3,8 @@
  * computed by it. The same request makes the same plan.
  */
 import { type BankSettings, joinCast } from '../../../../contract/bank.ts'
-import { sameNames } from '../../../../contract/frame-cast.ts'
+import { castWarnings, sameNames } from '../../../../contract/frame-cast.ts'
+import { modelWarnings } from '../../../../contract/model.ts'
 import { LIMITS, type StoryRequest } from '../../../../contract/story.ts'
 import type { Schedule } from '../../engine/diffusion/schedulers/index.ts'
 import type { Grid } from '../../engine/pipeline/attention-plan.ts'
@@ -54,6 +55,8 @@ export interface StoryPlan extends StoryImages {
   readonly mode: SharingMode
   /** For each image the images that it attends to, and that are sampled with it. */
   readonly attendsTo: readonly (readonly number[])[]
+  /** What is likely not as it was meant, each behind a JSON pointer: about the cast, and about what the model can do. */
+  readonly warnings: readonly string[]
 }
 
 /** Throws `StoryRejected` for what the model, or the bank, does not allow. */
@@ -96,6 +99,10 @@ export function planStory({ request, seed, bank, model, mode: asked = 'amsa' }: 
     canRepeat: match?.repeat ?? true,
     negatives: negative ? images.map(() => textIds(negative, tokenizers)) : null,
     attendsTo: mode === 'amsa' ? attendsTo(images) : sharingRule(mode, rule).attendsTo,
+    warnings: [
+      ...castWarnings({ ...story, bank }),
+      ...modelWarnings(model, story, (word) => tokenizers[0]!.encode(word).length),
+    ],
   }
 }
 

@@ -1,9 +1,10 @@
 /** From the prompt of an image to what the text encoders read of it, and which of their tokens speak of whom. */
+
+import { regionNames } from '../../../../contract/prompts/body-regions.ts'
+import { namedIn, regionalPrompts, withActions } from '../../../../contract/prompts/regional-prompts.ts'
+import type { PromptSegment } from '../../../../contract/prompts/segment.ts'
 import type { Tokenizer } from '../../engine/io/tokenizer.ts'
 import type { PromptIds } from '../../engine/pipeline/text-encoders.ts'
-import { regionNames } from '../references/regions.ts'
-import type { PromptSegment } from './prompt-segment.ts'
-import { columnPrompts, namedIn, withDeeds } from './regional-prompts.ts'
 
 export interface ImageTokens {
   /** The whole prompt. */
@@ -14,8 +15,6 @@ export interface ImageTokens {
   readonly characterTokens: readonly (readonly number[])[]
   /** For each of the cast, for each region of its body, the positions of the words about it. */
   readonly regionTokens: readonly (readonly (readonly number[])[])[]
-  /** Ends of what is read that did not fit into the encoder. */
-  readonly cut: readonly string[]
 }
 
 /** The prompt of one column of an image, which is about one character. */
@@ -39,15 +38,14 @@ export function imageTokens(
 ): ImageTokens {
   const tokenised = (segments: readonly PromptSegment[]) =>
     tokenizers.map((tokenizer) => tokenisePrompt(segments, tokenizer, cast))
-  const whole = tokenised(byColumn ? withDeeds(prompt) : prompt)
-  const columns = (byColumn ? columnPrompts(prompt)?.map(tokenised) : null) ?? null
+  const whole = tokenised(byColumn ? withActions(prompt) : prompt)
+  const columns = (byColumn ? regionalPrompts(prompt)?.map(tokenised) : null) ?? null
   const order = namedIn(prompt)
   const read = (columns ?? [whole]).map(([first]) => first!)
   return {
     ids: idsOf(whole),
     regional: columns?.map((encoders, i) => ({ character: order[i]!, ids: idsOf(encoders) })) ?? null,
     ...joined(read, tokenizers[0]!.modelMaxLength),
-    cut: read.flatMap(({ cut }) => cut || []),
   }
 }
 
@@ -76,8 +74,6 @@ export interface TokenisedPrompt {
   tokens: number[][]
   /** For each character of the cast, for each region, the positions of the words about it. */
   regions: number[][][]
-  /** The end of the prompt that did not fit into the encoder; '' when all of it did. */
-  cut: string
 }
 
 /** Segment by segment, which equals the whole: they meet at spaces. What does not fit into the encoder is cut off. */
@@ -98,5 +94,5 @@ export function tokenisePrompt(
     if (character !== undefined) tokens[character]!.push(...positions)
     if (character !== undefined && region !== undefined) regions[character]![region]!.push(...positions)
   }
-  return { ids: tokenizer.padded(ids, length), tokens, regions, cut: tokenizer.cut(ids, length) }
+  return { ids: tokenizer.padded(ids, length), tokens, regions }
 }

@@ -2,12 +2,13 @@
  * ID-Injector and region-level adapters: which identity each pixel of an image gets at each step, by the attention maps
  * of the steps before. Character-Adapter's layout maps and its dynamic fusion; the numbers are ours.
  */
+
+import { regionNames } from '../../../../contract/prompts/body-regions.ts'
 import { layoutTimestep, promptRegionMask } from '../../engine/diffusion/regional-prompts.ts'
 import { type AttentionPlan, type Grid, levelGrid } from '../../engine/pipeline/attention-plan.ts'
 import type { Injection } from '../../engine/pipeline/guided.ts'
 import type { FrameSlot } from '../../engine/pipeline/step-calls.ts'
 import { type AttentionMap, characterMasks, resize, stretch } from '../sharing/masks.ts'
-import { regionNames } from './regions.ts'
 
 /** A character's references as places among the tokens; for each region those that show it. */
 export interface CharacterReferences {

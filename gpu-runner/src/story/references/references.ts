@@ -4,14 +4,15 @@
  * words are looked for; then the whole and its face, upper and lower body go through the image encoder.
  */
 
+import { regionNames } from '../../../../contract/prompts/body-regions.ts'
+import { nounPhrase } from '../../../../contract/prompts/description.ts'
+import { describe } from '../../../../contract/prompts/frame-prompt.ts'
 import type { StoryRequest } from '../../../../contract/story.ts'
 import { gaussian } from '../../engine/diffusion/noise.ts'
 import { type Picture, PictureError, readImage, resized } from '../../engine/io/png.ts'
 import { type Grid, levelGrid } from '../../engine/pipeline/attention-plan.ts'
 import { encodeConditioning } from '../../engine/pipeline/conditioning.ts'
 import type { Pipeline } from '../../engine/pipeline/open.ts'
-import { nounPhrase } from '../plan/description.ts'
-import { describe } from '../plan/prompts.ts'
 import { scheduleFor } from '../plan/schedule.ts'
 import { tokenisePrompt } from '../plan/tokens.ts'
 import { type AttentionMap, characterMasks, resize, stretch } from '../sharing/masks.ts'
@@ -19,7 +20,6 @@ import { StoryRejected } from '../types.ts'
 import { cutOut, plainReference, type Reference } from './cut-out.ts'
 import { plainBackground } from './foreground.ts'
 import type { CharacterReferences } from './id-injector.ts'
-import { regionNames } from './regions.ts'
 
 /** Timesteps at which a noised reference is looked at; the paper's figure shows 650 of 1000. */
 const looks = [350, 500, 650]

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type StoryInput, StoryRequest } from '../../../../contract/story.ts'
-import { framePrompt } from './prompts.ts'
-import { tokenisePrompt } from './tokens.ts'
+import { type StoryInput, StoryRequest } from '../story.ts'
+import { framePrompt } from './frame-prompt.ts'
 
 const cast = [
   { id: 'mira', name: 'Mira', description: 'A gray fox wearing a red shirt' },
@@ -52,39 +51,4 @@ test('names with regular-expression characters are taken literally, the longest 
     written({ characters, frames: [{ prompt: 'R2 (old) meets R2' }] }),
     '[1:a rusty robot] meets [0:a robot]',
   )
-})
-
-test('token positions point at the character, and never past what the encoder takes', () => {
-  const encode = (text: string) => text.split(' ').map((word) => word.length)
-  const tokenizer = {
-    encode,
-    padded: (ids: readonly number[], n: number) => [
-      100,
-      ...ids.slice(0, n - 2),
-      101,
-      ...Array<number>(Math.max(0, n - 2 - ids.length)).fill(102),
-    ],
-    cut: (ids: readonly number[], n: number) => ids.slice(n - 2).join(' '),
-    size: 200,
-    modelMaxLength: 8,
-    bos: 100,
-    eos: 101,
-    pad: 102,
-  }
-  const segments = [
-    { text: 'see' },
-    { text: 'a gray fox', character: 0 },
-    { text: 'and' },
-    { text: 'one two three', character: 1 },
-  ]
-  const { ids, tokens, cut } = tokenisePrompt(segments, tokenizer, 3)
-  assert.equal(
-    cut,
-    segments
-      .flatMap(({ text }) => tokenizer.encode(text))
-      .slice(6)
-      .join(' '),
-  )
-  assert.equal(ids.length, 8)
-  assert.deepEqual(tokens, [[2, 3, 4], [6], []])
 })

@@ -1,11 +1,20 @@
-/** A prompt about several characters, cut into one for each: `engine/diffusion/regional-prompts.ts` says who reads which. */
-import { positionWords } from '../../engine/diffusion/regional-prompts.ts'
-import type { PromptSegment } from './prompt-segment.ts'
+/**
+ * Regional prompts: a prompt about several characters, cut into one for each. Frames are divided into columns, from the
+ * left in the order in which the characters are named, and each column is generated from its own prompt.
+ */
+import type { PromptSegment } from './segment.ts'
+
+/** What a column's prompt begins with, so that it knows of its neighbours; '' for the only one. */
+export function positionWords(column: number, columns: number): string {
+  if (columns === 1) return ''
+  const side = column === 0 ? 'on the left' : column === columns - 1 ? 'on the right' : 'in the middle'
+  return `${side} of ${['two', 'three'][columns - 2] ?? 'many'} ,`
+}
 
 /** What one mention of a character is followed by, up to the next. */
 interface Clause {
   character: number
-  told: PromptSegment[]
+  mention: PromptSegment[]
   words: string
 }
 
@@ -23,7 +32,7 @@ const where =
  * place: who has none of their own gets the next one named, or the last. "Fern and Bo play": who is only joined to the
  * next does what the next one does.
  */
-export function columnPrompts(prompt: readonly PromptSegment[]): PromptSegment[][] | null {
+export function regionalPrompts(prompt: readonly PromptSegment[]): PromptSegment[][] | null {
   const order = namedIn(prompt)
   if (order.length < 2) return null
   const first = prompt.findIndex(({ character }) => character !== undefined)
@@ -41,7 +50,7 @@ export function columnPrompts(prompt: readonly PromptSegment[]): PromptSegment[]
         const { action, place } = doings[i]!
         const there = placed || i !== own.at(-1) ? place : (later?.place ?? '')
         return [
-          ...clauses[i]!.told,
+          ...clauses[i]!.mention,
           ...(action ? [{ text: action, character }] : []),
           ...(there ? [{ text: there }] : []),
         ]
@@ -54,7 +63,7 @@ export function columnPrompts(prompt: readonly PromptSegment[]): PromptSegment[]
  * The same prompt, in which what is said of a character's doings is marked as being about that character, as the captions
  * are that such a model was trained on: its words for clothes show where the clothes are, those for deeds all of somebody.
  */
-export function withDeeds(prompt: readonly PromptSegment[]): PromptSegment[] {
+export function withActions(prompt: readonly PromptSegment[]): PromptSegment[] {
   let character: number | undefined
   return prompt.flatMap((segment) => {
     character = segment.character ?? character
@@ -76,8 +85,8 @@ function clausesOf(segments: readonly PromptSegment[]): Clause[] {
     const { text, character } = segment
     const last = clauses.at(-1)
     if (character === undefined) last!.words = `${last!.words} ${text}`.trim()
-    else if (last?.character === character && last.words === '') last.told.push(segment)
-    else clauses.push({ character, told: [segment], words: '' })
+    else if (last?.character === character && last.words === '') last.mention.push(segment)
+    else clauses.push({ character, mention: [segment], words: '' })
   }
   return clauses
 }

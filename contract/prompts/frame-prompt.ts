@@ -1,9 +1,9 @@
 /** From a story's prompts to what the text encoder reads: names give way to what the characters look like. */
-import { castOfFrames } from '../../../../contract/frame-cast.ts'
-import type { StoryRequest } from '../../../../contract/story.ts'
-import { describedParts } from '../references/regions.ts'
+import { castOfFrames } from '../frame-cast.ts'
+import type { StoryRequest } from '../story.ts'
+import { describedParts } from './body-regions.ts'
 import { nounPhrase, shortForm } from './description.ts'
-import type { PromptSegment } from './prompt-segment.ts'
+import type { PromptSegment } from './segment.ts'
 
 /**
  * A frame's prompt with its style and cast put in. The first mention of a character becomes its description, later ones a

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { describedParts } from './regions.ts'
+import { describedParts } from './body-regions.ts'
 
 const told = (description: string) =>
   describedParts(description).map(

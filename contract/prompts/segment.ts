@@ -1,5 +1,5 @@
 /** A stretch of a prompt that speaks of one character, of one region of its body, or of neither. */
-import type { BankAnchor } from '../../../../contract/bank.ts'
+import type { BankAnchor } from '../bank.ts'
 
 export interface PromptSegment {
   text: string
