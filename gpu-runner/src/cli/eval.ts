@@ -7,16 +7,19 @@ import { Layout } from '../../../contract/story.ts'
 import { openPipeline } from '../engine/pipeline/open.ts'
 import { withHugePages } from '../engine/runtime/huge-pages.ts'
 import { type ArmName, armNames, arms, isArm, textArms } from '../lab/eval/arms.ts'
+import { blindSheet, countFaults } from '../lab/eval/blind-sheet.ts'
 import { evaluate } from '../lab/eval/run.ts'
 import { descriptions } from '../lab/eval/stories.ts'
 import { JudgesAccuracy } from '../lab/judges/accuracy.ts'
 import { Judges } from '../lab/judges/judges.ts'
-import type { Level } from '../lab/storydb/levels.ts'
+import { LEVELS, type Level } from '../lab/storydb/levels.ts'
 import { progressBar } from './progress.ts'
 
 const usage = `usage: npm run eval -- --out <folder> [--model <folder>] [--judges <folder>] [--stories 20] [--frames 4]
-         [--seed 1] [--level 1|2|3|4] [--descriptions full|species] [--layout columns|free] [--steps <n>]
+         [--seed 1] [--level 1|2|3|4|5|6] [--descriptions full|species] [--layout columns|free] [--steps <n>]
          [--arms none,amsa,…]
+       npm run eval -- --out <folder> --sheet [--count 60], and the options above: frames for people to judge
+       npm run eval -- --out <folder> --answers <answers.json>: what they found
 Arms, all by default: ${armNames.join(', ')}; those with id or regions and whole-picture want a
 model that reads reference pictures.`
 
@@ -27,6 +30,23 @@ const flags = readFlags()
 const stop = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort(new Error('stopped')))
 try {
+  if (flags.answers) process.stdout.write(await countFaults(flags.out, flags.answers))
+  else if (flags.sheet) await makeSheet(flags.sheet)
+  else await runEvaluation()
+} catch (error) {
+  fail(error instanceof Error ? error.message : String(error), 1)
+}
+
+async function makeSheet(count: number): Promise<void> {
+  const pipeline = await openPipeline(flags.model, { device: 'cpu' })
+  const show = progressBar('frames', count)
+  const chosen = flags.chosen ?? (['amsa'] as const)
+  for await (const done of blindSheet({ ...flags, arms: chosen, pipeline, count, signal: stop.signal })) show(done)
+  await pipeline.release()
+  process.stdout.write(`${join(flags.out, 'sheet.html')} has ${count} frames; key.json beside it says what they are\n`)
+}
+
+async function runEvaluation(): Promise<void> {
   const judges = await Judges.open(flags.judges)
   const accuracy = JudgesAccuracy.parse(JSON.parse(readFileSync(join(flags.judges, 'accuracy.json'), 'utf8')))
   const pipeline = await openPipeline(flags.model, { device: 'cpu' })
@@ -36,8 +56,6 @@ try {
   await pipeline.release()
   await judges.close()
   process.stdout.write(readFileSync(join(flags.out, 'report.md'), 'utf8'))
-} catch (error) {
-  fail(error instanceof Error ? error.message : String(error), 1)
 }
 
 function readFlags() {
@@ -45,6 +63,7 @@ function readFlags() {
   const options = {
     ...{ out: text, model: text, judges: text, stories: text, frames: text },
     ...{ seed: text, level: text, descriptions: text, layout: text, steps: text, arms: text },
+    ...{ sheet: { type: 'boolean' } as const, count: text, answers: text },
   }
   const values = parse(options)
   const { out, model = here('../../models/story-mini'), judges = here('../../models/judges') } = values
@@ -58,17 +77,20 @@ function readFlags() {
     model,
     judges,
     arms: [...new Set(wanted)],
+    chosen: values.arms === undefined ? undefined : [...new Set(wanted)],
+    sheet: values.sheet ? whole('count', values.count ?? '60', 1, 1000) : 0,
+    answers: values.answers,
     stories: whole('stories', values.stories ?? '20', 1, 10_000),
     frames: whole('frames', values.frames ?? '4', 2, 12),
     seed: whole('seed', values.seed ?? '1', 0, 2 ** 31 - 1),
-    level: whole('level', values.level ?? '4', 1, 4) as Level,
+    level: whole('level', values.level ?? '4', 1, LEVELS.length) as Level,
     descriptions: oneOf('descriptions', descriptions, values.descriptions ?? 'full'),
     layout: values.layout === undefined ? undefined : oneOf('layout', Layout.options, values.layout),
     steps: values.steps === undefined ? undefined : whole('steps', values.steps, 1, 100),
   }
 }
 
-function parse<T extends Record<string, { type: 'string' }>>(options: T) {
+function parse<T extends Record<string, { type: 'string' | 'boolean' }>>(options: T) {
   try {
     return parseArgs({ options }).values
   } catch (error) {

@@ -4,9 +4,8 @@ import { join } from 'node:path'
 import type { StoryRequest } from '../../../../contract/story.ts'
 import { type Picture, resized } from '../../engine/io/png.ts'
 import type { Pipeline } from '../../engine/pipeline/open.ts'
-import { areaMask, type Mask, wholePlanes } from '../../story/measures/pictures.ts'
+import { areaMask, wholePlanes } from '../../story/measures/pictures.ts'
 import { factsOf } from '../../story/model-facts.ts'
-import { storyModel } from '../../story/open.ts'
 import { contactSheet, type SheetCell } from '../../story/page/sheet.ts'
 import { settingsOf } from '../../story/plan/settings.ts'
 import type { JudgesAccuracy } from '../judges/accuracy.ts'
@@ -14,7 +13,8 @@ import type { Judges, Sighting } from '../judges/judges.ts'
 import { sides } from '../judges/networks.ts'
 import type { Level } from '../storydb/levels.ts'
 import { renderFrame } from '../storydb/render.ts'
-import { type ArmName, arms, requestOf } from './arms.ts'
+import type { ArmName } from './arms.ts'
+import { generateStory, type StoryPictures } from './generate.ts'
 import { EvaluationReport, reportTable, summarise } from './report.ts'
 import { type StoryScore, scoreStory } from './score.ts'
 import { type Descriptions, type EvaluationStory, evaluationStory, portraitFrame, referencePicture } from './stories.ts'
@@ -38,13 +38,6 @@ export interface EvaluationOptions {
   signal: AbortSignal
 }
 
-/** Pictures of a story and what came with them. */
-interface StoryPictures {
-  pictures: readonly Picture[]
-  maps: readonly (readonly (Mask | null)[])[]
-  seconds: number
-}
-
 /** Renders are made, and pictures compared, in this many pixels a side. */
 const size = 128
 /** Stories whose pictures are kept for people to look at. */
@@ -56,6 +49,8 @@ const shown = 24
  */
 export async function* evaluate(options: EvaluationOptions): AsyncGenerator<number, EvaluationReport> {
   const { stories, out, signal } = options
+  if (!options.judges.knows(options.level))
+    throw new Error(`these judges were trained on fewer values than level ${options.level} shows; train them anew`)
   await mkdir(join(out, 'sheets'), { recursive: true })
   const scores = new Map<ArmName, StoryScore[]>(options.arms.map((name) => [name, []]))
   const ceilings: StoryScore[] = []
@@ -114,7 +109,7 @@ async function* generateAll(options: EvaluationOptions, index: number): AsyncGen
   const { cast, frames } = story
   const pictures = await Promise.all(cast.map((_, character) => referencePicture(story, character, size)))
   // The first story of a model pays for opening it, and is generated once for nothing.
-  if (index === 0) await generate(options, options.arms[0]!, 0, { ...story.request, steps: 1 }, pictures)
+  if (index === 0) await generateStory(options, options.arms[0]!, 0, { ...story.request, steps: 1 }, pictures)
   const references = await referenceSightings(judges, story)
   const judged = async (name: Judged['name'], { pictures, maps, seconds }: StoryPictures): Promise<Judged> => {
     const fitted = await Promise.all(pictures.map((picture) => resized(picture, size, size)))
@@ -128,32 +123,8 @@ async function* generateAll(options: EvaluationOptions, index: number): AsyncGen
   yield judged('renderer', renderStory(story))
   for (const name of options.arms) {
     signal.throwIfAborted()
-    yield judged(name, await generate(options, name, index, story.request, pictures))
+    yield judged(name, await generateStory(options, name, index, story.request, pictures))
   }
-}
-
-async function generate(
-  { pipeline, seed, signal }: EvaluationOptions,
-  name: ArmName,
-  index: number,
-  request: StoryRequest,
-  references: readonly string[],
-): Promise<StoryPictures> {
-  const arm = arms[name]
-  let maps: (Mask | null)[][] = []
-  const model = storyModel(pipeline, {
-    ...arm.model,
-    check: false,
-    onMasks: (masks, { width, height }) => {
-      if (width !== height) throw new RangeError(`an evaluation looks at square pictures, not at ${width}×${height}`)
-      maps = masks.map((frame) => frame.map((mask) => mask && { data: Float32Array.from(mask), side: width }))
-    },
-  })
-  const pictures: Picture[] = []
-  const from = performance.now()
-  for await (const event of model.generate(requestOf(request, arm, references), { seed: seed + index, signal }))
-    if (event.type === 'frame') pictures[event.frame.index] = event.frame
-  return { pictures, maps, seconds: (performance.now() - from) / 1000 }
 }
 
 /** The story as the renderer draws it, with its own masks in place of a model's maps. */

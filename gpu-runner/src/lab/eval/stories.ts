@@ -1,9 +1,11 @@
 /** Stories about held-out characters, as an app would post them, and what their pictures must show. */
 import { type StoryInput, StoryRequest } from '../../../../contract/story.ts'
 import { encodePng } from '../../engine/io/png.ts'
-import { captionText, describeIdentity } from '../storydb/caption.ts'
+import { captionStyle, captionText, describeIdentity } from '../storydb/caption.ts'
+import { everydayPrompt } from '../storydb/everyday.ts'
 import { randomFrames } from '../storydb/frames.ts'
 import type { Level } from '../storydb/levels.ts'
+import { hashText } from '../storydb/random.ts'
 import { renderFrame } from '../storydb/render.ts'
 import type { Actor, Frame, Identity } from '../storydb/types.ts'
 import { ACTION_WORDS, PLACE_WORDS, TIME_WORDS } from '../storydb/words.ts'
@@ -39,13 +41,22 @@ export function evaluationStory(index: number, options: StoryOptions): Evaluatio
   const { seed, level, layout, steps } = options
   const [reference, ...frames] = randomFrames(seed, index, options.frames + 1, { level, split: 'held-out' })
   const cast = reference!.actors.map(({ identity }) => identity)
+  const style = captionStyle(level)
+  const variant = (part: number) => hashText(`${seed}/${index}/${part}`)
+  const describe = (identity: Identity, i: number) =>
+    captionText(describeIdentity(identity, style === 'plain' ? 0 : variant(i), { style }))
+  const promptIn = (frame: Frame, f: number) => {
+    if (style === 'plain') return promptOf(frame, cast)
+    const called = frame.actors.map(({ identity }) => names[cast.indexOf(identity)]!)
+    return everydayPrompt(frame, { variant: variant(100 + f), names: called, outside: true })
+  }
   const input: StoryInput = {
     characters: cast.map((identity, i) => ({
       id: `character-${i}`,
       name: names[i]!,
-      description: options.descriptions === 'full' ? captionText(describeIdentity(identity)) : `a ${identity.species}`,
+      description: options.descriptions === 'full' ? describe(identity, i) : `a ${identity.species}`,
     })),
-    frames: frames.map((frame) => ({ prompt: promptOf(frame, cast) })),
+    frames: frames.map((frame, f) => ({ prompt: promptIn(frame, f) })),
     ...(steps ? { steps } : {}),
     ...(layout ? { consistency: { layout } } : {}),
   }

@@ -7,7 +7,8 @@ import { modelWeights } from '../../engine/runtime/model-weights.ts'
 import { openSession } from '../../engine/runtime/session.ts'
 import type { Session } from '../../engine/runtime/tensor.ts'
 import { type Mask, mirrored, portraitPlanes, squareAround, wholePlanes } from '../../story/measures/pictures.ts'
-import { type Attribute, VOCABULARY } from '../storydb/vocabulary.ts'
+import type { Level } from '../storydb/levels.ts'
+import { ATTRIBUTES, type Attribute, VOCABULARY, valuesAt } from '../storydb/vocabulary.ts'
 import { locate } from './locate.ts'
 import {
   allClasses,
@@ -69,6 +70,14 @@ export class Judges {
     this.#scene = scene
     this.#portrait = portrait
     this.#classes = classes
+  }
+
+  /** Whether these judges can read all that frames of `level` show. */
+  knows(level: Level): boolean {
+    return ATTRIBUTES.every((name) => {
+      const values = valuesAt(name, level).length
+      return values === 1 || values <= (this.#classes[name] ?? 0)
+    })
   }
 
   /** `counts[i]` characters are looked for in picture i. */

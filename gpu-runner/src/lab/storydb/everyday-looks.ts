@@ -90,7 +90,8 @@ function writeKind(
   const determiner = r.chance(0.68) ? articleOf(noun) : r.pick(['the', 'the', 'the', owner, 'this', 'one'])
   if (form === 'apposition') d.segments.push(whole(name), say(','), say(articleOf(noun)), face(noun))
   else if (form === 'mine') {
-    d.segments.push(whole(`${owner} ${knownKind ? r.pick(SPECIES_NOUNS[identity.species]) : kind} ${name}`))
+    const other = r.pick(SPECIES_NOUNS[identity.species])
+    d.segments.push(whole(`${owner} ${knownKind ? other : kind} ${name}`))
     if (r.chance(0.7) || furWord || mood) d.segments.push(say(','), say(articleOf(noun)), face(noun))
   } else if (form === 'the') d.segments.push(whole(name), say('the'), face(noun))
   else if (form === 'named')
@@ -100,13 +101,13 @@ function writeKind(
   else if (r.chance(0.03)) d.segments.push(say('one of the'), face(pluralOf(noun)))
   else d.segments.push(say(determiner), face(noun))
   const looks: string[] = []
-  if (skin && colour && r.chance(hair ? 0.6 : 1)) {
+  if (skin && colour && (w.certain || r.chance(hair ? 0.6 : 1))) {
     looks.push(r.pick(skin))
     d.mentions.add('fur')
   }
   if (hair && (colour || r.chance(0.5))) {
     const tint = choose(r, HAIR_COLOURS[hair.colour])
-    const styled = r.chance(0.65)
+    const styled = w.certain || r.chance(0.65)
     looks.push(styled ? r.pick(HAIR_PHRASES[hair.style]).replace('*', tint) : `${tint} hair`)
     d.mentions.add('hairColour')
     if (styled) d.mentions.add('hairStyle')
@@ -117,7 +118,7 @@ function writeKind(
 /** What somebody is called by kind, and whether it says which: "someone" or a beast that StoryDB lacks says nothing. */
 function kindOf({ species }: Identity, w: Writer): [kind: string, known: boolean] {
   const kind = choose(w.r, SPECIES_NOUNS[species])
-  return w.outside(0.05) ? [w.words.creature(), false] : [kind, true]
+  return !w.certain && w.outside(0.05) ? [w.words.creature(), false] : [kind, true]
 }
 
 function furOf({ species, fur }: Identity, { r }: Writer): string {
@@ -172,13 +173,13 @@ function clothes(
     note('topColour', 'topPattern', 'bottomType', 'bottomColour')
   } else {
     if (told.top) {
-      const coloured = r.chance(0.92)
+      const coloured = w.certain || r.chance(0.92)
       const text = garment(coloured ? top.colour : undefined, top.pattern, choose(r, TOP_NOUNS[top.type]), true, w)
       garments.push({ text, character, part: 'upper' })
       note('topType', 'topPattern', ...(coloured ? (['topColour'] as const) : []))
     }
     if (told.bottom) {
-      const coloured = r.chance(0.92)
+      const coloured = w.certain || r.chance(0.92)
       const noun = choose(r, BOTTOM_NOUNS[bottom.type])
       const text = garment(coloured ? bottom.colour : undefined, 'plain', noun, bottom.type === 'skirt', w)
       garments.push({ text, character, part: 'lower' })
@@ -186,7 +187,7 @@ function clothes(
     }
   }
   if (accessory && told.accessory) {
-    const coloured = r.chance(0.85)
+    const coloured = w.certain || r.chance(0.85)
     const noun = choose(r, ACCESSORY_NOUNS[accessory.type])
     const text = garment(coloured ? accessory.colour : undefined, 'plain', noun, accessory.type !== 'glasses', w)
     const part = accessory.type === 'scarf' || accessory.type === 'backpack' ? 'upper' : 'face'

@@ -8,15 +8,15 @@ import type { Scene } from './types.ts'
 export function sceneDrafts({ place, time, weather }: Scene, w: Writer): { place: Draft; time: Draft } {
   const { r } = w
   const [where, when] = [draft(), draft()]
-  if (!r.chance(0.08)) {
+  if (w.certain || !r.chance(0.08)) {
     where.segments.push(say(placeWords(place, w)))
     where.mentions.add('place')
   } else if (w.outside(0.5)) where.segments.push(say(`${w.o.pick(['at', 'in', 'near'])} the ${w.words.noun()}`))
-  if (r.chance(time === 'day' ? 0.35 : 0.88)) {
+  if (w.certain || r.chance(time === 'day' ? 0.35 : 0.88)) {
     when.segments.push(say(choose(r, TIMES[time])))
     when.mentions.add('time')
   }
-  if (weather && r.chance(0.88)) {
+  if (weather && (w.certain || r.chance(0.88))) {
     const phrase = say(choose(r, WEATHER[weather]))
     if (r.chance(0.5)) when.segments.push(phrase)
     else when.segments.unshift(phrase)
@@ -26,9 +26,9 @@ export function sceneDrafts({ place, time, weather }: Scene, w: Writer): { place
 }
 
 /** From how near a scene is seen, before or after all else; usual views go without saying. */
-export function viewDrafts({ view }: Scene, { r }: Writer): { before: Draft; after: Draft } {
+export function viewDrafts({ view }: Scene, { r, certain }: Writer): { before: Draft; after: Draft } {
   const [before, after] = [draft(), draft()]
-  if (!view || !r.chance(0.85)) return { before, after }
+  if (!view || !(certain || r.chance(0.85))) return { before, after }
   const first = r.chance(0.5)
   if (first) before.segments.push(say(choose(r, VIEWS[view].before)))
   else after.segments.push(say(`, ${choose(r, VIEWS[view].after)}`))

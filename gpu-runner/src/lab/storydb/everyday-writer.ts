@@ -12,6 +12,8 @@ export interface Writer {
   /** Whether to put an outside word where one comes with this probability in a caption of usual loudness. */
   outside: (probability: number) => boolean
   words: OutsideWords
+  /** Whether nothing may be left open. */
+  certain: boolean
 }
 
 export interface WriterOptions {
@@ -20,13 +22,14 @@ export interface WriterOptions {
   outside: boolean
   /** How many characters share the caption: the more they are, the fewer outside words each brings. */
   characters: number
+  certain?: boolean
 }
 
-export function everydayWriter({ variant, outside, characters }: WriterOptions): Writer {
+export function everydayWriter({ variant, outside, characters, certain = false }: WriterOptions): Writer {
   const r = random(variant, 91)
   const o = random(variant, 92)
   const loudness = outside ? o.pick([0, 0, 1, 1, 2.4]) / characters : 0
-  return { r, o, outside: (probability) => o.chance(probability * loudness), words: outsideSource()(o) }
+  return { r, o, outside: (probability) => o.chance(probability * loudness), words: outsideSource()(o), certain }
 }
 
 /** The first of several wordings as often as all others together. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { captionFrame, captionText, describeIdentity } from './caption.ts'
-import { outsideCaption } from './everyday.ts'
+import { everydayPrompt, outsideCaption } from './everyday.ts'
 import {
   ACCESSORY_NOUNS,
   ACTION_VERBS,
@@ -156,8 +156,12 @@ test('given names are used, and their words are about that character', () => {
 test('a description tells all colours of an identity', () => {
   for (let set = 0; set < 300; set++) {
     const { identity } = randomFrames(9, set, 1, { level: 5, split: 'train' })[0]!.actors[0]!
-    const { segments, mentions } = describeIdentity(identity, set, { style: 'everyday', outside: false })
-    assert.ok(mentions[0]!.includes('species') && mentions[0]!.includes('topPattern'))
+    const { segments, mentions } = describeIdentity(identity, set, { style: 'everyday', outside: set % 2 === 0 })
+    const text = captionText({ segments })
+    for (const { colour } of [identity.top, identity.bottom, ...(identity.accessory ? [identity.accessory] : [])])
+      assert.ok(saysOneOf(text, CLOTH_COLOURS[colour]), text)
+    for (const name of ['species', 'fur', 'topPattern', 'bottomType', 'accessory'] as const)
+      assert.ok(mentions[0]!.includes(name), `${name}: ${text}`)
     assert.equal(
       segments.every(({ character }) => character === undefined || character === 0),
       true,
@@ -170,5 +174,25 @@ test('a caption of nothing but outside words says something of nobody', () => {
     const [segment] = outsideCaption(variant)
     assert.equal(segment!.character, undefined)
     assert.notEqual(segment!.text, '')
+  }
+})
+
+test('a prompt names everybody and tells all that happens, when and where', () => {
+  for (let set = 0; set < 300; set++) {
+    const [frame] = randomFrames(9, set, 1, { level: 6, split: 'held-out' })
+    const names = ['Pip', 'Mo', 'Zuzu'].slice(0, frame!.actors.length)
+    const prompt = everydayPrompt(frame!, { variant: set, names, outside: true })
+    for (const name of names) assert.equal(prompt.split(name).length, 2, prompt)
+    const { place, time, weather, view } = frame!.scene
+    assert.ok(saysOneOf(prompt, TIMES[time]), prompt)
+    assert.ok(
+      saysOneOf(prompt, [...PLACES[place].nouns, ...PLACES[place].fixed.map((text) => text.split(' ').at(-1)!)]),
+    )
+    if (weather) assert.ok(saysOneOf(prompt, WEATHER[weather]), prompt)
+    if (view)
+      assert.ok(
+        saysOneOf(prompt, [...VIEWS[view].before.map((text) => text.replace(' ,', ',')), ...VIEWS[view].after]),
+        prompt,
+      )
   }
 })

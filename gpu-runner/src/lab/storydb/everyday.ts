@@ -75,10 +75,37 @@ export function everydayDescription(
   identity: Identity,
   { variant, outside }: Omit<EverydayOptions, 'names' | 'detail'>,
 ) {
-  const w = everydayWriter({ variant, outside, characters: 1 })
+  const w = everydayWriter({ variant, outside, characters: 1, certain: true })
   const d = draft()
   writeLooks(d, identity, { character: 0, detail: 'full', mood: '', pronoun: pronounOf(identity, w) }, w)
   return { segments: withoutDoubleCommas(d.segments), mentions: [[...d.mentions]] }
+}
+
+/** A frame's prompt about characters that are described elsewhere and called by `names`; nothing is left open. */
+export function everydayPrompt(
+  { actors, scene }: Frame,
+  { variant, names, outside }: Omit<EverydayOptions, 'detail' | 'names'> & { names: readonly string[] },
+): string {
+  const w = everydayWriter({ variant, outside, characters: actors.length, certain: true })
+  const { r } = w
+  const { place, time } = sceneDrafts(scene, w)
+  const view = viewDrafts(scene, w)
+  const told = actors.flatMap((actor, i) => {
+    const d = draft()
+    const feeling =
+      actor.action === 'sleeping' ? undefined : r.pick(['predicate', 'phrase', 'adverb', 'looking'] as const)
+    const pronoun = pronounOf(actor.identity, w)
+    const words = clause(actor, w, { feeling, silent: false, shared: false, subject: true, pronoun })
+    d.segments.push(...(i ? [say('and')] : []), say(names[i]!), say(words))
+    writeProp(d, actor, false, w)
+    return d.segments
+  })
+  const opener = w.outside(0.2) ? [say(`${w.o.pick(OPENERS)} ,`)] : []
+  const all = [opener, view.before.segments, told, place.segments, time.segments, view.after.segments].flat()
+  return withoutDoubleCommas(all)
+    .map(({ text }) => text)
+    .join(' ')
+    .replaceAll(' ,', ',')
 }
 
 /** Words against which guidance may push, and nothing of a picture: what a caption of nothing looks like. */
@@ -133,7 +160,7 @@ function writeActor(actor: Actor, w: Writer, { character, detail, name, side, de
   const feeling = felt && !adjective ? manner : undefined
   const words = clause(actor, w, { feeling, silent, shared: deed === 'shared', subject: subject.length > 0, pronoun })
   if (words) d.segments.push(...subject, ...(words.startsWith(',') ? [say(',')] : []), of(words.replace(/^, /, '')))
-  writeProp(d, actor, silent, r)
+  writeProp(d, actor, silent, w)
   if (r.chance(0.1)) {
     d.segments.push(
       say(','),
@@ -145,11 +172,11 @@ function writeActor(actor: Actor, w: Writer, { character, detail, name, side, de
 }
 
 /** What stands beside somebody is told of as scenery; what is held is told of by the verb. */
-function writeProp(d: Draft, { action, prop }: Actor, silent: boolean, r: Random): void {
+function writeProp(d: Draft, { action, prop }: Actor, silent: boolean, { r, certain }: Writer): void {
   if (!prop) return
   if (action === 'holding' || action === 'hugging') {
     if (!silent) d.mentions.add('prop')
-  } else if (prop in STANDING_NOUNS && r.chance(0.88)) {
+  } else if (prop in STANDING_NOUNS && (certain || r.chance(0.88))) {
     const noun = choose(r, STANDING_NOUNS[prop as keyof typeof STANDING_NOUNS])
     d.segments.push(say(`${r.pick(BESIDE)} ${r.pick([articleOf(noun), articleOf(noun), 'the'])} ${noun}`))
     d.mentions.add('prop')

@@ -38,7 +38,9 @@ function randomCast(r: Random, level: Level, split: Split): Identity[] {
 }
 
 function randomIdentity(r: Random, level: Level): Identity {
-  const species = r.pick(valuesAt('species', level))
+  // Stories are full of children.
+  const child = isEveryday(level) && r.chance(0.15)
+  const species = r.pick(child ? (['girl', 'boy'] as const) : valuesAt('species', level))
   const identity: Identity = {
     species,
     fur: r.pick(fursOf(species, level)),
@@ -57,7 +59,14 @@ function randomIdentity(r: Random, level: Level): Identity {
   const accessory = r.pick(valuesAt('accessory', level))
   const colour: Colour = r.pick(valuesAt('topColour', level))
   if (accessory !== 'none') identity.accessory = { type: accessory as AccessoryType, colour }
-  return isEveryday(level) && r.chance(species === 'girl' ? 0.4 : 0.08) ? inDress(identity) : identity
+  return isEveryday(level) ? everydayIdentity(r, identity) : identity
+}
+
+/** As people describe characters: mostly in plain clothes, often without anything on the head, some in a dress. */
+function everydayIdentity(r: Random, { accessory, ...identity }: Identity): Identity {
+  const top = { ...identity.top, pattern: r.chance(0.45) ? 'plain' : identity.top.pattern }
+  const plainer = { ...identity, top, ...(accessory && r.chance(0.6) && { accessory }) }
+  return r.chance(identity.species === 'girl' ? 0.4 : 0.08) ? inDress(plainer) : plainer
 }
 
 /** Skirt and top of one colour, which captions may call a dress. */
