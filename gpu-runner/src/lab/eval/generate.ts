@@ -1,10 +1,10 @@
 /** One story as one arm generates it. */
 import type { StoryRequest } from '../../../../contract/story.ts'
 import type { Picture } from '../../engine/io/png.ts'
+import type { Pipeline } from '../../engine/pipeline/open.ts'
 import type { Mask } from '../../story/measures/pictures.ts'
 import { storyModel } from '../../story/open.ts'
 import { type ArmName, arms, requestOf } from './arms.ts'
-import type { EvaluationOptions } from './run.ts'
 
 /** Pictures of a story and what came with them. */
 export interface StoryPictures {
@@ -14,7 +14,7 @@ export interface StoryPictures {
 }
 
 export async function generateStory(
-  { pipeline, seed, signal }: Pick<EvaluationOptions, 'pipeline' | 'seed' | 'signal'>,
+  { pipeline, seed, signal }: { pipeline: Pipeline; seed: number; signal: AbortSignal },
   name: ArmName,
   index: number,
   request: StoryRequest,
