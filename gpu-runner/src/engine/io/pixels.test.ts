@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { clipPixels, maskPixels, vaePixels } from './pixels.ts'
+import { clipPixels, maskPixels, rgbPlanes, vaePixels } from './pixels.ts'
 import { centreCrop, type Picture, resize } from './resize.ts'
 
 const picture = (width: number, height: number, value: (x: number, y: number) => number): Picture => ({
@@ -32,6 +32,14 @@ test('vaePixels, maskPixels and clipPixels take the range, the halves and the mi
   assert.deepEqual([...maskPixels(halves, 4, 1)], [0, 0, 1, 1])
   const options = { shortestEdge: 4, crop: { width: 4, height: 4 }, mean: [0.5], std: [0.5] }
   assert.deepEqual([...clipPixels(halves, options)].slice(0, 4), [-1, -1, 1, 1])
+})
+
+test('rgbPlanes puts channels before pixels, picture after picture', () => {
+  const [first, second] = [Uint8Array.of(0, 51, 102, 153, 204, 255), Uint8Array.of(255, 0, 0, 255, 0, 0)]
+  const { data, shape } = rgbPlanes([first, second], { width: 1, height: 2 })
+  assert.deepEqual(shape, [2, 3, 2, 1])
+  const fifths = [-1, 0.2, -0.6, 0.6, -0.2, 1].map(Math.fround)
+  assert.deepEqual([...data], [...fifths, 1, 1, -1, -1, -1, -1])
 })
 
 test('a picture that is too small for the crop, or a mask with colours, is refused with its size', () => {

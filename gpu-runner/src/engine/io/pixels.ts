@@ -1,6 +1,18 @@
 /** Pictures as the models take them: float32, channels first. */
 import { centreCrop, type Picture, resize } from './resize.ts'
 
+/** A byte of a picture as autoencoders take it. */
+const signed = (byte: number) => byte / 127.5 - 1
+
+/** Pictures of one size, interleaved RGB bytes each, as one batch [N,3,height,width] in −1 … 1. */
+export function rgbPlanes(pictures: readonly Uint8Array[], { width, height }: { width: number; height: number }) {
+  const area = width * height
+  const data = new Float32Array(pictures.length * 3 * area)
+  for (const [n, rgb] of pictures.entries())
+    for (let p = 0; p < area; p++) for (let c = 0; c < 3; c++) data[(3 * n + c) * area + p] = signed(rgb[3 * p + c]!)
+  return { data, shape: [pictures.length, 3, height, width] }
+}
+
 export interface ClipPixelsOptions {
   /** Length of the shorter edge after resizing. */
   readonly shortestEdge: number
@@ -20,7 +32,7 @@ export function clipPixels(picture: Picture, { shortestEdge, crop, mean, std }: 
 
 /** For the autoencoder, [3,height,width] in −1 … 1. */
 export function vaePixels(picture: Picture, width: number, height: number): Float32Array {
-  return channelsFirst(resize(picture, width, height, 'lanczos'), (value) => (2 * value) / 255 - 1)
+  return channelsFirst(resize(picture, width, height, 'lanczos'), signed)
 }
 
 /** A grey picture as a mask for an IP-Adapter, [1,height,width] of 0 and 1. */

@@ -6,6 +6,7 @@ import { createSchedule } from '../../engine/diffusion/schedulers/index.ts'
 import { div } from '../../engine/graph/arithmetic.ts'
 import { attention } from '../../engine/graph/attention.ts'
 import { input, scalar } from '../../engine/graph/value.ts'
+import { rgbPlanes } from '../../engine/io/pixels.ts'
 import type { Tokenizer } from '../../engine/io/tokenizer.ts'
 import { layerName } from '../../engine/models/attention-maps.ts'
 import { type AutoencoderTinyConfig, decodeTiny } from '../../engine/models/autoencoder-tiny.ts'
@@ -20,7 +21,6 @@ import { randomFrames } from '../storydb/frames.ts'
 import { renderFrame } from '../storydb/render.ts'
 import { captionTokens, maxCharacters } from './captions.ts'
 import { scheduler } from './export.ts'
-import { pictureBatch } from './frame-encoder.ts'
 import type { PoolRecipe } from './latent-pool.ts'
 import { ParameterSet } from './parameters.ts'
 import { writeSheet } from './pictures.ts'
@@ -65,10 +65,8 @@ export async function openPreview(options: PreviewOptions): Promise<(trainer: Tr
   const captions = frames.map((frame, i) => columnCaptions(frame, { variant: i }, tokenizer).map(({ ids }) => ids))
   const nothing = frames.map((frame) => columnCaptions(frame, {}, tokenizer, true).map(({ ids }) => ids))
   const biases = captionBiasFeeds([...frames, ...frames], { width: side, height: side }, unetConfig.channels.length)
-  const truth = pictureBatch(
-    frames.map((frame) => renderFrame(frame, size).rgb),
-    size,
-  )
+  const rendered = frames.map((frame) => renderFrame(frame, size).rgb)
+  const truth = rgbPlanes(rendered, { width: size, height: size })
 
   return async (trainer, path) => {
     const feeds = trainer.averagedTensors()

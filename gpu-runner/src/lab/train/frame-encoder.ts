@@ -1,11 +1,12 @@
 /** Frames as the denoiser trains on them: their latents, and where in those each part of each character is. */
 import { join } from 'node:path'
 import { input } from '../../engine/graph/value.ts'
+import { rgbPlanes } from '../../engine/io/pixels.ts'
 import type { AutoencoderTinyConfig } from '../../engine/models/autoencoder-tiny.ts'
 import { encodeTiny } from '../../engine/models/autoencoder-tiny.ts'
 import { modelWeights } from '../../engine/runtime/model-weights.ts'
 import { openSession } from '../../engine/runtime/session.ts'
-import type { HostTensor, Session } from '../../engine/runtime/tensor.ts'
+import type { Session } from '../../engine/runtime/tensor.ts'
 import type { RenderedFrame } from '../storydb/types.ts'
 import { groups, maxCharacters, parts } from './captions.ts'
 
@@ -46,7 +47,7 @@ export class FrameEncoder {
   async encode(rendered: readonly RenderedFrame[]): Promise<EncodedFrame[]> {
     const { size, config } = this.#options
     const pictures = rendered.map(({ rgb }) => rgb)
-    const { latent } = await this.#session.run({ image: pictureBatch(pictures, size) })
+    const { latent } = await this.#session.run({ image: rgbPlanes(pictures, { width: size, height: size }) })
     const values = latent!.data as Float32Array
     const length = values.length / rendered.length
     return rendered.map((frame, i) => ({
@@ -58,16 +59,6 @@ export class FrameEncoder {
   close(): Promise<void> {
     return this.#session.close()
   }
-}
-
-/** Interleaved bytes as one float batch [N,3,size,size] in −1 … 1. */
-export function pictureBatch(pictures: readonly Uint8Array[], size: number): HostTensor {
-  const plane = size * size
-  const data = new Float32Array(pictures.length * 3 * plane)
-  for (const [i, rgb] of pictures.entries())
-    for (let p = 0; p < plane; p++)
-      for (let c = 0; c < 3; c++) data[(i * 3 + c) * plane + p] = rgb[p * 3 + c]! / 127.5 - 1
-  return { data, shape: [pictures.length, 3, size, size] }
 }
 
 /** Mean of each part's mask over the picture area of every latent pixel; absent characters leave zeros. */

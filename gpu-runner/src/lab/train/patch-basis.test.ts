@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { assertClose, evaluate } from '../../../../test/gradient.ts'
 import { input } from '../../engine/graph/value.ts'
+import { rgbPlanes } from '../../engine/io/pixels.ts'
 import { AutoencoderTinyConfig, decodeTiny, encodeTiny } from '../../engine/models/autoencoder-tiny.ts'
 import { randomFrames } from '../storydb/frames.ts'
 import { renderFrame } from '../storydb/render.ts'
-import { pictureBatch } from './frame-encoder.ts'
 import { allocate, ParameterSet } from './parameters.ts'
 import { channelScales, patchBasis, writePatchEncoder } from './patch-basis.ts'
 import { recipes } from './recipes.ts'
@@ -33,10 +33,11 @@ test('the convolutions of AutoencoderTiny compute exactly the projections onto t
   decodeTiny(latent, new ParameterSet().weights(''), config)
   const data = allocate(parameters.list())
   writePatchEncoder((name) => data.tensors[`encoder.${name}`]!.data, basis, config.encoderChannels[0]!)
-  const picture = pictureBatch([renderFrame(randomFrames(9, 0, 1, { level: 1, split: 'train' })[0]!, size).rgb], size)
+  const { rgb } = renderFrame(randomFrames(9, 0, 1, { level: 1, split: 'train' })[0]!, size)
+  const picture = rgbPlanes([rgb], { width: size, height: size })
   const { data: got } = (await evaluate({ latent }, { ...data.tensors, image: picture })).latent!
 
-  const pixels = picture.data as Float32Array
+  const pixels = picture.data
   const scales = channelScales(basis.variances)
   const want = new Float32Array(got.length)
   const side = size / 8

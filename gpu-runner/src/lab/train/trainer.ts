@@ -1,6 +1,5 @@
 /** One training run: a loss, its gradients, and the parameters they move. */
 import { appendFileSync, existsSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { gradients } from '../../engine/graph/backward.ts'
 import { countFlops } from '../../engine/graph/flops.ts'
@@ -9,6 +8,7 @@ import type { Value } from '../../engine/graph/value.ts'
 import type { Device } from '../../engine/runtime/device.ts'
 import { encodeFor } from '../../engine/runtime/session.ts'
 import type { HostTensor } from '../../engine/runtime/tensor.ts'
+import { sessionThreads } from '../../engine/runtime/threads.ts'
 import { type AdamOptions, type AdamState, adamRates, adamState } from './adamw.ts'
 import { hasState, loadState, saveState } from './checkpoint.ts'
 import { allocate, initialise, type Parameter, type ParameterData, type ParameterSet } from './parameters.ts'
@@ -68,7 +68,7 @@ export class Trainer {
     const outputs = withGradients(options, parameters)
     const data = allocate(parameters)
     const state = firstState(options, parameters, data)
-    const cores = availableParallelism()
+    const cores = sessionThreads()
     const replicas = await openReplicas({
       ...{ model: await encodeFor(outputs, device), device, pieces, data },
       ...(weights ? { weights } : {}),

@@ -2,11 +2,12 @@
 
 import { nounPhrase } from '../../../../contract/prompts/description.ts'
 import type { StoryRequest } from '../../../../contract/story.ts'
+import { rgbPlanes } from '../../engine/io/pixels.ts'
 import type { Grid } from '../../engine/pipeline/attention-plan.ts'
 import type { Pipeline } from '../../engine/pipeline/open.ts'
 import type { AnchorSource } from '../plan/anchors.ts'
 import { plainBackground } from '../references/foreground.ts'
-import { fitted, planesOf, promptMaps, readPicture } from '../references/references.ts'
+import { fitted, promptMaps, readPicture } from '../references/references.ts'
 import { type CharacterMasks, characterMasks, coarser } from '../sharing/masks.ts'
 import { asKept } from './bank.ts'
 
@@ -37,7 +38,7 @@ export async function encodeAnchorPicture(
   const picture = await fitted(await readPicture(source, pictures, pointer), width, height)
   const shape = [1, autoencoder.latentChannels, grid.height, grid.width]
   const still = { data: new Float32Array(autoencoder.latentChannels * grid.height * grid.width), shape }
-  const encoded = await autoencoder.encode(planesOf(picture), still)
+  const encoded = await autoencoder.encode(rgbPlanes([picture.rgb], picture), still)
   const latent = asKept(encoded.data as Float32Array)
   const mask = await maskOf()
   return { latent, masks: cast.map((_, place) => (place === character ? mask : null)) }

@@ -1,12 +1,13 @@
 /** Where the characters of a finished picture are: it is noised, and its prompt's words are looked for in it. */
 import { gaussian } from '../../engine/diffusion/noise.ts'
+import { rgbPlanes } from '../../engine/io/pixels.ts'
 import type { Picture } from '../../engine/io/png.ts'
 import { type Grid, levelGrid } from '../../engine/pipeline/attention-plan.ts'
 import type { ConditioningRow } from '../../engine/pipeline/conditioning.ts'
 import type { Pipeline } from '../../engine/pipeline/open.ts'
 import { scheduleFor } from '../plan/schedule.ts'
 import { type CharacterMasks, characterMasks } from '../sharing/masks.ts'
-import { nearest, planesOf } from './references.ts'
+import { nearest } from './references.ts'
 
 /** The timestep it is noised to: one call of the UNet, where a reference picture takes three. */
 const look = 500
@@ -30,7 +31,7 @@ export async function locate(
 ): Promise<CharacterMasks> {
   const length = autoencoder.latentChannels * grid.height * grid.width
   const shape = [1, autoencoder.latentChannels, grid.height, grid.width]
-  const clean = await autoencoder.encode(planesOf(picture), { data: new Float32Array(length), shape })
+  const clean = await autoencoder.encode(rgbPlanes([picture.rgb], picture), { data: new Float32Array(length), shape })
   const schedule = scheduleFor(scheduler, null, 20)
   const at = nearest(schedule.timesteps, look)
   // Fixed noise, as for references: the same picture is read the same way in every story.

@@ -9,6 +9,7 @@ import { nounPhrase } from '../../../../contract/prompts/description.ts'
 import { describe } from '../../../../contract/prompts/frame-prompt.ts'
 import type { StoryRequest } from '../../../../contract/story.ts'
 import { gaussian } from '../../engine/diffusion/noise.ts'
+import { rgbPlanes } from '../../engine/io/pixels.ts'
 import { type Picture, PictureError, readImage, resized } from '../../engine/io/png.ts'
 import { type Grid, levelGrid } from '../../engine/pipeline/attention-plan.ts'
 import { encodeConditioning } from '../../engine/pipeline/conditioning.ts'
@@ -178,7 +179,8 @@ export async function promptMaps(pipeline: Pipeline, picture: Picture, phrase: s
   const grid: Grid = { width: size / autoencoder.factor, height: size / autoencoder.factor }
   const length = autoencoder.latentChannels * grid.width * grid.height
   const shape = [1, autoencoder.latentChannels, grid.height, grid.width]
-  const clean = await autoencoder.encode(planesOf(await resized(picture, size, size)), {
+  const { rgb } = await resized(picture, size, size)
+  const clean = await autoencoder.encode(rgbPlanes([rgb], { width: size, height: size }), {
     data: new Float32Array(length),
     shape,
   })
@@ -201,16 +203,6 @@ export async function promptMaps(pipeline: Pipeline, picture: Picture, phrase: s
   }
   const [character, ...regions] = sum.map((map, k) => (groups[k]!.length > 0 ? map : null))
   return { from, character: character ?? null, regions }
-}
-
-/** [1,3,H,W] in −1 … 1, as the autoencoder takes it. */
-export function planesOf({ rgb, width, height }: Picture) {
-  const area = width * height
-  const data = Float32Array.from(
-    { length: 3 * area },
-    (_, i) => rgb[(i % area) * 3 + Math.floor(i / area)]! / 127.5 - 1,
-  )
-  return { data, shape: [1, 3, height, width] }
 }
 
 export function nearest(timesteps: ArrayLike<number>, wanted: number): number {
