@@ -39,6 +39,11 @@ export const PROBLEMS = {
     'Queue full',
     'The API key has as many stories waiting as it may have. Try again when some have started.',
   ],
+  'set-aside': [
+    429,
+    'Runner set aside',
+    'Stories of several API keys in a row went wrong on this runner. It may claim again when "Retry-After" is over.',
+  ],
   internal: [500, 'Internal error', 'The fault is on our side. Quote request_id when reporting it.'],
   misconfigured: [
     503,

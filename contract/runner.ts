@@ -6,28 +6,61 @@
  * someone else, ended or was canceled; the runner then drops the work. Calls under `/runner/` but `/runner/webhooks`
  * carry `Authorization: Bearer <token>`: a RUNNER_TOKEN of the edge, or an API key with the scope `runner`. Events are signed
  * per Standard Webhooks, by the RUNNER_WEBHOOK_SECRET of the edge or the secret of that key.
+ *
+ * Edge and runners are deployed one after the other, so each reads what the other may have learnt since: fields that it
+ * does not know are ignored here. What a story asks for must not be ignored: a runner says which protocol it speaks, gets no
+ * story that needs a later one (`protocol.ts`), and hands back what it cannot read.
  */
 import { z } from 'zod'
+import { ModelAbilities } from './model.ts'
 import { StoryRequest } from './story.ts'
 import { Progress, StoryError, StoryId, StoryStatus } from './story-view.ts'
 
 export const LEASE_HEADER = 'x-lease-token'
 /** The seed a frame was sampled from, on `PUT …/frames/{index}`. */
 export const SEED_HEADER = 'x-frame-seed'
+const Time = z.iso.datetime()
 const MAX_CLAIM_WAIT_SECONDS = 25
 /** Stories in one answer to a claim. */
 export const MAX_CLAIMS = 50
 /** Bytes of one PNG. */
 export const MAX_IMAGE_BYTES = 8 * 1024 * 1024
 
-const Time = z.iso.datetime()
 export const LeaseToken = z.string().min(16).max(128).meta({ example: 'jbswy3dpeblw64tmmqqq2345abcdefgh' })
+
+const RunnerName = z.string().min(1).max(100).describe('Names the runner in logs and in the story')
+const ModelName = z.string().min(1).max(100)
+const Protocol = z.int().min(1).default(1).describe('The version of this protocol that the runner speaks')
+
+/** `POST /runner/announce`, once the model is open and every `ANNOUNCE_SECONDS` from then on. */
+export const Announcement = z
+  .object({
+    runner: RunnerName,
+    protocol: Protocol,
+    model: z.object({ name: ModelName, abilities: ModelAbilities }),
+  })
+  .meta({ id: 'RunnerAnnouncement' })
+export type Announcement = z.infer<typeof Announcement>
+export const ANNOUNCE_SECONDS = 60
+
+export const Announced = z
+  .object({
+    protocol: z.int().describe('The version that the edge speaks'),
+    set_aside_until: Time.nullable().describe(
+      'Until then the runner gets no stories, because several went wrong there',
+    ),
+  })
+  .meta({ id: 'RunnerAnnounced' })
+
+/** `POST /runner/goodbye`: the runner stops. */
+export const Goodbye = z.object({ runner: RunnerName }).meta({ id: 'RunnerGoodbye' })
 
 /** `POST /runner/claim`: answered 200 with `Claims`, or 204 when `wait` seconds passed without one. */
 export const ClaimRequest = z
-  .strictObject({
-    runner: z.string().min(1).max(100).describe('Names the runner in logs and in the story'),
-    model: z.string().min(1).max(100).describe('The model it serves; it gets stories for this model only'),
+  .object({
+    runner: RunnerName,
+    protocol: Protocol,
+    model: ModelName.describe('The model it serves; it gets stories for this model only'),
     wait: z.number().min(0).max(MAX_CLAIM_WAIT_SECONDS).default(0),
     max: z.int().min(1).max(MAX_CLAIMS).default(1).describe('The most stories to claim; fewer when fewer are ready'),
   })
@@ -58,6 +91,11 @@ export const Claim = z
   .meta({ id: 'Claim' })
 export type Claim = z.infer<typeof Claim>
 
+/** A claim whose story the reader has yet to look at: what it cannot read is handed back under this lease. */
+const UnreadClaim = Claim.extend({ story: z.unknown() })
+export type UnreadClaim = z.infer<typeof UnreadClaim>
+export const UnreadClaims = z.object({ claims: z.array(UnreadClaim).min(1) })
+
 /** One lease for each story: each is kept, reported and handed back by itself. */
 export const Claims = z.object({ claims: z.array(Claim).min(1) }).meta({ id: 'Claims' })
 
@@ -71,15 +109,28 @@ export type Heartbeat = z.infer<typeof Heartbeat>
 export const StoredImage = z.object({ sha256: z.string(), width: z.int(), height: z.int() }).meta({ id: 'StoredImage' })
 export type StoredImage = z.infer<typeof StoredImage>
 
-/** `POST /runner/stories/{id}/release`: the story is queued again at once, and the attempt is not held against it. */
+/**
+ * The body of `POST /runner/stories/{id}/release`, which may be left out. `stopping`: the runner ends. The others are the
+ * runner's fault, and keep the story from it for a while: `broken`, it cannot generate anything; `unreadable`, it does not
+ * understand this story.
+ */
+export const Release = z
+  .object({ reason: z.string().max(100).default('stopping').describe('`stopping`, `broken` or `unreadable`') })
+  .meta({ id: 'Release' })
+export type ReleaseReason = 'stopping' | 'broken' | 'unreadable'
+/** What is not known says no more than that the runner stops. */
+export const releaseReasonOf = ({ reason }: z.infer<typeof Release>): ReleaseReason =>
+  reason === 'broken' || reason === 'unreadable' ? reason : 'stopping'
+
+/** The answer: the story is queued again at once, and the attempt is not held against it. */
 export const Released = z.object({ status: StoryStatus }).meta({ id: 'Released' })
 export type Released = z.infer<typeof Released>
 
 const event = <Type extends string, Data extends z.ZodRawShape>(type: Type, data: Data) =>
-  z.strictObject({
+  z.object({
     type: z.literal(type),
     timestamp: Time,
-    data: z.strictObject({
+    data: z.object({
       story_id: StoryId,
       lease_token: LeaseToken,
       /** Counts the events of one lease from 1; an event that arrives after a later one changes nothing. */
@@ -96,7 +147,10 @@ export const RunnerEvent = z
     event('story.frame.completed', { index: z.int().min(0), progress: Progress }),
     /** 409 `frames-missing` unless every frame is stored. */
     event('story.completed', {}),
-    /** `retryable`: the fault lay with the machine, not the story; it is queued again while attempts are left. */
+    /**
+     * `retryable`: the fault lay with the machine, not the story; it is queued again while attempts are left. With the code
+     * `not_finite` it is not known whose fault it was: another runner tries once, and the second time it is the story's.
+     */
     event('story.failed', { error: StoryError, retryable: z.boolean() }),
     /** Confirms that the runner has stopped as asked; the story ends as canceled, or as failed by its deadline. */
     event('story.canceled', {}),
@@ -112,9 +166,9 @@ export type EventReceipt = z.infer<typeof EventReceipt>
 
 /** `POST /runner/complete`: `story.completed` for many leases at once. */
 export const Completions = z
-  .strictObject({
+  .object({
     stories: z
-      .array(z.strictObject({ story_id: StoryId, lease_token: LeaseToken }))
+      .array(z.object({ story_id: StoryId, lease_token: LeaseToken }))
       .min(1)
       .max(MAX_CLAIMS),
   })

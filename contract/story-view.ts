@@ -99,7 +99,9 @@ const QueueView = z
       .nullable()
       .describe('While it waits: 1 is next, if no other key queues stories and none is at its cap. Null otherwise'),
     position_is_exact: z.boolean().describe('False where the queue is too long to count: at least this far back'),
-    eta_seconds: EtaSeconds.nullable().describe('Until all pictures are there; null while nothing has been measured'),
+    eta_seconds: EtaSeconds.nullable().describe(
+      'Until all pictures are there; null while nothing has been measured, and while no runner is there',
+    ),
   })
   .meta({ id: 'QueueView' })
 

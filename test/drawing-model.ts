@@ -3,8 +3,8 @@
  * the colour of its prompt and of the bytes of its pictures, over steps that block the thread as a session's `run()` does.
  *
  * The model folder is a real folder, and what it holds decides what goes wrong: `drawing.json` may set `name`,
- * `stepMs` and `steps`, and a file named `crash` or `fail` makes the next story do so once its first frame is out (the file is
- * removed first, so the story after it goes well).
+ * `stepMs` and `steps`, and a file named `crash`, `fail` or `overflow` makes the next story do so once its first frame is out
+ * (the file is removed first, so the story after it goes well). With one named `broken` every story finds broken weights.
  */
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
@@ -12,6 +12,7 @@ import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import type { ModelAbilities } from '../contract/model.ts'
+import { BrokenWeights, NotFiniteError } from '../gpu-runner/src/engine/runtime/finite.ts'
 import { type GenerateOptions, type StoryEvent, type StoryModel, StoryRejected } from '../gpu-runner/src/story/types.ts'
 import { smallBank } from './bank.ts'
 
@@ -21,7 +22,7 @@ interface Drawing {
   steps: number
 }
 
-const drawingAbilities: ModelAbilities = {
+export const drawingAbilities: ModelAbilities = {
   size: { width: 64, height: 64 },
   largest_side: 1024,
   side_multiple: 8,
@@ -53,7 +54,8 @@ async function* draw(
   { name, stepMs, steps: usualSteps }: Drawing,
   folder: string,
 ): AsyncGenerator<StoryEvent> {
-  if (request.scheduler === 'unheard-of') throw new StoryRejected(`scheduler: 'unheard-of' is not one of drawing`)
+  for (const field of ['scheduler', 'style'] as const)
+    if (request[field] === 'unheard-of') throw new StoryRejected(`${field}: 'unheard-of' is not one of drawing`)
   const seen = Object.values(pictures)
     .map((bytes) => ` ${createHash('sha256').update(bytes).digest('hex')}`)
     .join('')
@@ -77,6 +79,9 @@ async function* draw(
     yield { type: 'frame', frame: { index, rgb: await paint(words, width, height), width, height, seed } }
     if (await once(join(folder, 'crash'))) process.exit(70)
     if (await once(join(folder, 'fail'))) throw new Error('the device was lost')
+    if (existsSync(join(folder, 'broken')))
+      throw new BrokenWeights({ part: 'unet' }, 'conv_in', folder, 'is not finite')
+    if (await once(join(folder, 'overflow'))) throw new NotFiniteError({ part: 'unet' }, `one output in ${folder}`)
   }
 }
 

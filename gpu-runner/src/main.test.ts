@@ -13,7 +13,18 @@ import { startRunner } from '../../test/runner.ts'
 import { testEdge } from '../../test/worker.ts'
 
 /** A model a test, so that no test's runner can take another's story. */
-const models = ['killed', 'stopped', 'waiting', 'frozen', 'canceled', 'rejected', 'crashed', 'wrong-secret']
+const models = [
+  'killed',
+  'stopped',
+  'waiting',
+  'frozen',
+  'canceled',
+  'rejected',
+  'crashed',
+  'wrong-secret',
+  'damaged',
+  'overflow',
+]
 const edge = await testEdge({ LEASE_SECONDS: '2', MODELS: models.join() })
 const receiver = await testReceiver(() => ({ status: 200 }))
 
@@ -88,9 +99,42 @@ test('a cancellation stops the sampling within a heartbeat, and the runner serve
 
 test('a story that the model rejects fails at once, and says why', async (t) => {
   await startRunner(t, edge.url, { name: 'rejected' })
-  const story = await until((await post('rejected', { scheduler: 'unheard-of' })).id, isOver)
+  const story = await until((await post('rejected', { style: 'unheard-of' })).id, isOver)
   assert.deepEqual([story.status, story.attempts.length, story.error?.code], ['failed', 1, 'invalid_story'])
   assert.match(story.error?.message ?? '', /unheard-of/)
+})
+
+test('damaged weights are the machine’s fault: the story goes to another at once, and this runner ends', async (t) => {
+  const broken = await startRunner(t, edge.url, { name: 'damaged' })
+  await writeFile(join(broken.folder, 'broken'), '')
+  await broken.logged('runner.ready')
+  const { id } = await post('damaged')
+  assert.match(String((await broken.logged('story.broken')).error), /tensor 'conv_in'/)
+  assert.match(String((await broken.logged('runner.failed')).error), /this machine cannot generate stories/)
+  assert.equal((await broken.exited).code, 1)
+  assert.equal((await edge.read(id)).status, 'queued')
+  await startRunner(t, edge.url, { name: 'damaged' })
+  const story = await until(id, isOver)
+  assert.deepEqual(
+    [story.status, story.attempts.map(({ outcome }) => outcome), story.error],
+    ['succeeded', ['released', 'succeeded'], null],
+  )
+})
+
+test('numbers that overflow are tried on another machine, and no word of a machine reaches the app', async (t) => {
+  const first = await startRunner(t, edge.url, { name: 'overflow' }, { FABLEFRAME_RUNNER: 'first' })
+  await writeFile(join(first.folder, 'overflow'), '')
+  const { id } = await post('overflow')
+  await first.logged('story.failed')
+  const second = await startRunner(t, edge.url, { name: 'overflow' }, { FABLEFRAME_RUNNER: 'second' })
+  await writeFile(join(second.folder, 'overflow'), '')
+  const story = await until(id, isOver)
+  assert.deepEqual([story.status, story.error?.code], ['failed', 'invalid_story'])
+  assert.deepEqual(
+    story.attempts.map(({ runner }) => runner),
+    ['first', 'second'],
+  )
+  assert.doesNotMatch(story.error?.message ?? '', new RegExp(`${first.folder}|${second.folder}|unet`))
 })
 
 test('a sampler thread that dies costs an attempt, not the story', async (t) => {

@@ -16,11 +16,13 @@ import { newRoutes } from './http/routes.ts'
 import { securityHeaders } from './http/security-headers.ts'
 import { keyRoutes } from './keys/keys.ts'
 import { docsRoutes } from './operations/docs.ts'
+import { modelRoutes } from './operations/models.ts'
 import { operationsRoutes } from './operations/operations.ts'
 import { catalogRoutes } from './replicate/catalog.ts'
 import { fileRoutes } from './replicate/files.ts'
 import { predictionRoutes } from './replicate/predictions.ts'
 import { predictionStreamRoutes } from './replicate/stream.ts'
+import { runnerAnnounceRoutes } from './runner/announce.ts'
 import { runnerBankRoutes } from './runner/banks.ts'
 import { runnerClaimRoutes } from './runner/claims.ts'
 import { runnerCompletionRoutes } from './runner/completions.ts'
@@ -67,6 +69,7 @@ export function createApp(tools: Tools = systemTools) {
   const routes = app
     .route('/', operationsRoutes)
     .route('/', docsRoutes)
+    .route('/', modelRoutes)
     .route('/', storyRoutes)
     .route('/', removalRoutes)
     .route('/', characterRoutes)
@@ -82,6 +85,7 @@ export function createApp(tools: Tools = systemTools) {
     .route('/', predictionStreamRoutes)
     .route('/', fileRoutes)
     .route('/', catalogRoutes)
+    .route('/', runnerAnnounceRoutes)
     .route('/', runnerClaimRoutes)
     .route('/', runnerLeaseRoutes)
     .route('/', runnerPictureRoutes)

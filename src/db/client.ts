@@ -5,10 +5,11 @@ import * as files from './schema/files.ts'
 import * as idempotency from './schema/idempotency.ts'
 import * as keys from './schema/keys.ts'
 import * as queue from './schema/queue.ts'
+import * as runners from './schema/runners.ts'
 import * as story from './schema/stories.ts'
 import * as webhooks from './schema/webhooks.ts'
 
-const schema = { ...keys, ...story, ...queue, ...idempotency, ...files, ...webhooks }
+const schema = { ...keys, ...story, ...queue, ...runners, ...idempotency, ...files, ...webhooks }
 const connect = (d1: D1Database) => drizzle(d1, { schema })
 export type Db = ReturnType<typeof connect>
 

@@ -10,6 +10,7 @@ import { type Db, openDb } from '../db/client.ts'
 import { forgetIdempotencyKeys } from '../db/idempotency.ts'
 import { forgetMessages } from '../db/queue/messages.ts'
 import { dueStories, endLeasesOfTheFuture, sweep } from '../db/queue/sweep.ts'
+import { forgetRunners } from '../db/runners/list.ts'
 import { expiredStories, removeContent, storiesWithUnknownFiles } from '../db/stories/removal.ts'
 import { dueLanes } from '../db/webhooks/deliveries.ts'
 import { forgetProgress } from '../db/webhooks/log.ts'
@@ -43,6 +44,7 @@ const TASKS: Record<string, (env: Bindings, db: Db, tools: Tools) => Promise<unk
   progress: (_, db, tools) => forgetProgress(db, tools.now() - KEEP_PROGRESS_MS),
   messages: (_, db, tools) => forgetMessages(db, tools.now() - REMEMBER_MS),
   idempotency: (_, db, tools) => forgetIdempotencyKeys(db, tools.now()),
+  runners: (_, db, tools) => forgetRunners(db, tools.now()),
 }
 
 export async function everyMinute(env: Bindings, tools: Tools = systemTools): Promise<void> {

@@ -6,8 +6,8 @@ import { encodePng, readImage } from '../engine/io/png.ts'
 import { storyboard } from '../story/page/storyboard.ts'
 import { StoryRejected } from '../story/types.ts'
 import { gather } from './inputs.ts'
-import { BadStory, type GeneratorEvent, type StoryGenerator } from './queue/attempt.ts'
-import type { Sampler } from './worker/thread.ts'
+import { BadStory, BrokenMachine, type GeneratorEvent, NotFinite, type StoryGenerator } from './queue/attempt.ts'
+import { type Sampler, SamplerFailed } from './worker/thread.ts'
 
 type StoryGeneratorOptions = Parameters<StoryGenerator['generate']>[1]
 
@@ -39,8 +39,15 @@ async function* generate(
       }
     }
   } catch (error) {
-    throw error instanceof StoryRejected ? new BadStory(error.message) : error
+    throw translated(error)
   }
+}
+
+/** The sampler's errors as the queue knows them. */
+function translated(error: unknown): unknown {
+  if (error instanceof StoryRejected) return new BadStory(error.message)
+  if (!(error instanceof SamplerFailed) || error.fault === 'failed') return error
+  return new (error.fault === 'broken' ? BrokenMachine : NotFinite)(error.message, { cause: error })
 }
 
 /** The page of a whole story; `pngs` are its frames, in order. */

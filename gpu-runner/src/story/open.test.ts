@@ -189,7 +189,7 @@ test('numbers that overflow although all weights are finite', async (t) => {
   fillTensor(join(folder, 'unet/diffusion_pytorch_model.safetensors'), 'conv_out.bias', 3e38)
   const { model } = await open(t, folder)
   await assert.rejects(generate(model, two), (error) => {
-    assert.ok(error instanceof StoryRejected && error.cause instanceof NotFiniteError)
+    assert.ok(error instanceof NotFiniteError)
     return /^unet, step 2: \d+ of \d+ outputs are not finite.*its weights are finite/.test(error.message)
   })
 })

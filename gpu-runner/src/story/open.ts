@@ -2,20 +2,12 @@
 
 import type { StoryRequest } from '../../../contract/story.ts'
 import { openPipeline, type Pipeline } from '../engine/pipeline/open.ts'
-import { NotFiniteError } from '../engine/runtime/finite.ts'
 import { encodeBank } from './bank/bank.ts'
 import { type RedrawOptions, redraw } from './check/redraw.ts'
 import { SelfCheck } from './check/self-check.ts'
 import { abilitiesOf } from './model-facts.ts'
 import { type SampleOptions, sampledStory } from './sampled.ts'
-import {
-  type GenerateOptions,
-  type OpenStoryOptions,
-  type StoryEvent,
-  type StoryFrameResult,
-  type StoryModel,
-  StoryRejected,
-} from './types.ts'
+import type { GenerateOptions, OpenStoryOptions, StoryEvent, StoryFrameResult, StoryModel } from './types.ts'
 
 export async function openStoryModel({ folder, ...options }: OpenStoryOptions): Promise<StoryModel> {
   return storyModel(await openPipeline(folder, options))
@@ -49,10 +41,6 @@ async function* generate(
       yield event
     }
     unfinished = false
-  } catch (error) {
-    // Sound weights: the same numbers come out however often it is tried. Broken ones are no fault of the story.
-    if (error instanceof NotFiniteError) throw new StoryRejected(error.message, { cause: error })
-    throw error
   } finally {
     if (unfinished) await pipeline.release()
   }

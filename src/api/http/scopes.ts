@@ -5,7 +5,7 @@ export const isRead = (method: string) => ['GET', 'HEAD', 'QUERY'].includes(meth
 
 export function scopeFor(method: string, path: string): Scope {
   if (/^\/runner(\/|$)/.test(path)) return 'runner'
-  if (/^\/(keys|admin)(\/|$)/.test(path)) return 'admin'
+  if (/^\/(keys|admin|runners)(\/|$)/.test(path)) return 'admin'
   if (/^(\/v1)?\/webhooks(\/|$)/.test(path)) return 'webhooks'
   return isRead(method) ? 'stories:read' : 'stories:write'
 }

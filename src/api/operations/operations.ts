@@ -3,6 +3,7 @@ import { createRoute } from '@hono/zod-openapi'
 import { z } from 'zod'
 import { countUndeleted } from '../../db/objects/deletions.ts'
 import { queueDepth } from '../../db/queue/depth.ts'
+import { isPresent, listRunners } from '../../db/runners/list.ts'
 import { flush, series } from '../../durable/meter.ts'
 import { logError } from '../../platform/log.ts'
 import { healthOf, Late } from '../http/faults.ts'
@@ -56,16 +57,20 @@ export const operationsRoutes = newRoutes()
   })
   .openapi(metrics, async (c) => {
     const now = c.var.tools.now()
-    const [depth, undeleted, sums] = await Promise.all([
+    const [depth, undeleted, runners, sums] = await Promise.all([
       answering(queueDepth(c.var.db)),
       answering(countUndeleted(c.var.db)),
+      answering(listRunners(c.var.db)),
       flush(c.env, now),
     ])
+    const present = runners.filter((runner) => isPresent(runner, now))
     const gauges = {
       [series('fableframe_queue_depth', { state: 'ready' })]: depth.ready.count,
       [series('fableframe_queue_depth', { state: 'delayed' })]: depth.delayed,
       [series('fableframe_queue_depth', { state: 'running' })]: depth.running,
       fableframe_queue_oldest_seconds: secondsSince(depth.ready.oldest, now),
+      fableframe_runners: present.length,
+      fableframe_runners_set_aside: present.filter(({ setAsideUntil }) => (setAsideUntil ?? 0) > now).length,
       fableframe_webhooks_pending: depth.webhooks.count,
       fableframe_objects_undeleted: undeleted,
       fableframe_webhooks_oldest_seconds: secondsSince(depth.webhooks.oldest, now),

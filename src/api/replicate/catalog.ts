@@ -11,6 +11,7 @@ import { limitBody, MAX_JSON_BYTES } from '../http/body.ts'
 import { originOf } from '../http/origin.ts'
 import { ProblemError } from '../http/problems.ts'
 import { documented, json, newRoutes, problems } from '../http/routes.ts'
+import { type ServedModel, servedModels } from '../http/served-models.ts'
 import { requireModel } from './predictions.ts'
 
 /** When this wire came into being; models have no date that the edge knows of. */
@@ -107,7 +108,7 @@ const webhookSecret = createRoute({
 })
 
 export const catalogRoutes = newRoutes()
-  .openapi(listModels, (c) => c.json(pageOf(modelsOf(c)), 200))
+  .openapi(listModels, async (c) => c.json(pageOf(await modelsOf(c)), 200))
   .openapi(searchModels, async (c) => {
     const words = unquoted(await c.req.text())
       .toLowerCase()
@@ -116,19 +117,21 @@ export const catalogRoutes = newRoutes()
       const text = `${owner}/${name} ${description}`.toLowerCase()
       return words.every((word) => text.includes(word))
     }
-    return c.json(pageOf(modelsOf(c).filter(matches)), 200)
+    return c.json(pageOf((await modelsOf(c)).filter(matches)), 200)
   })
-  .openapi(readModel, (c) => {
+  .openapi(readModel, async (c) => {
     const { owner, name } = c.req.valid('param')
-    return c.json(modelOf(requireModel(c, owner, name), originOf(c)), 200)
+    const { model } = await requireModel(c, owner, name)
+    const served = (await servedModels(c)).find((one) => one.name === model)!
+    return c.json(modelOf(served, originOf(c)), 200)
   })
-  .openapi(listVersions, (c) => {
+  .openapi(listVersions, async (c) => {
     const { owner, name } = c.req.valid('param')
-    return c.json(pageOf([versionOf(requireModel(c, owner, name), originOf(c))]), 200)
+    return c.json(pageOf([versionOf(await requireModel(c, owner, name), originOf(c))]), 200)
   })
-  .openapi(readVersion, (c) => {
+  .openapi(readVersion, async (c) => {
     const { owner, name, version } = c.req.valid('param')
-    const ref = requireModel(c, owner, name)
+    const ref = await requireModel(c, owner, name)
     if (version !== ref.version)
       throw new ProblemError('not-found', `no version ${version} of ${owner}/${name}; there is ${ref.version}`)
     return c.json(versionOf(ref, originOf(c)), 200)
@@ -140,14 +143,16 @@ export const catalogRoutes = newRoutes()
   })
   .openapi(webhookSecret, (c) => c.json({ key: c.var.apiKey.webhookSecret }, 200))
 
-const modelsOf = (c: Context<AppEnv>) => c.var.settings.MODELS.map((model) => modelOf(refOf(model), originOf(c)))
+const modelsOf = async (c: Context<AppEnv>) => (await servedModels(c)).map((model) => modelOf(model, originOf(c)))
 
-function modelOf(ref: ModelRef, origin: string): Model {
+function modelOf({ name, announced }: ServedModel, origin: string): Model {
+  const ref = refOf(name)
+  const seen = announced ? ` Last seen at a runner: ${new Date(announced.lastSeenAt).toISOString()}.` : ''
   return {
     url: `${origin}/v1/models/${ref.owner}/${ref.name}`,
     owner: ref.owner,
     name: ref.name,
-    description: 'Generates the pictures of a story, with the same characters in each.',
+    description: `Generates the pictures of a story, with the same characters in each.${seen}`,
     visibility: 'private',
     is_official: true,
     github_url: null,

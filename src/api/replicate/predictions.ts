@@ -24,6 +24,7 @@ import { limitBody, MAX_JSON_BYTES } from '../http/body.ts'
 import { originOf } from '../http/origin.ts'
 import { invalid, ProblemError } from '../http/problems.ts'
 import { json, newRoutes, problems, SpanQuery, spanOf } from '../http/routes.ts'
+import { servedModels } from '../http/served-models.ts'
 import { accept } from '../stories/accept.ts'
 import { CreateHeaders, parseCursor } from '../stories/stories.ts'
 import { applied, parsePrefer } from './prefer.ts'
@@ -123,10 +124,10 @@ const stop = createRoute({
 export const predictionRoutes = newRoutes()
   .openapi(create, async (c) => {
     const request = c.req.valid('json')
-    const { MODELS } = c.var.settings
-    const ref = findRef(MODELS, request.version)
+    const models = await modelNames(c)
+    const ref = findRef(models, request.version)
     if (!ref) {
-      const served = MODELS.map(refOf).map(({ owner, name }) => `${owner}/${name}`)
+      const served = models.map(refOf).map(({ owner, name }) => `${owner}/${name}`)
       const message = `no version or model ${request.version}; served are ${served.join(', ')}`
       throw invalid([{ pointer: '/version', message }])
     }
@@ -135,7 +136,7 @@ export const predictionRoutes = newRoutes()
   .openapi(createForModel, async (c) => {
     const { owner, name } = c.req.valid('param')
     const idempotencyKey = c.req.valid('header')['idempotency-key']
-    return answer(c, requireModel(c, owner, name), c.req.valid('json'), idempotencyKey)
+    return answer(c, await requireModel(c, owner, name), c.req.valid('json'), idempotencyKey)
   })
   .openapi(read, async (c) => {
     const { id } = c.req.valid('param')
@@ -162,13 +163,15 @@ export const predictionRoutes = newRoutes()
   })
 
 /** The model of a path; throws `not-found`. */
-export function requireModel(c: Context<AppEnv>, owner: string, name: string): ModelRef {
-  const { MODELS } = c.var.settings
-  const ref = findRef(MODELS, `${owner}/${name}`)
+export async function requireModel(c: Context<AppEnv>, owner: string, name: string): Promise<ModelRef> {
+  const models = await modelNames(c)
+  const ref = findRef(models, `${owner}/${name}`)
   if (ref) return ref
-  const served = MODELS.map(refOf).map(({ owner, name }) => `${owner}/${name}`)
+  const served = models.map(refOf).map(({ owner, name }) => `${owner}/${name}`)
   throw new ProblemError('not-found', `no model ${owner}/${name}; served are ${served.join(', ')}`)
 }
+
+const modelNames = async (c: Context<AppEnv>) => (await servedModels(c)).map(({ name }) => name)
 
 /** Accept the story; then hold the answer for as long as was asked, or until it has ended. */
 async function answer(

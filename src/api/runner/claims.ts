@@ -1,6 +1,7 @@
 /** `POST /runner/claim`: a runner asks for stories, and waits for them if it likes. */
 import { createRoute } from '@hono/zod-openapi'
 import type { Context } from 'hono'
+import { storyFor } from '../../../contract/protocol.ts'
 import { type Claim, ClaimRequest, Claims } from '../../../contract/runner.ts'
 import { type ClaimedStory, claim } from '../../db/queue/claim.ts'
 import { count } from '../../durable/meter.ts'
@@ -8,6 +9,7 @@ import { base32 } from '../../platform/ids.ts'
 import { announce } from '../http/announce.ts'
 import type { AppEnv } from '../http/app-env.ts'
 import { limitBody, MAX_JSON_BYTES } from '../http/body.ts'
+import { ProblemError } from '../http/problems.ts'
 import { json, newRoutes, problems } from '../http/routes.ts'
 import { requireRunner } from '../http/tokens.ts'
 import { leaseEnd } from './lease.ts'
@@ -29,7 +31,7 @@ const claimRoute = createRoute({
   responses: {
     200: json(Claims, 'Each claimed until its `lease_until`'),
     204: { description: 'Nothing came within `wait` seconds' },
-    ...problems('malformed-json', 'unauthorized', 'too-large', 'unsupported-media-type', 'validation'),
+    ...problems('malformed-json', 'unauthorized', 'too-large', 'unsupported-media-type', 'validation', 'set-aside'),
   },
 })
 
@@ -47,24 +49,32 @@ export const runnerClaimRoutes = newRoutes().openapi(claimRoute, async (c) => {
 })
 
 /** What is ready now, claimed for the runner; none when nothing is. */
-async function claimOnce(c: Context<AppEnv>, { runner, model, max }: ClaimRequest, now: number): Promise<Claim[]> {
+async function claimOnce(c: Context<AppEnv>, request: ClaimRequest, now: number): Promise<Claim[]> {
+  const { runner, model, protocol, max } = request
   const { db, settings, tools } = c.var
   const leaseMs = Math.min(settings.LEASE_SECONDS * 1000, FIRST_LEASE_MS)
   const leaseTokens = Array.from({ length: max }, () => base32(tools.randomBytes(20)))
-  const { claimed, swept } = await claim(db, { model, runner, leaseTokens, leaseMs }, now)
+  const { claimed, swept, setAsideUntil } = await claim(db, { model, runner, protocol, leaseTokens, leaseMs }, now)
   announce(c, ...swept, ...claimed.map((story) => story.id))
+  if (setAsideUntil !== null) throw setAside(runner, setAsideUntil, now)
   if (claimed.length > 0) {
     count('claims', { model }, claimed.length)
     count('retries', { model }, claimed.filter((story) => story.attempt > 0).length)
   }
-  return claimed.map((story) => claimOf(story, now))
+  return claimed.map((story) => claimOf(story, protocol, now))
 }
 
-function claimOf(story: ClaimedStory, now: number): Claim {
+function setAside(runner: string, until: number, now: number): ProblemError {
+  const time = new Date(until).toISOString()
+  const detail = `${runner} is set aside until ${time}: stories of several API keys in a row went wrong on it`
+  return new ProblemError('set-aside', detail, undefined, { 'retry-after': `${Math.ceil((until - now) / 1000)}` })
+}
+
+function claimOf(story: ClaimedStory, protocol: number, now: number): Claim {
   if (!story.leaseToken || !story.claimableAt) throw new Error(`story ${story.id} was claimed without a lease`)
   return {
     id: story.id,
-    story: story.request,
+    story: storyFor(protocol, story.request),
     seed: story.seed,
     model: story.model,
     // It counts as one only when the runner reports that it has begun.

@@ -2,6 +2,7 @@
 import { createRoute } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { Webhook, WebhookVerificationError } from 'standardwebhooks'
+import { publicError } from '../../../contract/public-error.ts'
 import { EventReceipt, RunnerEvent } from '../../../contract/runner.ts'
 import type { Db } from '../../db/client.ts'
 import { complete } from '../../db/queue/complete.ts'
@@ -55,6 +56,7 @@ export const runnerEventRoutes = newRoutes().openapi(receive, async (c) => {
     // What is left arrived after a later event of its lease, and changes nothing.
   }
   if (!state) throw staleLeaseOf(storyId, state)
+  if (changed && event.type === 'story.failed') logFailure(c, event)
   // A failure after which the story is `queued` is a retry.
   if (changed) count('runner_events', { type: event.type, status: state.status })
   announce(c, storyId)
@@ -72,10 +74,18 @@ async function apply(db: Db, origin: EventOrigin, event: RunnerEvent, random: Ui
     case 'story.completed':
       return (await complete(db, [origin], origin.now)).has(origin.messageId)
     case 'story.failed':
-      return fail(db, origin, event.data.error, event.data.retryable, (random[0] ?? 0) / 256)
+      return fail(db, origin, publicError(event.data.error), event.data.retryable, (random[0] ?? 0) / 256)
     case 'story.canceled':
       return confirmStop(db, origin)
   }
+}
+
+/** In the runner's own words, which the customer does not see. */
+function logFailure(c: Context<AppEnv>, { data }: Extract<RunnerEvent, { type: 'story.failed' }>): void {
+  const { story_id: story, error, retryable } = data
+  console.error(
+    JSON.stringify({ level: 'error', event: 'story.failed', request_id: c.var.requestId, story, retryable, ...error }),
+  )
 }
 
 /** Throws `bad-signature` unless one of the secrets has signed the body. */

@@ -1,8 +1,10 @@
 /** `/runner/stories/{id}/heartbeat` and `…/release`: a runner extends its lease, or hands the story back. */
 import { createRoute } from '@hono/zod-openapi'
-import { Heartbeat, Released } from '../../../contract/runner.ts'
+import { Heartbeat, Release, Released, releaseReasonOf } from '../../../contract/runner.ts'
 import { extendLease, releaseLease } from '../../db/queue/lease.ts'
+import { count } from '../../durable/meter.ts'
 import { announce } from '../http/announce.ts'
+import { limitBody, MAX_JSON_BYTES } from '../http/body.ts'
 import { json, newRoutes } from '../http/routes.ts'
 import { requireRunner } from '../http/tokens.ts'
 import { StoryParams } from '../stories/stories.ts'
@@ -28,7 +30,8 @@ const releaseRoute = createRoute({
   method: 'post',
   path: '/runner/stories/{id}/release',
   summary: 'Hand a story back',
-  middleware: [requireRunner] as const,
+  middleware: [requireRunner, limitBody(MAX_JSON_BYTES)] as const,
+  request: { ...common.request, body: { required: false, content: { 'application/json': { schema: Release } } } },
   responses: { 200: json(Released, 'Where that left the story'), ...leaseProblems },
 })
 
@@ -42,7 +45,9 @@ export const runnerLeaseRoutes = newRoutes()
   })
   .openapi(releaseRoute, async (c) => {
     const { id, leaseToken, db } = leaseOf(c, c.req.valid('param').id)
-    const status = await releaseLease(db, id, leaseToken, c.var.tools.now())
+    const reason = releaseReasonOf(c.req.valid('json'))
+    const status = await releaseLease(db, id, leaseToken, c.var.tools.now(), reason)
+    if (reason !== 'stopping') count('runner_faults', { reason })
     if (!status) throw await staleLease(c, id)
     announce(c, id)
     return c.json({ status }, 200)

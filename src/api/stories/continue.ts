@@ -18,6 +18,7 @@ import { limitBody, MAX_JSON_BYTES } from '../http/body.ts'
 import { fingerprintOf, REPLAYED, requireSameRequest } from '../http/idempotency.ts'
 import { invalid, ProblemError } from '../http/problems.ts'
 import { json, newRoutes, problems } from '../http/routes.ts'
+import { servedModels } from '../http/served-models.ts'
 import type { Answer } from './accept.ts'
 import { parseCancelAfter } from './cancel-after.ts'
 import { requireRoom } from './queue-room.ts'
@@ -127,7 +128,10 @@ async function continueStory(c: Context<AppEnv>, id: string, { idempotencyKey, b
     if (earlier) return replayed(earlier)
     const found = await findStory(db, id, apiKey.id)
     if (!found) throw noSuchStory(id)
-    requireContinuable(found, settings.MODELS)
+    requireContinuable(
+      found,
+      (await servedModels(c)).map(({ name }) => name),
+    )
     const { story } = found
     const next = reopenedStory(story, { request: continued(found, framesOf(found)), cancelAfterMs }, now)
     const frames = found.frames.filter((frame) => frame.index !== redraw)

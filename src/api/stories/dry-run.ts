@@ -6,7 +6,6 @@ import { mentionsIn } from '../../../contract/frame-cast.ts'
 import { estimate } from '../../db/queue/outlook.ts'
 import type { AppEnv } from '../http/app-env.ts'
 import { invalid } from '../http/problems.ts'
-
 import { parseCancelAfter } from './cancel-after.ts'
 import { validateStory } from './validate.ts'
 import { storyWarnings } from './warnings.ts'
@@ -15,7 +14,7 @@ export async function dryRun(c: Context<AppEnv>, posted: PostedStory): Promise<z
   parseCancelAfter(c.req.header('cancel-after'))
   const valid = await validateStory(c, posted)
   if ('faults' in valid) throw invalid(valid.faults)
-  const { request, model } = valid
+  const { request, model, announced } = valid
   const frames = request.frames.length
   return {
     dry_run: true,
@@ -23,7 +22,7 @@ export async function dryRun(c: Context<AppEnv>, posted: PostedStory): Promise<z
     characters: request.characters.map(({ id }) => id),
     frames,
     mentions: mentionsIn(request),
-    estimated_seconds: await estimate(c.var.db, model, frames),
-    warnings: await storyWarnings(c, request),
+    estimated_seconds: announced?.present === 0 ? null : await estimate(c.var.db, model, frames),
+    warnings: await storyWarnings(c, request, model),
   }
 }

@@ -109,7 +109,7 @@ export const storyRoutes = newRoutes()
     const { answer, headers } = await accept<AcceptedStory>(c, c.req.valid('json'), {
       idempotencyKey: c.req.valid('header')['idempotency-key'],
       answerOf: async (story) => {
-        const warnings = await storyWarnings(c, story.request)
+        const warnings = await storyWarnings(c, story.request, story.model)
         const view = viewOf({ story, frames: [] }, c.var.settings)
         return {
           status: 202,

@@ -1,11 +1,14 @@
 /** What only the edge can know to be wrong with a story: its model, its bank, its cast, where its URLs lead. */
 import type { Context } from 'hono'
 import type { PostedStory } from '../../../contract/character.ts'
+import { impossibleFor } from '../../../contract/model.ts'
 import type { StoryRequest } from '../../../contract/story.ts'
+import type { AnnouncedModel } from '../../db/runners/list.ts'
 import { refuseUrl } from '../../platform/url-guard.ts'
 import { refuseDataUri } from '../characters/reference-pictures.ts'
 import type { AppEnv } from '../http/app-env.ts'
 import type { Fault } from '../http/problems.ts'
+import { servedModels, usualModel } from '../http/served-models.ts'
 import { castOf } from './cast.ts'
 import { type FoundBank, findBank } from './named-bank.ts'
 
@@ -13,6 +16,8 @@ import { type FoundBank, findBank } from './named-bank.ts'
 export interface ValidStory {
   request: StoryRequest
   model: string
+  /** As runners announced it; null where none has. */
+  announced: AnnouncedModel | null
   bank: FoundBank | null
 }
 
@@ -24,14 +29,22 @@ export async function validateStory(
   const { settings, db, apiKey } = c.var
   const bank = posted.bank && (await findBank(c, posted.bank))
   if (bank && 'faults' in bank) return bank
-  const model = posted.model ?? bank?.known?.model ?? settings.MODELS[0]
+  const served = await servedModels(c)
+  const model = posted.model ?? bank?.known?.model ?? usualModel(c, served)
+  const announced = served.find(({ name }) => name === model)?.announced ?? null
   const faults = [
-    ...modelFaults(posted, model, bank, settings.MODELS),
+    ...modelFaults(
+      posted,
+      model,
+      bank,
+      served.map(({ name }) => name),
+    ),
+    ...(announced ? impossibleFor(announced, posted) : []),
     ...urlFaults(posted, settings.ALLOW_INSECURE_WEBHOOKS === '1'),
   ]
   if (faults.length > 0) return { faults }
   const cast = await castOf(db, posted, apiKey.id, bank)
-  return 'faults' in cast ? cast : { request: cast.story, model, bank }
+  return 'faults' in cast ? cast : { request: cast.story, model, announced, bank }
 }
 
 /** A bank is only good for the model that made it. */

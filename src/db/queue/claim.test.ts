@@ -192,8 +192,8 @@ test('claiming, sweeping and completing search indexes only, so their cost does 
   await dueStories(recorded, 0)
   await sweep(recorded, ['none'], 0)
   await complete(recorded, [{ messageId: 'none', storyId: 'none', leaseToken: 'none' }], 0)
-  assert.equal(queries.length, 3 + 1 + 8 + 7)
-  const trigger = await DB.prepare("SELECT sql FROM sqlite_schema WHERE name = 'claims_lend'").first<string>('sql')
+  assert.equal(queries.length, 4 + 1 + 8 + 8)
+  const trigger = await DB.prepare("SELECT sql FROM sqlite_schema WHERE name = 'claims_claim'").first<string>('sql')
   const [, pick] = /BEGIN(.*);\s*END/s.exec(trigger ?? '') ?? []
   queries.push(pick!.replaceAll(/NEW\.`\w+`/g, '?'))
   const used = new Set<string>()
@@ -204,8 +204,8 @@ test('claiming, sweeping and completing search indexes only, so their cost does 
       .all<{ detail: string }>()
     const plan = results.map((row) => row.detail).join('; ')
     for (const [, index] of plan.matchAll(/SEARCH \w+ USING (?:COVERING )?INDEX (\w+) \(/g)) used.add(index!)
-    // The union of what is due compares at most SWEEP_LIMIT ids with each other.
-    const ours = plan.replaceAll(/SCAN (json_each|token) VIRTUAL TABLE[^;]*/g, '')
+    // The union of what is due compares at most SWEEP_LIMIT ids with each other, and a subquery with a limit yields 50 rows.
+    const ours = plan.replaceAll(/SCAN (?:(json_each|token) VIRTUAL TABLE[^;]*|\(subquery-1\))/g, '')
     assert.doesNotMatch(ours, /SCAN (?!CONSTANT)|FOR ORDER BY/, `${plan}\n${sql}`)
   }
   for (const index of ['stories_ready', 'queue_shares_next', 'stories_due', 'stories_start_by', 'stories_lease'])

@@ -3,9 +3,11 @@
  * have stories ready and room to run them, the one with the lowest pass goes first, and being served moves it on by
  * 1 / weight. Triggers of `stories` count what is ready and running, and move the passes (`0008_fair_queue.sql`).
  */
-import { sql } from 'drizzle-orm'
+import { and, eq, gt, sql } from 'drizzle-orm'
 import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+import { PROTOCOL } from '../../../contract/protocol.ts'
 import type { Db } from '../client.ts'
+import { runners } from '../schema/runners.ts'
 import { frames, stories } from '../schema/stories.ts'
 import { dueQuery, sweep } from './sweep.ts'
 
@@ -14,6 +16,7 @@ const claims = sqliteTable('claims', {
   leaseToken: text('lease_token').notNull(),
   model: text('model').notNull(),
   runner: text('runner').notNull(),
+  protocol: integer('protocol').notNull(),
   now: integer('now').notNull(),
   leaseMs: integer('lease_ms').notNull(),
 })
@@ -39,6 +42,8 @@ export type ClaimedStory = Awaited<ReturnType<typeof claimReady>>['claimed'][num
 export interface ClaimOptions {
   model: string
   runner: string
+  /** The version of `contract/runner.ts` that it speaks; it gets no story that needs a later one. Default: the latest. */
+  protocol?: number
   /** One story is claimed under each of these, as far as there are any. */
   leaseTokens: string[]
   leaseMs: number
@@ -49,13 +54,13 @@ export async function claim(
   db: Db,
   options: ClaimOptions,
   now: number,
-): Promise<{ claimed: ClaimedStory[]; swept: string[] }> {
+): Promise<{ claimed: ClaimedStory[]; swept: string[]; setAsideUntil: number | null }> {
   const swept: string[] = []
   for (;;) {
-    const { claimed, due } = await claimReady(db, options, now)
+    const { claimed, due, setAsideUntil } = await claimReady(db, options, now)
     const changed = await sweep(db, due, now)
     swept.push(...changed)
-    if (claimed.length > 0 || changed.length === 0) return { claimed, swept }
+    if (claimed.length > 0 || changed.length === 0) return { claimed, swept, setAsideUntil }
   }
 }
 
@@ -63,17 +68,32 @@ export async function claim(
  * Claim up to `leaseTokens.length` ready stories of `model` until `now + leaseMs`. Answers them in the order they were
  * picked, and the ids of those that have to be swept before they can be claimed or given up: see `sweep`.
  *
- * Each row put into `claims` claims one story (`0010_claims.sql`), because each pick has to see what the last one did to
+ * Each row put into `claims` claims one story (the trigger `claims_claim`), because each pick has to see what the last one did to
  * the passes and the caps; together they are one statement. A pick is a few index searches, however long the queue is.
- * The search for a key passes over keys at their cap, of which there are at most as many as stories that run.
+ * The search for a key passes over keys at their cap, of which there are at most as many as stories that run, and looks at
+ * the first 50 stories of a key for one that this runner may have.
+ *
+ * A runner that is set aside claims nothing; `setAsideUntil` says so (`db/runners/blame.ts`).
  */
-export async function claimReady(db: Db, { model, runner, leaseTokens, leaseMs }: ClaimOptions, now: number) {
+export async function claimReady(
+  db: Db,
+  { model, runner, protocol = PROTOCOL, leaseTokens, leaseMs }: ClaimOptions,
+  now: number,
+) {
   const tokens = sql`json_each(${JSON.stringify(leaseTokens)}) AS token`
-  const [due, , claimed] = await db.batch([
+  const setAside = and(eq(runners.name, runner), gt(runners.setAsideUntil, now))
+  const mayClaim = sql`NOT EXISTS (SELECT 1 FROM ${runners} WHERE ${setAside})`
+  const row = sql`value, ${model}, ${runner}, ${protocol}, ${now}, ${leaseMs}`
+  const [due, , claimed, [aside]] = await db.batch([
     dueQuery(db, now),
-    db.insert(claims).select(sql`SELECT value, ${model}, ${runner}, ${now}, ${leaseMs} FROM ${tokens}`),
+    db.insert(claims).select(sql`SELECT ${row} FROM ${tokens} WHERE ${mayClaim}`),
     db.select(claimedColumns).from(tokens).innerJoin(stories, sql`${stories.leaseToken} = token.value`),
+    db.select({ until: runners.setAsideUntil }).from(runners).where(setAside),
   ])
   const byToken = new Map(claimed.map((story) => [story.leaseToken, story]))
-  return { claimed: leaseTokens.flatMap((token) => byToken.get(token) ?? []), due: due.map(({ id }) => id) }
+  return {
+    claimed: leaseTokens.flatMap((token) => byToken.get(token) ?? []),
+    due: due.map(({ id }) => id),
+    setAsideUntil: aside?.until ?? null,
+  }
 }

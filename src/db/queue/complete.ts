@@ -3,6 +3,7 @@ import { and, inArray, type SQL, sql } from 'drizzle-orm'
 import type { CompletionOutcome } from '../../../contract/runner.ts'
 import type { StoryStatus } from '../../../contract/story-view.ts'
 import type { Db } from '../client.ts'
+import { forgive } from '../runners/blame.ts'
 import { frames, stories } from '../schema/stories.ts'
 import { runnerMessages } from '../schema/webhooks.ts'
 import { enqueueWebhook } from '../webhooks/outbox.ts'
@@ -38,6 +39,7 @@ function completing(db: Db, events: Completion[], now: number) {
     rememberAs(db, messageId, now, done),
     rememberAs(db, messageId, now, canceled),
     begin(db, held, now),
+    forgive(db, done),
     enqueueWebhook(db, 'story.completed', done, now),
     enqueueWebhook(db, 'story.canceled', canceled, now),
     db
@@ -68,7 +70,7 @@ const messageIdOf = ({ storyId, leaseToken }: HeldStory) => `done_${storyId}_${l
 export async function completeAll(db: Db, held: HeldStory[], now: number): Promise<CompletedStory[]> {
   const events = held.map((lease) => ({ ...lease, messageId: messageIdOf(lease) }))
   const listed = (values: string[]): SQL => sql`(SELECT value FROM json_each(${JSON.stringify(values)}))`
-  const [done, canceled, , , , , , seen, found] = await db.batch([
+  const [done, canceled, , , , , , , seen, found] = await db.batch([
     ...completing(db, events, now),
     db
       .select({ id: runnerMessages.id })

@@ -3,11 +3,13 @@
  * D1 has no interactive transactions; every write of a runner is fenced by the token of its lease.
  */
 import { and, eq, sql } from 'drizzle-orm'
+import type { ReleaseReason } from '../../../contract/runner.ts'
 import type { StoryStatus } from '../../../contract/story-view.ts'
 import type { Db } from '../client.ts'
+import { blame } from '../runners/blame.ts'
 import { stories } from '../schema/stories.ts'
 import { enqueueWebhook } from '../webhooks/outbox.ts'
-import { cancelRequested, end, hasNotStarted, heldBy, requeue } from './transitions.ts'
+import { avoidHolder, cancelRequested, end, hasNotStarted, heldBy, requeue } from './transitions.ts'
 
 /**
  * Move the end of a lease to `now + leaseMs`, but not past the time that the attempt may take. Undefined when it is
@@ -23,15 +25,21 @@ export async function extendLease(db: Db, id: string, leaseToken: string, leaseM
   return { leaseUntil: held.leaseUntil ?? now, stop: held.cancel || now >= (held.runBy ?? Number.POSITIVE_INFINITY) }
 }
 
-/** Hand a story back unfinished: ready again at once, without counting the attempt. Answers where that left it; undefined when stale. */
+/**
+ * Hand a story back unfinished: ready again at once, without counting the attempt. Answers where that left it; undefined
+ * when stale. Unless the runner only stops, the story keeps away from it for a while; one that is broken is blamed.
+ */
 export async function releaseLease(
   db: Db,
   id: string,
   leaseToken: string,
   now: number,
+  reason: ReleaseReason = 'stopping',
 ): Promise<StoryStatus | undefined> {
   const held = heldBy(id, leaseToken)
-  const [, canceled, queued] = await db.batch([
+  const blamed = reason === 'broken' ? held : sql`FALSE`
+  const [, , , canceled, queued] = await db.batch([
+    ...blame(db, blamed, now),
     enqueueWebhook(db, 'story.canceled', and(held, cancelRequested), now),
     db
       .update(stories)
@@ -42,6 +50,7 @@ export async function releaseLease(
       .update(stories)
       .set({
         ...requeue(now, 'released'),
+        ...(reason !== 'stopping' && avoidHolder(now)),
         ready: true,
         unstarted: 0,
         maxAttempts: sql`${stories.maxAttempts} + (NOT ${hasNotStarted})`,

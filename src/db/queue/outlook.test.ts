@@ -113,17 +113,18 @@ const story = { status: 'queued', frameCount: 4, progress: null } as const
 test('times follow the history: frames drawn, what waits ahead over the runners at work, and progress', () => {
   // One runner, ten stories of two frames, 8 s each but the last.
   const history = [...Array.from({ length: 9 }, (_, i) => past(8 * i, 8)), past(72, 18)]
-  const outlook = (ahead: number): Outlook => ({ ahead: { count: ahead, atLeast: false }, history })
+  const outlook = (ahead: number): Outlook => ({ ahead: { count: ahead, atLeast: false }, served: true, history })
   assert.deepEqual(etaOf(story, outlook(0)), { p50: 16, p90: 36 })
   // The mean is 9 s and the deviation 3 s: 10 stories take 90 s, and less than 90 + 1.28·3·√10 nine times of ten.
   assert.deepEqual(etaOf(story, outlook(10)), { p50: 106, p90: Math.ceil(36 + 90 + 1.28 * 3 * Math.sqrt(10)) })
   // The same by two runners at a time.
   const two = history.flatMap((one) => [one, one])
-  assert.equal(etaOf(story, { ahead: { count: 10, atLeast: false }, history: two })?.p50, 61)
+  assert.equal(etaOf(story, { ...outlook(10), history: two })?.p50, 61)
   const progress = { stage: 'sampling', step: 3, steps: 4, fraction: 0.75 } as const
   assert.deepEqual(etaOf({ ...story, status: 'running', progress }, outlook(0)), { p50: 4, p90: 9 })
   assert.equal(etaOf({ ...story, status: 'succeeded' }, outlook(0)), null)
-  assert.equal(etaOf(story, { ahead: null, history: [] }), null)
+  assert.equal(etaOf(story, { ...outlook(0), served: false }), null, 'nobody is there to take it up')
+  assert.equal(etaOf(story, { ahead: null, served: true, history: [] }), null)
 })
 
 test('the history is that of the model, of stories that went well at the first attempt', async () => {
@@ -155,5 +156,5 @@ test('who is served meanwhile only ever brings a story forward', async () => {
 })
 
 test('what is read of no story at all says nothing', () => {
-  assert.deepEqual(outlookOf([], [], []), { ahead: null, history: [] })
+  assert.deepEqual(outlookOf([], [], []), { ahead: null, served: true, history: [] })
 })

@@ -4,6 +4,7 @@
  */
 import { and, desc, eq, type SQL, sql } from 'drizzle-orm'
 import type { Db } from '../client.ts'
+import { PRESENT_MS } from '../runners/list.ts'
 import { apiKeys } from '../schema/keys.ts'
 import { queueShares } from '../schema/queue.ts'
 import { type StoryRow, stories } from '../schema/stories.ts'
@@ -31,6 +32,8 @@ export interface Past {
 
 export interface Outlook {
   ahead: Ahead | null
+  /** Whether a runner is there for it, as far as is known: some announce nothing. */
+  served: boolean
   history: Past[]
 }
 
@@ -55,6 +58,9 @@ export function outlookQueries(db: Db, id: string) {
       before: sql<number>`${earlier('earlier.priority < stories.priority')}
         + ${earlier('earlier.priority = stories.priority AND earlier.claimable_at < stories.claimable_at')}`,
       apiKeyId: stories.apiKeyId,
+      runners: sql<number>`(SELECT count(*) FROM runners WHERE runners.model = stories.model)`,
+      present: sql<number>`(SELECT count(*) FROM runners WHERE runners.model = stories.model AND runners.gone_at IS NULL
+        AND runners.seen_at > unixepoch() * 1000 - ${PRESENT_MS})`,
       clock: sql<number>`coalesce((SELECT pass FROM queue_clocks WHERE queue_clocks.model = stories.model), 0)`,
     })
     .from(stories)
@@ -89,8 +95,8 @@ type Queries = ReturnType<typeof outlookQueries>
 
 export function outlookOf(own: Read<Queries[0]>, shares: Read<Queries[1]>, history: Past[]): Outlook {
   const [story] = own
-  if (!story) return { ahead: null, history }
-  const { before, clock, apiKeyId } = story
+  if (!story) return { ahead: null, served: true, history }
+  const { before, clock, apiKeyId, runners, present } = story
   const from = (pass: number) => Math.max(pass, clock)
   const mine = shares.find((share) => share.apiKeyId === apiKeyId)
   const turn = mine ? from(mine.pass) + before / mine.weight : Number.POSITIVE_INFINITY
@@ -99,10 +105,11 @@ export function outlookOf(own: Read<Queries[0]>, shares: Read<Queries[1]>, histo
     const strides = (turn - from(pass)) * weight
     if (key !== apiKeyId && strides > 0) count += Math.min(ready, Math.ceil(strides - 1e-9))
   }
-  return { ahead: { count, atLeast: before > EXACT_AHEAD || shares.length > MOST_KEYS || !mine }, history }
+  const atLeast = before > EXACT_AHEAD || shares.length > MOST_KEYS || !mine
+  return { ahead: { count, atLeast }, served: present > 0 || runners === 0, history }
 }
 
-/** Seconds until all pictures of the story are there; null once it has ended, and while there is no history. */
+/** Seconds until all pictures of the story are there; null once it has ended, without history, and while no runner is there. */
 export function etaOf(story: Pick<StoryRow, 'status' | 'frameCount' | 'progress'>, outlook: Outlook): Eta | null {
   const drawing = drawingTime(story.frameCount, outlook.history)
   if (!drawing) return null
@@ -110,7 +117,7 @@ export function etaOf(story: Pick<StoryRow, 'status' | 'frameCount' | 'progress'
     const left = 1 - (story.progress?.fraction ?? 0)
     return rounded({ p50: left * drawing.p50, p90: left * drawing.p90 })
   }
-  if (story.status !== 'queued') return null
+  if (story.status !== 'queued' || !outlook.served) return null
   const wait = waitingTime(outlook.ahead?.count ?? 0, outlook.history)
   return rounded({ p50: wait.p50 + drawing.p50, p90: wait.p90 + drawing.p90 })
 }

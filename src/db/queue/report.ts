@@ -2,10 +2,12 @@
 import { and, lt, sql } from 'drizzle-orm'
 import type { Progress, StoryError } from '../../../contract/story-view.ts'
 import type { Db } from '../client.ts'
+import { blame } from '../runners/blame.ts'
 import { stories } from '../schema/stories.ts'
 import { enqueueWebhook } from '../webhooks/outbox.ts'
 import { type EventOrigin, remember } from './messages.ts'
 import {
+  avoidHolder,
   begin,
   cancelRequested,
   end,
@@ -44,9 +46,13 @@ export async function markProgress(db: Db, event: EventOrigin, progress: Progres
   return seen.length > 0
 }
 
+/** The code of a failure of which it is not known whose fault it was. */
+const NOT_FINITE = 'not_finite'
+
 /**
  * The attempt failed. When the fault was the machine's, the story is queued again while attempts are left, after a
- * pause of up to 2^attempt seconds (full jitter: `random` in [0, 1)).
+ * pause of up to 2^attempt seconds (full jitter: `random` in [0, 1)). Whose fault numbers are that are not finite is
+ * told by a second runner: what overflows there too is the story's.
  */
 export async function fail(
   db: Db,
@@ -57,14 +63,18 @@ export async function fail(
 ): Promise<boolean> {
   const held = heldBy(event.storyId, event.leaseToken)
   const canceled = and(held, cancelRequested)
-  const left = retryable ? lt(stories.attempt, stories.maxAttempts) : sql`FALSE`
+  const unsure = error.code === NOT_FINITE
+  const again = unsure ? sql`coalesce(${stories.error} ->> 'code' = ${NOT_FINITE}, FALSE)` : sql`FALSE`
+  const left = retryable ? sql`(${stories.attempt} < ${stories.maxAttempts} AND NOT ${again})` : sql`FALSE`
   const retried = and(held, notCanceled, left)
   const failed = and(held, notCanceled, sql`NOT ${left}`)
   const pause = sql`CAST(${random * 1000} * (1 << ${stories.attempt}) AS INTEGER)`
   const { now } = event
+  const ending = retryable ? exhausted(sql`${error.message}`) : sql`${JSON.stringify(error)}`
   const [seen] = await db.batch([
     remember(db, event, held),
     begin(db, held, now),
+    ...blame(db, held, now),
     enqueueWebhook(db, 'story.canceled', canceled, now),
     enqueueWebhook(db, 'story.failed', failed, now),
     db
@@ -75,13 +85,13 @@ export async function fail(
       .update(stories)
       .set({
         ...end('failed', now, 'failed'),
-        error: retryable ? exhausted(sql`${error.message}`) : error,
-        deadLetter: retryable,
+        error: sql`iif(${again}, ${JSON.stringify({ ...error, code: 'invalid_story' })}, ${ending})`,
+        deadLetter: retryable ? sql`NOT ${again}` : false,
       })
       .where(failed),
     db
       .update(stories)
-      .set({ ...requeue(now, 'failed', sql`${now} + ${pause}`), error })
+      .set({ ...requeue(now, 'failed', sql`${now} + ${pause}`), ...(unsure && avoidHolder(now)), error })
       .where(retried),
   ])
   return seen.length > 0

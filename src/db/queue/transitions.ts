@@ -77,3 +77,9 @@ export const exhausted = (last: SQL) =>
   sql`json_object('code', 'attempts_exhausted', 'message', 'gave up after attempt ' || ${stories.attempt} || ': ' || ${last})`
 
 export const ranTooLong = sql`json_object('code', 'run_timeout', 'message', 'stopped when its deadline for running had passed')`
+
+/** How long a story keeps away from a runner that failed with it in a way that another may not. */
+export const AVOID_MS = 2 * 60_000
+
+/** Fields of a story that the runner which holds it is not to get again for a while. */
+export const avoidHolder = (now: number) => ({ avoidRunner: sql`${stories.runner}`, avoidUntil: now + AVOID_MS })

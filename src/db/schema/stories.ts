@@ -89,6 +89,11 @@ export const stories = sqliteTable(
     attemptStartedAt: integer('attempt_started_at'),
     /** What became of earlier claims, the latest ones, oldest first. */
     attempts: text('attempts', { mode: 'json' }).notNull().default([]).$type<PastAttempt[]>(),
+    /** The version of `contract/runner.ts` that a runner must speak to read the story: see `contract/protocol.ts`. */
+    protocol: integer('protocol').notNull().default(1),
+    /** A runner that gets the story no more before `avoidUntil`: it failed there in a way that others may not. */
+    avoidRunner: text('avoid_runner'),
+    avoidUntil: integer('avoid_until'),
     /** How long it may wait for its start; null for ever. */
     startWithinMs: integer('start_within_ms'),
     /** When it expires. Null once it has started, and if it may wait for ever. */

@@ -10,7 +10,8 @@ import type { Progress, StoryStatus } from '../../../../contract/story-view.ts'
 import { after } from './deadline.ts'
 import { EdgeRefused, type EventBody, type Lease, StaleLease } from './edge.ts'
 
-/** Makes the pictures. `generate` throws `BadStory` when the story is at fault, anything else when it is not. */
+/** Makes the pictures. `generate` throws `BadStory` when the story is at fault, `NotFinite` when it may be, and anything else
+ * when it is not: `BrokenMachine` when no other story would go well. */
 export interface StoryGenerator {
   generate(
     request: StoryRequest,
@@ -46,8 +47,18 @@ export class PictureUnavailable extends Error {
   override name = 'PictureUnavailable'
 }
 
-/** `stale`: the story was no longer ours. `unreported`: the edge could not be told in time, so the lease runs out. */
-export type Outcome = 'succeeded' | 'canceled' | 'rejected' | 'failed' | 'released' | 'stale' | 'unreported'
+/** Nothing can be generated on this machine: its weights are damaged. */
+export class BrokenMachine extends Error {
+  override name = 'BrokenMachine'
+}
+
+/** Numbers overflowed. Whether by the story's fault or this machine's, another machine tells. */
+export class NotFinite extends Error {
+  override name = 'NotFinite'
+}
+
+/** `broken`: released, because this machine cannot generate anything. `stale`: the story was no longer ours. `unreported`: the edge could not be told in time, so the lease runs out. */
+export type Outcome = 'succeeded' | 'canceled' | 'rejected' | 'failed' | 'broken' | 'released' | 'stale' | 'unreported'
 
 export interface AttemptOptions {
   /** Aborted when the runner is to stop: the story is then given back. */
@@ -172,11 +183,16 @@ export async function attempt(
       }
       if (signal.aborted) {
         await posting
-        await lease.release(deadline.signal)
+        await lease.release('stopping', deadline.signal)
         return { outcome: 'released' }
       }
+      if (error instanceof BrokenMachine) {
+        await posting
+        await lease.release('broken', deadline.signal)
+        return { outcome: 'broken', error }
+      }
       const rejected = error instanceof BadStory
-      const said = { code: rejected ? 'invalid_story' : 'runner_failed', message: error.message }
+      const said = { code: codeOf(error), message: error.message }
       await post({ type: 'story.failed', error: said, retryable: !rejected }, deadline.signal)
       return { outcome: rejected ? 'rejected' : 'failed', error }
     } catch (thrown) {
@@ -184,7 +200,7 @@ export async function attempt(
       if (thrown instanceof StaleLease) return { outcome: 'stale', error: thrown }
       if (thrown instanceof EdgeRefused && thrown.status === 404) return { outcome: 'stale', error: thrown }
       // Refused for what this runner is rather than for the story, such as a wrong secret: another may do better.
-      await lease.release(deadline.signal).catch(() => {})
+      await lease.release('broken', deadline.signal).catch(() => {})
       throw thrown
     } finally {
       deadline.clear()
@@ -213,6 +229,12 @@ export async function attempt(
       if (!alongside.aborted) work.abort(error)
     }
   }
+}
+
+function codeOf(error: Error): string {
+  if (error instanceof BadStory) return 'invalid_story'
+  if (error instanceof NotFinite) return 'not_finite'
+  return error instanceof PictureUnavailable ? 'picture_unavailable' : 'runner_failed'
 }
 
 /** Rejects with the reason once `signal` is aborted. */

@@ -104,7 +104,7 @@ test('an abort ends a call that would go on trying', async (t) => {
   const lease = await edgeThat(t, (_, response) => response.writeHead(500).end(), {
     onRetry: ({ error }) => abort.abort(new Error(`stopped after ${error}`)),
   })
-  await assert.rejects(lease.release(abort.signal), /stopped after 500|aborted/)
+  await assert.rejects(lease.release('stopping', abort.signal), /stopped after 500|aborted/)
 })
 
 /** A lease held at an edge that answers every call by `handle`. */

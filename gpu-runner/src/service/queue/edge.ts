@@ -11,16 +11,21 @@ import type { z } from 'zod'
 import { BANK_TYPE } from '../../../../contract/bank.ts'
 import type { ConsistencyReport } from '../../../../contract/consistency.ts'
 import { Problem } from '../../../../contract/problem.ts'
+import { PROTOCOL } from '../../../../contract/protocol.ts'
 import {
+  Announced,
+  type Announcement,
   type Claim,
   type ClaimRequest,
-  Claims,
   EventReceipt,
   Heartbeat,
   LEASE_HEADER,
   Released,
+  type ReleaseReason,
   type RunnerEvent,
   SEED_HEADER,
+  type UnreadClaim,
+  UnreadClaims,
 } from '../../../../contract/runner.ts'
 
 export interface EdgeSettings {
@@ -63,6 +68,8 @@ export type Lease = ReturnType<Edge['lease']>
 const FIRST_DELAY_MS = 250
 const LONGEST_DELAY_MS = 5000
 const TIMEOUT_MS = 20_000
+/** A runner that is set aside asks again after this long at most, since it may have been pardoned. */
+const LONGEST_ASIDE_S = 60
 
 export function connectEdge({
   url,
@@ -78,21 +85,51 @@ export function connectEdge({
   const webhook = new Webhook(secret)
   const authorization = `Bearer ${token}`
 
-  return { claim, lease }
+  /** An edge of before protocols had numbers refuses the field, and speaks the first. */
+  let saysProtocol = true
+
+  return { announce, goodbye, claim, lease }
+
+  /** Say that the runner is there. Undefined at an edge that knows nothing of announcements. */
+  async function announce(about: Announcement, signal: AbortSignal) {
+    try {
+      return Announced.parse(await post('/runner/announce', about, signal))
+    } catch (error) {
+      if (error instanceof EdgeRefused && error.status === 404) return undefined
+      throw error
+    }
+  }
+
+  async function goodbye(runner: string, signal: AbortSignal): Promise<void> {
+    const headers = { authorization, 'content-type': 'application/json' }
+    await persist('/runner/goodbye', () => ({ method: 'POST', headers, body: JSON.stringify({ runner }) }), signal)
+  }
+
+  function post(path: string, body: object, signal: AbortSignal): Promise<unknown> {
+    const headers = { authorization, 'content-type': 'application/json' }
+    return send(path, { method: 'POST', headers, body: JSON.stringify(body) }, signal)
+  }
 
   /**
    * Wait up to `request.wait` seconds for a story; undefined when none came. `stop` ends the trying, `signal` also a
-   * call in flight: an edge does not always see that its caller hung up, and may still lend to it.
+   * call in flight: an edge does not always see that its caller hung up, and may still give the story to it.
    */
   async function claim(
     request: z.input<typeof ClaimRequest>,
     { signal, stop }: { signal: AbortSignal; stop: AbortSignal },
-  ): Promise<Claim | undefined> {
-    const body = JSON.stringify(request)
+  ): Promise<UnreadClaim | undefined> {
+    const body = JSON.stringify({ ...request, ...(saysProtocol && { protocol: PROTOCOL }) })
     const headers = { authorization, 'content-type': 'application/json' }
     const timeout = TIMEOUT_MS + (request.wait ?? 0) * 1000
-    const response = await persist('/runner/claim', () => ({ method: 'POST', headers, body }), signal, timeout, stop)
-    return response.status === 204 ? undefined : Claims.parse(await response.json()).claims[0]
+    try {
+      const response = await persist('/runner/claim', () => ({ method: 'POST', headers, body }), signal, timeout, stop)
+      return response.status === 204 ? undefined : UnreadClaims.parse(await response.json()).claims[0]
+    } catch (error) {
+      const isOld = error instanceof EdgeRefused && error.status === 422 && error.message.includes('/protocol')
+      if (!saysProtocol || !isOld) throw error
+      saysProtocol = false
+      return claim(request, { signal, stop })
+    }
   }
 
   /** The calls that the holder of a lease makes. */
@@ -108,7 +145,7 @@ export function connectEdge({
     let sequence = 0
     return {
       ...{ heartbeat, readFrame, readReference, putFrame, putStoryboard, putBank, putReport, putSheet },
-      ...{ release, post },
+      ...{ release, post: postEvent },
     }
 
     async function heartbeat(signal: AbortSignal): Promise<Heartbeat> {
@@ -156,12 +193,14 @@ export function connectEdge({
     }
 
     /** Give the story back, to be taken up by someone else at once. */
-    async function release(signal: AbortSignal): Promise<Released> {
-      return Released.parse(await send(`${at}/release`, { method: 'POST', headers }, signal))
+    async function release(reason: ReleaseReason, signal: AbortSignal): Promise<Released> {
+      const about = { ...headers, 'content-type': 'application/json' }
+      const body = JSON.stringify({ reason })
+      return Released.parse(await send(`${at}/release`, { method: 'POST', headers: about, body }, signal))
     }
 
     /** Post a signed event. Its id stays the same over all tries; its timestamp, and so its signature, does not. */
-    async function post({ type, ...about }: EventBody, signal: AbortSignal): Promise<EventReceipt> {
+    async function postEvent({ type, ...about }: EventBody, signal: AbortSignal): Promise<EventReceipt> {
       const messageId = `msg_${newId()}`
       const data = { story_id: id, lease_token, sequence: ++sequence, ...about }
       const body = JSON.stringify({ type, timestamp: now().toISOString(), data })
@@ -195,7 +234,8 @@ export function connectEdge({
       const outcome = await once(path, request(), signal, timeoutMs)
       if (outcome instanceof Response) return outcome
       // Full jitter: many runners that lost the same edge come back spread out rather than all at once.
-      const retryInMs = random() * Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** tries)
+      const jitter = random() * Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** tries)
+      const retryInMs = Math.max(jitter, outcome.retryAfterMs)
       onRetry({ call: path, error: outcome.unavailable, retryInMs })
       await sleep(retryInMs, stop)
     }
@@ -207,20 +247,24 @@ export function connectEdge({
     request: RequestInit,
     signal: AbortSignal,
     timeoutMs: number,
-  ): Promise<Response | { unavailable: string }> {
+  ): Promise<Response | { unavailable: string; retryAfterMs: number }> {
     const timeout = AbortSignal.timeout(timeoutMs)
     try {
       const response = await fetch(new URL(path, url), { ...request, signal: AbortSignal.any([signal, timeout]) })
       if (response.ok) return response
       const problem = Problem.safeParse(await response.json().catch(() => null)).data
       const detail = problem ? `${problem.title}: ${problem.detail}` : response.statusText
-      if (response.status >= 500 || response.status === 429) return { unavailable: `${response.status} ${detail}` }
+      if (response.status >= 500 || response.status === 429) {
+        // Only a runner that is set aside waits as long as it is told: others have leases to keep.
+        const setAside = problem?.type.endsWith('/set-aside') ? Math.min(problem.retry_after ?? 0, LONGEST_ASIDE_S) : 0
+        return { unavailable: `${response.status} ${detail}`, retryAfterMs: setAside * 1000 }
+      }
       if (problem?.type.endsWith('/stale-lease')) throw new StaleLease(`${path}: ${detail}`)
       throw new EdgeRefused(path, response.status, detail)
     } catch (error) {
       signal.throwIfAborted()
       if (error instanceof StaleLease || error instanceof EdgeRefused) throw error
-      return { unavailable: describe(error) }
+      return { unavailable: describe(error), retryAfterMs: 0 }
     }
   }
 }

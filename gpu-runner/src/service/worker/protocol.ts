@@ -27,5 +27,11 @@ export type SamplerReport =
   | { type: 'ready'; model: Model }
   | { type: 'event'; run: number; event: StoryEvent }
   | { type: 'done'; run: number }
-  /** `rejected`: the story is at fault, and would be on every other try. */
-  | { type: 'failed'; run: number; rejected: boolean; message: string }
+  | { type: 'failed'; run: number; fault: Fault; message: string }
+
+/**
+ * Why a story failed. `rejected`: the story is at fault, and would be on every other try. `broken`: this machine is, and
+ * every other story would fail on it. `not_finite`: one of the two, which another machine would tell. `failed`: something
+ * else, that may go well the next time.
+ */
+export type Fault = 'rejected' | 'broken' | 'not_finite' | 'failed'

@@ -4,8 +4,9 @@
  */
 import { setImmediate } from 'node:timers/promises'
 import { parentPort, workerData } from 'node:worker_threads'
+import { BrokenWeights, NotFiniteError } from '../../engine/runtime/finite.ts'
 import { type StoryModelModule, StoryRejected } from '../../story/types.ts'
-import type { SamplerCommand, SamplerReport, SamplerSettings } from './protocol.ts'
+import type { Fault, SamplerCommand, SamplerReport, SamplerSettings } from './protocol.ts'
 
 if (!parentPort) throw new Error('worker/sampler.ts is the entry of a worker thread; worker/thread.ts starts it')
 const port = parentPort
@@ -47,7 +48,7 @@ async function generate(
     }
     report({ type: 'done', run })
   } catch (error) {
-    report({ type: 'failed', run, rejected: error instanceof StoryRejected, message: describe(error) })
+    report({ type: 'failed', run, fault: faultOf(error), message: describe(error) })
   }
 }
 
@@ -60,6 +61,12 @@ async function close(): Promise<void> {
 
 function report(report: SamplerReport, transfer: ArrayBuffer[] = []): void {
   port.postMessage(report, transfer)
+}
+
+function faultOf(error: unknown): Fault {
+  if (error instanceof StoryRejected) return 'rejected'
+  if (error instanceof BrokenWeights) return 'broken'
+  return error instanceof NotFiniteError ? 'not_finite' : 'failed'
 }
 
 function describe(error: unknown): string {

@@ -7,11 +7,16 @@ import { Worker } from 'node:worker_threads'
 import type { Model } from '../../../../contract/model.ts'
 import type { StoryRequest } from '../../../../contract/story.ts'
 import { type GenerateOptions, type StoryEvent, StoryRejected } from '../../story/types.ts'
-import type { SamplerCommand, SamplerReport, SamplerSettings } from './protocol.ts'
+import type { Fault, SamplerCommand, SamplerReport, SamplerSettings } from './protocol.ts'
 
-/** The thread, or the model in it, went away or failed; the story may well succeed on another try. */
+/** The thread, or the model in it, went away or failed: not by fault of the story, as far as is known. */
 export class SamplerFailed extends Error {
   override name = 'SamplerFailed'
+  readonly fault: Exclude<Fault, 'rejected'>
+  constructor(message: string, fault: Exclude<Fault, 'rejected'> = 'failed', options?: ErrorOptions) {
+    super(message, options)
+    this.fault = fault
+  }
 }
 
 type RunReport = Exclude<SamplerReport, { type: 'ready' }>
@@ -71,7 +76,10 @@ export class Sampler {
         ended = report.type !== 'event'
         signal.throwIfAborted()
         if (report.type === 'done') return
-        if (report.type === 'failed') throw new (report.rejected ? StoryRejected : SamplerFailed)(report.message)
+        if (report.type === 'failed') {
+          const { fault, message } = report
+          throw fault === 'rejected' ? new StoryRejected(message) : new SamplerFailed(message, fault)
+        }
         yield report.event
       }
     } finally {
@@ -116,9 +124,13 @@ export class Sampler {
       })
       return thread
     } catch (error) {
-      throw new SamplerFailed(`the model in ${this.#settings.folder} could not be opened: ${message(error)}`, {
-        cause: error,
-      })
+      throw new SamplerFailed(
+        `the model in ${this.#settings.folder} could not be opened: ${message(error)}`,
+        'failed',
+        {
+          cause: error,
+        },
+      )
     } finally {
       await reports.return?.()
     }
@@ -129,7 +141,7 @@ export class Sampler {
 async function nextReport(reports: AsyncIterator<SamplerReport[]>, run: number): Promise<RunReport> {
   for (;;) {
     const next = await reports.next().catch((error) => {
-      throw new SamplerFailed(`the sampler thread died: ${message(error)}`, { cause: error })
+      throw new SamplerFailed(`the sampler thread died: ${message(error)}`, 'failed', { cause: error })
     })
     if (next.done) throw new SamplerFailed('the sampler thread exited in the middle of a story')
     const report = next.value[0]!

@@ -1,0 +1,52 @@
+/** `POST /runner/announce` and `/runner/goodbye`: runners say that they are there, what their model can do, and that they go. */
+import { createRoute } from '@hono/zod-openapi'
+import type { z } from 'zod'
+import { PROTOCOL } from '../../../contract/protocol.ts'
+import { Announced, Announcement, Goodbye } from '../../../contract/runner.ts'
+import { announceRunner, dismissRunner } from '../../db/runners/announce.ts'
+import { limitBody, MAX_JSON_BYTES } from '../http/body.ts'
+import { json, newRoutes, problems } from '../http/routes.ts'
+import { forgetServedModels } from '../http/served-models.ts'
+import { requireRunner } from '../http/tokens.ts'
+
+const tags = ['Runner']
+const security = [{ runnerToken: [] }]
+const body = <Schema extends z.ZodType>(schema: Schema) => ({
+  body: { required: true, content: { 'application/json': { schema } } },
+})
+const bodyProblems = problems('malformed-json', 'unauthorized', 'too-large', 'unsupported-media-type', 'validation')
+
+const announceRoute = createRoute({
+  method: 'post',
+  tags,
+  security,
+  middleware: [requireRunner, limitBody(MAX_JSON_BYTES)] as const,
+  path: '/runner/announce',
+  summary: 'Announce a runner and its model',
+  description: 'Once the model is open, and every minute from then on. Stories are validated by what the model can do.',
+  request: body(Announcement),
+  responses: { 200: json(Announced, 'Noted'), ...bodyProblems },
+})
+
+const goodbyeRoute = createRoute({
+  method: 'post',
+  tags,
+  security,
+  middleware: [requireRunner, limitBody(MAX_JSON_BYTES)] as const,
+  path: '/runner/goodbye',
+  summary: 'A runner stops',
+  request: body(Goodbye),
+  responses: { 204: { description: 'Noted' }, ...bodyProblems },
+})
+
+export const runnerAnnounceRoutes = newRoutes()
+  .openapi(announceRoute, async (c) => {
+    const until = await announceRunner(c.var.db, c.req.valid('json'), c.var.tools.now())
+    forgetServedModels(c)
+    return c.json({ protocol: PROTOCOL, set_aside_until: until === null ? null : new Date(until).toISOString() }, 200)
+  })
+  .openapi(goodbyeRoute, async (c) => {
+    await dismissRunner(c.var.db, c.req.valid('json').runner, c.var.tools.now())
+    forgetServedModels(c)
+    return c.body(null, 204)
+  })
