@@ -4,6 +4,7 @@ import { createServer } from 'node:net'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { StoryRequest } from '../contract/story.ts'
+import { Story } from '../contract/story-view.ts'
 import { openDb } from '../src/db/client.ts'
 import { newApiKey } from '../src/db/keys/new-key.ts'
 import { enqueue, newStory } from '../src/db/queue/enqueue.ts'
@@ -24,7 +25,7 @@ test('the edge is killed outright: its port is free at once, and what it had acc
   const { path: dataDir, endWith } = await dataFolder(t)
   const first = await startEdgeChild('0', dataDir, settings)
   const posted = await fetch(`${first.url}/stories`, { method: 'POST', headers, body })
-  const story = (await posted.json()) as { id: string }
+  const story = Story.parse(await posted.json())
   await first.kill()
   while (await fetch(`${first.url}/healthz`).catch(() => undefined));
   const second = await startEdgeChild(new URL(first.url).port, dataDir, settings)
@@ -32,7 +33,7 @@ test('the edge is killed outright: its port is free at once, and what it had acc
   assert.equal(second.url, first.url)
   const read = await fetch(`${second.url}/stories/${story.id}`, { headers })
   // Where it stands in the queue is said only when it is read.
-  assert.deepEqual({ ...((await read.json()) as object), queue: null }, story)
+  assert.deepEqual({ ...Story.parse(await read.json()), queue: null }, story)
 })
 
 test('a port that is taken and a key that is none are refused with the reason', async (t) => {
