@@ -60,8 +60,8 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
   const { compatibilityDate, compatibilityFlags } = await readWranglerToml()
   const watch = watchWorkerd()
   const worker = async (entry: string) => ({
-    modules: true,
-    script: await bundleWorker(entry),
+    // As a list: a script alone would be parsed for its imports, of which a bundle has none, for most of a second.
+    modules: [{ type: 'ESModule' as const, path: 'worker.mjs', contents: await bundleWorker(entry) }],
     compatibilityDate,
     compatibilityFlags,
   })
