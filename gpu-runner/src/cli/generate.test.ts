@@ -37,7 +37,7 @@ test('invalid lines are named with their pointers, and nothing is sampled', asyn
   assert.equal(existsSync(join(folder, 'out')), false)
 })
 
-test('a story that the model rejects is named, and the others are still told', async (t) => {
+test('a story that the model rejects is named, and the others are still generated', async (t) => {
   const { run, folder } = await setUp(t)
   const { code, stderr } = await run(`{"frames":[{"prompt":"x"}],"scheduler":"unheard-of"}\n${good}`)
   assert.equal(code, 1)
@@ -83,6 +83,22 @@ test('an SD folder as users have it, with a LoRA file', async (t) => {
   const missing = await run({ input: story, env: usual }, '--model', sd15, '--lora', join(folder, 'none.safetensors'))
   assert.equal(missing.code, 1)
   assert.match(missing.stderr, /could not be opened: .*none\.safetensors/)
+})
+
+test('what the model makes nothing of is printed and kept: cut ends, pictures it cannot read, frames of nobody', async (t) => {
+  const { run, folder } = await setUp(t)
+  const fern = { id: 'fern', name: 'Fern', description: 'a red fox', references: ['data:image/png;base64,AAAA'] }
+  const frames = [{ prompt: `Fern ${'walks and walks '.repeat(40)}home` }, { prompt: 'a hill' }]
+  const input = JSON.stringify({ characters: [fern], frames, steps: 1 })
+  const { code, stderr } = await run({ input, env: { FABLEFRAME_MODEL_MODULE: undefined } }, '--model', sd15)
+  assert.equal(code, 0, stderr)
+  const { warnings } = JSON.parse(await readFile(join(folder, 'out/1/result.json'), 'utf8'))
+  assert.deepEqual(
+    warnings.map((warning: string) => warning.split(':')[0]),
+    ['/frames/1/prompt', '/characters/0/references', '/frames/0/prompt'],
+  )
+  assert.match(warnings[2], /pipeline reads 75 tokens of a prompt, .*; cut is "/)
+  for (const warning of warnings) assert.ok(stderr.includes(`line 1: ${warning}\n`), warning)
 })
 
 test('a model that cannot work, or breaks on the way: a sentence and exit 1, no stack', async (t) => {

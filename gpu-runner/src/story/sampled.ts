@@ -34,7 +34,7 @@ export interface SampleOptions {
 }
 
 /** A picture, and where each of the cast is in it, on the grid of the latents. */
-export interface MaskedPicture {
+interface MaskedPicture {
   readonly picture: Picture
   readonly masks: CharacterMasks
 }

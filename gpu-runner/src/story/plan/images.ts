@@ -8,7 +8,7 @@ import { chooseAnchors, type SharedImage } from '../sharing/amsa.ts'
 import type { PlannedAnchor } from './anchors.ts'
 import type { ImageTokens } from './tokens.ts'
 
-export interface PlannedImage extends SharedImage, ImageTokens {
+interface PlannedImage extends SharedImage, ImageTokens {
   /** With looks in place of names; `character` is the place in the story's cast. */
   readonly prompt: readonly PromptSegment[]
 }

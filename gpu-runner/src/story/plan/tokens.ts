@@ -18,7 +18,7 @@ export interface ImageTokens {
 }
 
 /** The prompt of one column of an image, which is about one character. */
-export interface RegionalPrompt {
+interface RegionalPrompt {
   readonly character: number
   readonly ids: PromptIds
 }

@@ -37,7 +37,7 @@ export interface InjectorOptions {
   readonly map: (image: number, group: number) => AttentionMap | null
 }
 
-export interface InjectedImage {
+interface InjectedImage {
   /** By place in the cast: whether its prompt speaks of the character. */
   readonly depicts: readonly boolean[]
   /** Who has a prompt of their own, column by column from the left; null for an image with one prompt. */
