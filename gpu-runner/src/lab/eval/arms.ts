@@ -1,4 +1,4 @@
-/** What an evaluation compares: the same stories, seeds and weights, told in different ways. */
+/** What an evaluation compares: the same stories, seeds and weights, generated in different ways. */
 import type { StoryRequest } from '../../../../contract/story.ts'
 import type { StoryModelOptions } from '../../story/open.ts'
 

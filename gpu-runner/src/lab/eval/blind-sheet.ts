@@ -37,7 +37,7 @@ interface SheetFrame {
   frame: number
   png: Buffer
   /** What it should show, in the words that the model was given. */
-  wanted: string
+  expected: string
 }
 
 /** Yields how many frames there are so far; the files are there when it ends. Arms take turns, a story each. */
@@ -73,7 +73,7 @@ async function storyFrames(options: BlindSheetOptions, index: number): Promise<S
     generated.pictures.map(async (picture, frame) => {
       const { prompt } = story.request.frames[frame]!
       const present = cast.filter((_, i) => prompt.includes(story.request.characters[i]!.name))
-      return { arm, story: index, frame, png: await encodePng(picture), wanted: [prompt, ...present].join('\n') }
+      return { arm, story: index, frame, png: await encodePng(picture), expected: [prompt, ...present].join('\n') }
     }),
   )
 }
@@ -104,12 +104,12 @@ async function readJson<T>(schema: z.ZodType<T>, path: string, otherwise: string
 }
 
 function page(frames: readonly SheetFrame[]): string {
-  const items = frames.map(({ png, wanted }, i) => {
+  const items = frames.map(({ png, expected }, i) => {
     const boxes = faults.map((fault) => `<label><input type="checkbox" value="${fault}"> ${fault}</label>`).join('\n')
     return `<section data-number="${i + 1}">
 <h2>${i + 1}</h2>
 <img alt="frame ${i + 1}" src="data:image/png;base64,${png.toString('base64')}">
-<pre>${escaped(wanted)}</pre>
+<pre>${escaped(expected)}</pre>
 <div>${boxes}
 <label><input type="checkbox" value="" class="seen"> seen</label></div>
 </section>`

@@ -36,7 +36,7 @@ export interface CalibrationCheck {
     readonly pairs: readonly [number, number]
     readonly auc: number
     readonly eer: number
-    /** Share told right at a probability of a half, both kinds weighing the same. */
+    /** Share classified right at a probability of a half, both kinds weighing the same. */
     readonly accuracy: number
     /** Mean probability of pairs of either kind. */
     readonly same: number

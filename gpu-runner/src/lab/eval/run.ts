@@ -41,7 +41,7 @@ export interface EvaluationOptions {
 /** Renders are made, and pictures compared, in this many pixels a side. */
 const size = 128
 /** Stories whose pictures are kept for people to look at. */
-const shown = 24
+const keptSheets = 24
 
 /**
  * Yields how many stories have been generated, of all arms together; the files are there when it ends. Stopped by its
@@ -70,7 +70,7 @@ export async function* evaluate(options: EvaluationOptions): AsyncGenerator<numb
       pictures.map((picture, i) => ({ ...picture, caption: i === 0 ? name : '' })),
     )
     const file = join(out, 'sheets', `story-${String(index).padStart(3, '0')}.png`)
-    if (index < shown) await writeFile(file, await contactSheet(cells, options.frames))
+    if (index < keptSheets) await writeFile(file, await contactSheet(cells, options.frames))
   }
   const report = EvaluationReport.parse({
     model: options.pipeline.name,
@@ -95,7 +95,7 @@ function samplingOf(options: EvaluationOptions): EvaluationReport['sampling'] {
   return { steps, guidance_scale, guidance_interval }
 }
 
-/** One story as somebody tells it, and what the judges say. */
+/** One story as an arm or the renderer shows it, and its scores. */
 interface Judged {
   name: ArmName | 'renderer'
   pictures: readonly Picture[]

@@ -60,7 +60,7 @@ const kinds: Record<string, { group: string; attributes: readonly Attribute[] }>
 const groups = [...new Set(Object.values(kinds).map(({ group }) => group))]
 
 /** What another character's look is recognised by: values that are far apart, so that a leak is one. */
-const telling: readonly { group: string; name: Attribute }[] = [
+const distinctive: readonly { group: string; name: Attribute }[] = [
   { group: 'head', name: 'species' },
   { group: 'head', name: 'fur' },
   { group: 'head', name: 'hairColour' },
@@ -169,7 +169,7 @@ function read(frame: Frame, verdict: Verdict, cast: readonly Identity[]): Read {
   return { frame, verdict, expected, by, who: pair(null) }
 }
 
-/** The kinds of attributes a character has: hair that it lacks is told by its species, a colour by there being a thing. */
+/** The kinds of attributes a character has: no hair follows from the species, and a colour needs a thing to be on. */
 function kindsOf(values: Values): { group: string; attributes: readonly Attribute[] }[] {
   return Object.values(kinds).flatMap(({ group, attributes }) => {
     const [first] = attributes
@@ -192,7 +192,7 @@ function agreements(reads: readonly Read[], c: number): number[] {
 
 /** Whether somebody in the frame shows what another should and it should not. */
 function leaks({ expected, by }: Read): boolean {
-  return telling.some(({ group, name }) =>
+  return distinctive.some(({ group, name }) =>
     expected.some((own, c) => {
       const sighting = by[group]![c]
       if (!own || !sighting) return false

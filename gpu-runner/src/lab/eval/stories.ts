@@ -65,11 +65,11 @@ export function evaluationStory(index: number, options: StoryOptions): Evaluatio
 
 /** "Pip is happy and waves and Mo is sad and reads in the forest at night": all that a frame is scored for is stated. */
 export function promptOf({ actors, scene }: Frame, cast: readonly Identity[]): string {
-  const told = actors.map(({ identity, action, expression }) => {
+  const clauses = actors.map(({ identity, action, expression }) => {
     const mood = action === 'sleeping' ? '' : `is ${expression} and `
     return `${names[cast.indexOf(identity)]} ${mood}${ACTION_WORDS[action].does[0]}`
   })
-  return `${told.join(' and ')} ${PLACE_WORDS[scene.place][0]} ${TIME_WORDS[scene.time][0]}`
+  return `${clauses.join(' and ')} ${PLACE_WORDS[scene.place][0]} ${TIME_WORDS[scene.time][0]}`
 }
 
 /** The story's reference frame with one character alone, as a data URI of a PNG: what an app would upload. */

@@ -1,5 +1,5 @@
 /**
- * The judges' networks: one finds characters and tells the scene, the other tells who a character is and what it does.
+ * The judges' networks: one finds characters and classifies the scene, the other classifies who a character is and what it does.
  * They see pixels and learn from renders alone; nothing of them is shared with a generator, whose pictures they score.
  */
 import { z } from 'zod'
@@ -18,7 +18,7 @@ export const sides = { picture: 64, portrait: 64, map: 32 }
 export const sceneHeads = ['place', 'time', 'weather', 'view'] as const satisfies Attribute[]
 export const portraitHeads = ATTRIBUTES.filter((name) => !(sceneHeads as readonly Attribute[]).includes(name))
 
-/** How many leading values of each of `VOCABULARY`'s lists networks tell apart; none of an attribute that is not there. */
+/** How many leading values of each of `VOCABULARY`'s lists are classes of a network; an attribute without classes has no head. */
 export type Classes = Partial<Record<Attribute, number>>
 
 /** All that there are: those of networks trained today. */

@@ -1,6 +1,6 @@
 /**
- * Captions as people would write them. Each is a row of segments, so that a model can be told which words speak of
- * which character and of which part of it; segments meet at spaces, where tokenizers split anyway.
+ * Captions as people would write them. Each is a row of segments, so that training knows which words are about
+ * which character and which part of it; segments meet at spaces, where tokenizers split anyway.
  */
 import { articleOf, type Draft, draft, listed, say, withoutDoubleCommas } from './draft.ts'
 import { everydayCaption, everydayDescription } from './everyday.ts'
@@ -26,7 +26,7 @@ export type CaptionOptions = {
   variant?: number
   /** Names of the characters, put before what they are; an undefined one stays nameless. */
   names?: readonly (string | undefined)[]
-  /** How much is told of each identity, instead of what `variant` picks. */
+  /** How much is said of each identity, instead of what `variant` picks. */
   detail?: Detail
   style?: CaptionStyle
   /** Whether everyday captions carry words that stand for nothing, and slips of spelling; they do by default. */
@@ -52,13 +52,13 @@ export function captionFrame(frame: Frame, options: CaptionOptions = {}): Captio
     const side = placed ? positionWords(i, frame.actors.length) : undefined
     return writeActor(actor, i, names[i], side, r, detail)
   })
-  const told = characters.flatMap(({ segments }, i) =>
+  const clauses = characters.flatMap(({ segments }, i) =>
     i === 0 ? segments : [say(r.pick(['and', ',', ', and'])), ...segments],
   )
   const sceneFirst = scene.segments.length > 0 && r.chance(0.25)
   const segments = sceneFirst
-    ? [...scene.segments, say(','), ...told]
-    : [...told, ...(r.chance(0.2) && scene.segments.length ? [say(',')] : []), ...scene.segments]
+    ? [...scene.segments, say(','), ...clauses]
+    : [...clauses, ...(r.chance(0.2) && scene.segments.length ? [say(',')] : []), ...scene.segments]
   return {
     segments: withoutDoubleCommas(segments),
     mentions: characters.map(({ mentions }) => [...new Set([...mentions, ...scene.mentions])]),
@@ -91,15 +91,15 @@ function writeActor(
   name: string | undefined,
   side: string | undefined,
   r: Random,
-  wanted: Detail | undefined,
+  given: Detail | undefined,
 ): Draft {
   const d = draft()
   const picked: Detail = r.chance(0.72) ? 'full' : r.chance(0.4) ? 'partial' : 'short'
-  const detail = wanted ?? picked
+  const detail = given ?? picked
   const of = (text: string): Segment => ({ text, character })
   const { adjectives, adverbs } = EXPRESSION_WORDS[actor.expression]
   const { does, doing } = ACTION_WORDS[actor.action]
-  // Who sleeps has eyes shut and no mood to tell.
+  // Who sleeps has eyes shut and no mood to speak of.
   const mood = actor.action !== 'sleeping' && r.chance(0.88)
   const form = r.pick(['adjective', 'predicate', 'participle', 'looking', 'adverb', 'listed'] as const)
   if (side && r.chance(0.5)) {
@@ -166,7 +166,7 @@ function writeIdentity(d: Draft, identity: Identity, character: number, r: Rando
     const part = accessory.type === 'scarf' || accessory.type === 'backpack' ? 'upper' : 'face'
     clothes.push({ text, character, part })
   }
-  // A caption that tells the clothes tells the accessory too, so that its silence means there is none.
+  // A caption that states the clothes states the accessory too: without one there is none.
   for (const attribute of ['accessory', 'accessoryColour'] as const) d.mentions.add(attribute)
   if (r.chance(0.2)) clothes.reverse()
   d.segments.push(say(r.pick(['wearing', 'wearing', 'in', 'dressed in', 'with'])), ...listed(clothes))

@@ -28,7 +28,7 @@ export interface LooksOptions {
 }
 
 /** What is left open of an identity, so that a picture may show anything. */
-type Told = { colour: boolean; top: boolean; bottom: boolean; accessory: boolean }
+type Stated = { colour: boolean; top: boolean; bottom: boolean; accessory: boolean }
 
 export function pronounOf({ species }: Identity, { r }: Writer): string {
   return species === 'girl' ? 'she' : species === 'boy' ? 'he' : r.pick(['he', 'she', 'it'])
@@ -40,10 +40,10 @@ export const possessiveOf = (pronoun: string): string => possessives[pronoun]!
 /** Returns whether the last sentence has been closed, so that the next clause needs a subject of its own. */
 export function writeLooks(d: Draft, identity: Identity, options: LooksOptions, w: Writer): boolean {
   const { r } = w
-  const told = toldOf(options.detail, identity, w)
-  const garments = clothes(d, identity, options, told, w)
+  const stated = statedOf(options.detail, identity, w)
+  const garments = clothes(d, identity, options, stated, w)
   const named = options.name ? r.pick(nameForms) : r.chance(0.06) ? 'sentence' : 'none'
-  writeKind(d, identity, options, told, named, w)
+  writeKind(d, identity, options, stated, named, w)
   const sentences = r.chance(named === 'sentence' ? 0.6 : 0.1)
   if (garments.length) {
     const { character, pronoun } = options
@@ -57,7 +57,7 @@ export function writeLooks(d: Draft, identity: Identity, options: LooksOptions, 
   return named === 'sentence' || (sentences && garments.length > 0)
 }
 
-function toldOf(detail: Detail, { accessory }: Identity, { r }: Writer): Told {
+function statedOf(detail: Detail, { accessory }: Identity, { r }: Writer): Stated {
   if (detail === 'full') return { colour: true, top: true, bottom: true, accessory: true }
   if (detail === 'short') return { colour: r.chance(0.6), top: false, bottom: false, accessory: false }
   const top = r.chance(0.6)
@@ -70,7 +70,7 @@ function writeKind(
   d: Draft,
   identity: Identity,
   { character, mood, name = '', pronoun }: LooksOptions,
-  { colour }: Told,
+  { colour }: Stated,
   form: (typeof nameForms)[number] | 'none',
   w: Writer,
 ): void {
@@ -154,17 +154,18 @@ function outsideFeature({ character, pronoun }: LooksOptions, w: Writer): Segmen
   return [{ text, character }]
 }
 
-/** What of top, bottom and accessory is told, each as a segment of its part. */
+/** What is stated of top, bottom and accessory, each as a segment of its part. */
 function clothes(
   d: Draft,
   { top, bottom, accessory }: Identity,
   { character, detail }: LooksOptions,
-  told: Told,
+  stated: Stated,
   w: Writer,
 ): Segment[] {
   const { r } = w
   const garments: Segment[] = []
-  const isDress = bottom.type === 'skirt' && bottom.colour === top.colour && told.top && told.bottom && r.chance(0.7)
+  const isDress =
+    bottom.type === 'skirt' && bottom.colour === top.colour && stated.top && stated.bottom && r.chance(0.7)
   const note = (...attributes: Parameters<typeof d.mentions.add>[0][]) => {
     for (const attribute of attributes) d.mentions.add(attribute)
   }
@@ -172,13 +173,13 @@ function clothes(
     garments.push({ text: garment(top.colour, top.pattern, choose(r, DRESS_NOUNS), true, w), character, part: 'upper' })
     note('topColour', 'topPattern', 'bottomType', 'bottomColour')
   } else {
-    if (told.top) {
+    if (stated.top) {
       const coloured = w.certain || r.chance(0.92)
       const text = garment(coloured ? top.colour : undefined, top.pattern, choose(r, TOP_NOUNS[top.type]), true, w)
       garments.push({ text, character, part: 'upper' })
       note('topType', 'topPattern', ...(coloured ? (['topColour'] as const) : []))
     }
-    if (told.bottom) {
+    if (stated.bottom) {
       const coloured = w.certain || r.chance(0.92)
       const noun = choose(r, BOTTOM_NOUNS[bottom.type])
       const text = garment(coloured ? bottom.colour : undefined, 'plain', noun, bottom.type === 'skirt', w)
@@ -186,7 +187,7 @@ function clothes(
       note('bottomType', ...(coloured ? (['bottomColour'] as const) : []))
     }
   }
-  if (accessory && told.accessory) {
+  if (accessory && stated.accessory) {
     const coloured = w.certain || r.chance(0.85)
     const noun = choose(r, ACCESSORY_NOUNS[accessory.type])
     const text = garment(coloured ? accessory.colour : undefined, 'plain', noun, accessory.type !== 'glasses', w)
@@ -194,7 +195,7 @@ function clothes(
     garments.push({ text, character, part })
     note('accessory', ...(coloured ? (['accessoryColour'] as const) : []))
   }
-  // A caption that tells all of the clothes tells the accessory too, so that its silence means there is none.
+  // A caption that states all clothes states the accessory too: without one there is none.
   if (!accessory && detail === 'full') note('accessory', 'accessoryColour')
   return garments
 }

@@ -39,7 +39,7 @@ export function everydayCaption(frame: Frame, { variant, names, detail, outside 
       deed: !together ? 'own' : i === actors.length - 1 ? 'shared' : 'none',
     }),
   )
-  const told = characters.flatMap(({ segments }, i) =>
+  const clauses = characters.flatMap(({ segments }, i) =>
     i === 0 ? segments : [say(together ? 'and' : r.pick(['and', ',', ', and', 'while', '.', '. then'])), ...segments],
   )
   const [before, after] = [
@@ -53,7 +53,7 @@ export function everydayCaption(frame: Frame, { variant, names, detail, outside 
     ...(w.outside(0.12) ? [say(`${w.o.pick(OPENERS)} ,`)] : []),
     ...(before ? [...before.segments, say(',')] : []),
     ...view.before.segments,
-    ...told,
+    ...clauses,
     ...later.flatMap((part) => [...(r.chance(0.15) ? [say(',')] : []), ...part.segments]),
     ...view.after.segments,
     ...(w.outside(0.1) ? [say(`, ${w.o.pick(STYLES)}`)] : []),
@@ -90,7 +90,7 @@ export function everydayPrompt(
   const { r } = w
   const { place, time } = sceneDrafts(scene, w)
   const view = viewDrafts(scene, w)
-  const told = actors.flatMap((actor, i) => {
+  const clauses = actors.flatMap((actor, i) => {
     const d = draft()
     const feeling =
       actor.action === 'sleeping' ? undefined : r.pick(['predicate', 'phrase', 'adverb', 'looking'] as const)
@@ -101,7 +101,7 @@ export function everydayPrompt(
     return d.segments
   })
   const opener = w.outside(0.2) ? [say(`${w.o.pick(OPENERS)} ,`)] : []
-  const all = [opener, view.before.segments, told, place.segments, time.segments, view.after.segments].flat()
+  const all = [opener, view.before.segments, clauses, place.segments, time.segments, view.after.segments].flat()
   return withoutDoubleCommas(all)
     .map(({ text }) => text)
     .join(' ')
@@ -140,7 +140,7 @@ function writeActor(actor: Actor, w: Writer, { character, detail, name, side, de
   const d = draft()
   const of = (text: string): Segment => ({ text, character })
   const mood = MOODS[actor.expression]
-  // Who sleeps has eyes shut and no mood to tell.
+  // Who sleeps has eyes shut and no mood to speak of.
   const felt = actor.action !== 'sleeping' && r.chance(deed === 'own' ? 0.72 : 0.3)
   const manner = r.pick(['adjective', 'predicate', 'phrase', 'adverb', 'verb', 'looking'] as const)
   const silent = deed === 'none' || (deed === 'own' && r.chance(0.07))
@@ -171,7 +171,7 @@ function writeActor(actor: Actor, w: Writer, { character, detail, name, side, de
   return d
 }
 
-/** What stands beside somebody is told of as scenery; what is held is told of by the verb. */
+/** What stands beside somebody is scenery in words too; what is held is in the verb. */
 function writeProp(d: Draft, { action, prop }: Actor, silent: boolean, { r, certain }: Writer): void {
   if (!prop) return
   if (action === 'holding' || action === 'hugging') {

@@ -1,4 +1,4 @@
-/** Heads: a big skull around (0, HEAD_Y) facing right, and what tells one species from another. */
+/** Heads: a big skull around (0, HEAD_Y) facing right, and what is particular to each species. */
 import {
   type Brush,
   bothSides,

@@ -34,7 +34,7 @@ export type Actor = {
   action: Action
   expression: Expression
   facing: Facing
-  /** What is held, or stands beside. */
+  /** What the character holds, or what stands on the ground at its back. */
   prop?: Prop
   x: number
   y: number
@@ -65,7 +65,7 @@ export type RenderedFrame = { rgb: Uint8Array; characters: CharacterMasks[] }
 
 export type Segment = { text: string; character?: number; part?: Part }
 
-/** How much is told of an identity: all, all but some of the clothes, or the species with or without its colour. */
+/** How much is said of an identity: all, all but some of the clothes, or the species with or without its colour. */
 export type Detail = 'full' | 'partial' | 'short'
 
 /** The caption's text is the segments' texts joined by spaces. `mentions[i]` is what it states about character `i`. */

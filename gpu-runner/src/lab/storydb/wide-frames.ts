@@ -9,7 +9,7 @@ import { valuesAt } from './vocabulary.ts'
 const held = Object.keys(heldProps) as HeldProp[]
 const standing = Object.keys(standingProps) as StandingProp[]
 
-/** What can be told from head, arms and chest alone. */
+/** What head, arms and chest alone show. */
 const nearActions: readonly Action[] = [
   ...(['standing', 'waving', 'cheering', 'reading', 'balloon', 'pointing', 'eating', 'flower'] as const),
   ...(['hugging', 'singing', 'drinking', 'holding', 'holding'] as const),
@@ -51,7 +51,7 @@ interface Slot {
 function randomActor(r: Random, identity: Identity, scene: Scene, { level, slot, count }: Slot): Actor {
   const action = randomAction(r, scene, level)
   const besides = scene.view !== 'close-up' && !broad.has(action) && r.chance([0, 0.4, 0.15, 0][count]!)
-  // With two, what stands beside one stands between them: at the back of who looks out of the picture.
+  // Of two characters, the one with a prop looks outwards, so that the prop stands between them.
   const facing = besides && count === 2 ? (slot === 0 ? 'left' : 'right') : r.pick(valuesAt('facing', level))
   const prop = propOf(r, action, scene, besides)
   const shift = besides && count === 1 ? (facing === 'left' ? -0.13 : 0.13) : 0

@@ -68,7 +68,7 @@ export const ACCESSORY_WORDS: Record<AccessoryType, readonly string[]> = {
   'wizard hat': ['wizard hat', 'wizard hat', 'magic hat'],
 }
 
-/** How each action is told: as a sentence's verb, and as what goes on. */
+/** Each action as a finite verb and as a participle. */
 export const ACTION_WORDS: Record<Action, { does: readonly string[]; doing: readonly string[] }> = {
   standing: {
     does: ['stands', 'stands there', 'stands still', 'is standing'],

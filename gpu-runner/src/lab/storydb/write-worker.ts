@@ -6,13 +6,13 @@ import type { News } from './threads.ts'
 import { writeUnit } from './write-unit.ts'
 
 const options = workerData as StoryDbOptions
-const tell = (news: News) => parentPort!.postMessage(news)
+const report = (news: News) => parentPort!.postMessage(news)
 
 // Pictures are small and never seen twice: threads within one and a cache of them only take room.
 sharp.concurrency(1)
 sharp.cache(false)
 
 parentPort!.on('message', async (unit: Unit) => {
-  for await (const frames of writeUnit(options, unit)) tell({ frames })
-  tell('idle')
+  for await (const frames of writeUnit(options, unit)) report({ frames })
+  report('idle')
 })

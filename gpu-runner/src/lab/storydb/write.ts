@@ -17,7 +17,7 @@ import { writeOnThreads } from './threads.ts'
 /**
  * Write what is missing; yields how many frames are there, first those that were there before.
  *
- * Afterwards come `storydb.png`, in folders `labels.jsonl`, and if wanted the card, `storydb.md`.
+ * Afterwards come `storydb.png`, in folders `labels.jsonl`, and with `card` the card, `storydb.md`.
  */
 export async function* writeStoryDb(
   options: StoryDbOptions,
@@ -43,12 +43,12 @@ export async function* writeStoryDb(
 async function claimFolder({ out, sets, format, shardImages, ...made }: StoryDbOptions): Promise<void> {
   const path = join(out, 'storydb.json')
   // More folders may be added at any time; the last shard depends on how many sets there are.
-  const wanted = JSON.stringify(format === 'folders' ? { format, ...made } : { format, sets, shardImages, ...made })
+  const recipe = JSON.stringify(format === 'folders' ? { format, ...made } : { format, sets, shardImages, ...made })
   const found = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT') throw error
   })
-  if (found === undefined) await writeWhole(path, wanted)
-  else if (found !== wanted) throw new Error(`${out} holds sets made with ${found}, not with ${wanted}`)
+  if (found === undefined) await writeWhole(path, recipe)
+  else if (found !== recipe) throw new Error(`${out} holds sets made with ${found}, not with ${recipe}`)
 }
 
 async function joinLabels(options: StoryDbOptions, units: readonly Unit[]): Promise<void> {
