@@ -24,7 +24,7 @@ async function read(regions: readonly number[], prompts: number, q: Float32Array
   return (await evaluate({ y }, feeds)).y!.data as Float32Array
 }
 
-test('a pixel gets what its own region’s prompt alone would give it, and a row of one region knows no other', async () => {
+test('a pixel gets what the prompt of its own region alone would give it', async () => {
   const q = randn([rows, pixels, width], 1).data as Float32Array
   const prompts = randn([rows * 3, tokens, width], 2).data as Float32Array
   const regions = [3, 1, 2]
@@ -45,7 +45,7 @@ test('a pixel gets what its own region’s prompt alone would give it, and a row
   }
 })
 
-test('regions are as wide as each other, to a pixel, from the left, and cover all', () => {
+test('regions have equal widths, to a pixel, go from left to right, and cover all', () => {
   const of = (width: number, regions: number) =>
     Array.from({ length: width }, (_, x) => promptRegionOf(x, width, regions))
   assert.deepEqual(of(4, 2), [0, 0, 1, 1])

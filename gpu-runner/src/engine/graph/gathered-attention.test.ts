@@ -61,7 +61,7 @@ test('guarded, a pixel of one character attends to no shared pixel of another, b
   assert.ok(apart > 0.01, `the guard makes no difference: ${apart}`)
 })
 
-test('what is masked has no influence at all, whatever it is: not a bit changes, though it be a million', async () => {
+test('masked keys have no influence: not a bit changes, even for values of a million', async () => {
   const labels = [Uint8Array.of(1, 1, 1, 1), Uint8Array.of(1, 2, 2, 0), Uint8Array.of(2, 2, 2, 2)]
   const plain = await gathered(tensors, labels)
   const k = { ...tensors.k, data: tensors.k.data.slice() }

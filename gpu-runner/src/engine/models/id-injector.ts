@@ -29,7 +29,7 @@ export interface IdentitySlots {
   readonly masks: (call: AttentionCall) => Value
 }
 
-/** A hook that adds to every cross-attention what the references' tokens[R,T,X] answer at their slots. */
+/** A hook that adds to every cross-attention the attention to the references' tokens[R,T,X] at their slots. */
 export function withIdentities(
   tokens: Value,
   slots: IdentitySlots,

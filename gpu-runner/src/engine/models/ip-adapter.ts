@@ -88,7 +88,7 @@ export function imageTokens(embeds: Value, w: Weights, config: AdapterConfig): V
   return layerNorm(reshape(projected, [n, images, tokens, width], embeds), view.at('norm'))
 }
 
-/** A hook that adds to every cross-attention what each adapter's pictures answer to the same queries. */
+/** A hook that adds to every cross-attention the attention of the same queries to each adapter's pictures. */
 export function withAdapters(
   adapters: readonly Adapter[],
   config: UNetConfig,

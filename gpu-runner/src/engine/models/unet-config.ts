@@ -113,7 +113,7 @@ export interface UNetConfig {
   additionTimeEmbedDim: number | null
   /** Latent height and width the model was made for. */
   sampleSize: number
-  /** 'columns' for a model that was trained on a prompt for each column, `engine/diffusion/regional-prompts.ts`. */
+  /** 'columns' for a model that was trained by regional prompting, `engine/diffusion/regional-prompts.ts`. */
   promptLayout: 'columns' | 'free'
 }
 

@@ -1,7 +1,7 @@
 /** Named tensors of a checkpoint, seen from one place in it. */
 import { type DType, type Shape, type Value, weight } from '../graph/value.ts'
 
-/** How a tensor begins its life in training; a checkpoint ignores it. */
+/** How a tensor is initialised for training; a checkpoint ignores it. */
 export type Init = 'fan-in' | 'kaiming' | 'zeros' | 'ones' | 'embedding'
 
 /**
@@ -22,7 +22,7 @@ export interface Weights {
   at(name: string | number): Weights
   has(name: string): boolean
   get(name: string, shape: readonly number[], init?: Init): Value
-  /** What a layer adds to the answer of its tensor `name`. */
+  /** Low-rank changes of the tensor `name`. */
   lowRank(name: string): readonly LowRank[]
 }
 

@@ -1,4 +1,4 @@
-/** Which attention layers of a UNet frames share, and which ones tell where the characters are. */
+/** Which self-attention layers of a UNet are shared among frames, and which cross-attention layers are read as maps. */
 import type { UNetConfig } from '../models/unet-config.ts'
 
 export interface Grid {
@@ -14,8 +14,8 @@ export interface AttentionPlan {
 }
 
 /**
- * Sides of the feature maps at the size a model was trained at. Below 8 a mask says nothing; above 64 the foreign keys
- * cost too much. Maps are read at 32, where SDXL's tell objects best, or at what comes next below.
+ * Sides of the feature maps at the size a model was trained at. Below 8 a mask is too coarse; above 64 the shared keys cost
+ * too much. Maps are read at 32, where SDXL's separate objects best, or at the next side below.
  */
 const sharedSides = { least: 8, most: 64 }
 const mapSide = 32

@@ -9,7 +9,7 @@ test('what fits into one call is one call', () => {
   assert.deepEqual(planBatches([], [], 3), [])
 })
 
-test('frames that look at nobody go as they come', () => {
+test('frames that attend to no other are batched in order', () => {
   const batches = planBatches(range(5), [], 2)
   assert.deepEqual(
     batches.map(({ taken }) => taken),
@@ -18,8 +18,8 @@ test('frames that look at nobody go as they come', () => {
 })
 
 test('anchors are in every call that needs them, and their results count once', () => {
-  const looksAt = range(12).map((i) => [0, 1].filter((anchor) => anchor !== i))
-  const batches = planBatches(range(12), looksAt, 4)
+  const attendsTo = range(12).map((i) => [0, 1].filter((anchor) => anchor !== i))
+  const batches = planBatches(range(12), attendsTo, 4)
   assert.deepEqual(batches[1], { frames: [0, 1, 4, 5], taken: [4, 5] })
   assert.ok(batches.every(({ frames }) => frames.length <= 4))
   assert.deepEqual(
@@ -28,7 +28,7 @@ test('anchors are in every call that needs them, and their results count once', 
   )
 })
 
-test('a frame that needs more than a call may have gets them all the same', () => {
+test('a frame that attends to more frames than a call may have gets them all in one', () => {
   const chain = [[1], [2], [], [0]]
   assert.deepEqual([...closure(3, chain)].sort(), [0, 1, 2, 3])
   assert.deepEqual(planBatches([3], chain, 2), [{ frames: [0, 1, 2, 3], taken: [0, 1, 2, 3] }])

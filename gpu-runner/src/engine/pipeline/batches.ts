@@ -5,17 +5,17 @@ import { type Grid, levelGrid } from './attention-plan.ts'
 export interface Batch {
   /** Frames of the call. */
   readonly frames: readonly number[]
-  /** Those of them whose results are taken from this call; the others are there to be looked at. */
+  /** Those of them whose results are taken from this call; the others are only attended to. */
   readonly taken: readonly number[]
 }
 
 /**
- * `frames` in calls of at most `most` frames. `looksAt` lists the frames that a frame attends to; these are in its call,
- * with all that they attend to themselves. Where a frame needs more than `most` others, its call is larger.
+ * `frames` in calls of at most `most` frames. `attendsTo` lists, by frame, the frames that it attends to: they are in the
+ * same call, with all that they attend to themselves. A call is larger than `most` only where one frame needs that many.
  */
 export function planBatches(
   frames: readonly number[],
-  looksAt: readonly (readonly number[])[],
+  attendsTo: readonly (readonly number[])[],
   most: number,
 ): readonly Batch[] {
   const done = new Set<number>()
@@ -30,7 +30,7 @@ export function planBatches(
   }
   for (const frame of frames) {
     if (done.has(frame) || current.has(frame)) continue
-    const needed = closure(frame, looksAt)
+    const needed = closure(frame, attendsTo)
     if (current.size > 0 && current.union(needed).size > most) finish()
     current = current.union(needed)
   }
@@ -38,17 +38,17 @@ export function planBatches(
   return batches
 }
 
-/** A frame and all that it looks at, directly or through others. */
-export function closure(frame: number, looksAt: readonly (readonly number[])[]): Set<number> {
+/** A frame and all that it attends to, directly or through others. */
+export function closure(frame: number, attendsTo: readonly (readonly number[])[]): Set<number> {
   const reached = new Set([frame])
-  for (const each of reached) for (const other of looksAt[each] ?? []) reached.add(other)
+  for (const each of reached) for (const other of attendsTo[each] ?? []) reached.add(other)
   return reached
 }
 
 /**
- * Bytes that one row of a UNet call takes beside the weights, rather too many than too few: the skip connections, which
- * live through half of the call, and the widest of what a level works on, counted in tensors of its channels and
- * pixels. Measured on SD 1.5: 148 MiB at 512×512, for which this says 188.
+ * Bytes that one row of a UNet call takes beside the weights, a safe estimate: the skip connections, which live through
+ * half of the call, and what the widest level works on, counted in tensors of its channels and pixels. SD 1.5 at 512×512
+ * takes 148 MiB, and this says 188.
  */
 export function rowBytes({ channels, layersPerBlock }: UNetConfig, grid: Grid): number {
   const sizes = channels.map((count, level) => {

@@ -1,14 +1,14 @@
 /**
- * What an image encoder's likeness of two cut-outs says about whether they show the same character:
- * P(same) = sigmoid(slope · cosine + offset), of tokens from which the usual picture's are taken away. Made by
- * `npm run calibrate`, and kept as `consistency.safetensors` in the model folder: `mean` F32 [T,X], `logistic` F32 [2].
+ * How likely two cut-outs show the same character, by the cosine similarity of their tokens less the mean of all cut-outs:
+ * P(same) = sigmoid(slope · cosine + offset). `npm run calibrate` fits it and writes `consistency.safetensors` into the
+ * model folder: `mean` F32 [T,X], `logistic` F32 [2].
  */
 import { existsSync } from 'node:fs'
 import { openSafetensors, writeSafetensors } from '../io/safetensors.ts'
 import { ModelError } from './folder.ts'
 
 export interface Calibration {
-  /** Tokens of the usual cut-out, [T·X]. */
+  /** Mean tokens of all cut-outs, [T·X]. */
   readonly mean: Float32Array
   readonly slope: number
   readonly offset: number

@@ -14,7 +14,7 @@ export interface ConditioningRow extends EncodedPrompt {
 
 export interface Conditioning {
   readonly conditional: readonly ConditioningRow[]
-  /** What guidance goes away from; null without guidance. */
+  /** What guidance leads away from; null without guidance. */
   readonly unconditional: readonly ConditioningRow[] | null
 }
 

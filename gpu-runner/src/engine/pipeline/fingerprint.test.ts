@@ -7,7 +7,7 @@ import { sd15 } from '../../../../test/model-folder.ts'
 import { partCheckpoint } from './folder.ts'
 import { openPipeline } from './open.ts'
 
-test('latents mean the same whatever decodes them: an encoder tells autoencoders apart, a decoder does not', async (t) => {
+test('the fingerprint of an autoencoder depends on its encoder, not on its decoder', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'model-'))
   t.after(() => rmSync(folder, { recursive: true }))
   cpSync(sd15, folder, { recursive: true })

@@ -1,4 +1,4 @@
-/** What tells one model from another: of each tensor its name, type, shape and some of its bytes. */
+/** Fingerprints of models: a hash of each tensor's name, type, shape and some of its bytes. */
 import { createHash, type Hash } from 'node:crypto'
 import { closeSync, openSync, readSync } from 'node:fs'
 import { type Checkpoint, openSafetensors, type TensorInfo } from '../io/safetensors.ts'
@@ -6,16 +6,16 @@ import type { LoraFile } from '../runtime/lora.ts'
 import { type ModelFolder, partCheckpoint } from './folder.ts'
 
 export interface Fingerprints {
-  /** Of all that makes latents from words and pictures, with the changes of LoRA files. */
+  /** Of everything that makes latents from prompts and references: text encoders, UNet, adapter, LoRA files, scheduler. */
   readonly denoiser: string
-  /** Of the encoder to latents: what they mean. A decoder that draws them better changes nothing of that. */
+  /** Of the encoder alone, which defines what latents mean. A better decoder leaves it unchanged. */
   readonly autoencoder: string
 }
 
-/** Bytes at the beginning, in the middle and at the end: training changes all of a tensor, and reading all takes long. */
+/** Bytes read at the beginning, in the middle and at the end of a tensor: training changes all of it. */
 const sample = 64
 
-/** In hex. The same model in another folder, in shards or in one file has the same. */
+/** In hex. A model keeps its fingerprints in another folder, and in shards or one file. */
 export function fingerprintsOf(
   folder: ModelFolder,
   { loras, adapter, scheduler }: { loras: readonly LoraFile[]; adapter: string | undefined; scheduler: object },

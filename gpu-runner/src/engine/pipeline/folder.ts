@@ -5,7 +5,7 @@ import { z } from 'zod'
 import { ConfigError, readConfig } from '../io/config.ts'
 import { type Checkpoint, openCheckpoint } from '../io/safetensors.ts'
 
-/** The folder is no model that can be opened here: what is wrong, in which file. */
+/** The folder is not a model that can be opened here. The message names the file and what is wrong. */
 export class ModelError extends Error {
   override name = 'ModelError'
 }
@@ -23,7 +23,7 @@ const parts: Readonly<Record<ModelKind, readonly string[]>> = {
   sdxl: ['unet', 'vae', 'text_encoder', 'text_encoder_2', 'tokenizer', 'tokenizer_2', 'scheduler'],
 }
 
-/** Classes that a part may have; of parts that are not here, its own reader decides. */
+/** Classes that a part may have. Parts that are not listed are checked by their own readers. */
 const classes: Readonly<Record<string, readonly string[]>> = {
   unet: ['UNet2DConditionModel'],
   vae: ['AutoencoderKL', 'AutoencoderTiny'],
@@ -45,7 +45,7 @@ const Vocabulary = z
 export interface ModelFolder {
   readonly name: string
   readonly kind: ModelKind
-  /** SDXL: without a negative prompt, guidance goes away from embeddings of zeros, not from the empty prompt. */
+  /** SDXL: without a negative prompt, the unconditional embeddings are zeros instead of those of the empty prompt. */
   readonly zerosForEmptyPrompt: boolean
   /** The words of the captions it was trained on, in lower case; null where its vocabulary.json is missing. */
   readonly vocabulary: readonly string[] | null
@@ -53,7 +53,7 @@ export interface ModelFolder {
   part(name: string): string
 }
 
-/** Check what `folder` is before anything is loaded. Safety checker and feature extractor are neither read nor missed. */
+/** Check what `folder` is before anything is loaded. The safety checker and the feature extractor are not read. */
 export function openModelFolder(folder: string): ModelFolder {
   const path = join(folder, 'model_index.json')
   const index = parseFile(ModelIndex, path)

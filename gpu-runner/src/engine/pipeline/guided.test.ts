@@ -56,7 +56,7 @@ for (const [name, pipeline] of Object.entries(models)) {
       near(seen[1]!.get(frame)!, seen[0]!.get(frame)!)
       near(seen[2]!.get(frame)!, seen[0]!.get(frame)!)
     }
-    // Frame 2 is shown nothing here.
+    // Frame 2 attends to no other here.
     const moved = frames.map((frame) => furthest(shared, alone, frame * size, (frame + 1) * size))
     assert.ok(moved[0]! > 1e-3 && moved[1]! > 1e-3 && moved[2]! < 1e-5, String(moved))
   })
@@ -161,7 +161,7 @@ test('unconditional rows attend to no other frame, so that guidance leads away f
   )
 })
 
-test('unconditional rows are shown nobody, and not computed for frames that are given; both halves are one call where nothing is shared', async () => {
+test('unconditional rows get no identity, and none are computed for frames that are given; both halves are one call where nothing is shared', async () => {
   const { conditional, unconditional } = await conditioningOf('sd15')
   const { denoiser } = models.sd15
   const calls: DenoiserCall[] = []
@@ -169,7 +169,7 @@ test('unconditional rows are shown nobody, and not computed for frames that are 
     ...denoiser,
     run(call) {
       calls.push(call)
-      // Golden SD 1.5 has no layers for identities; where they go is what is asked here.
+      // Golden SD 1.5 has no layers for identities; where they go is what is tested here.
       const { identities: _, ...rest } = call
       return denoiser.run(rest)
     },
@@ -213,7 +213,7 @@ test('unconditional rows are shown nobody, and not computed for frames that are 
   assert.ok(shown.out.every(Number.isFinite))
 })
 
-test('without a negative prompt, SDXL goes away from zeros and SD from the empty prompt', async () => {
+test('without a negative prompt, guidance leads away from zeros in SDXL and from the empty prompt in SD', async () => {
   const prompts = [promptIds('a red fox', models.sdxl.text)]
   const options = { prompts, negatives: null, size: [72, 40] as const }
   const [{ context, pooled, timeIds }] = (await encodeConditioning(models.sdxl, options)).unconditional as [
@@ -229,7 +229,7 @@ test('without a negative prompt, SDXL goes away from zeros and SD from the empty
   )
 })
 
-test('who attends to a frame that is not in the call is told so', async () => {
+test('attending to a frame that is not in the call is an error', async () => {
   const batches = planBatches(frames, [], 1)
   const denoise = await denoiserOf('sd15', { batches, most: 1, sharing: sharing('sd15', new Map()) })
   await assert.rejects(denoise(x, 500, 0), /frame 1 is attended to, and not in the call of 0/)
@@ -247,7 +247,7 @@ test('an abort between two calls of one step ends it', async () => {
   await assert.rejects(denoise(x, 500, 0), /enough/)
 })
 
-/** Frames 0 and 1 show each other a few pixels; tokens 1 and 2 name one character, token 3 the other. */
+/** Frames 0 and 1 share a few pixels with each other; tokens 1 and 2 name one character, token 3 the other. */
 function sharing(name: string, seen: Map<number, Float32Array>): Sharing {
   const { text, denoiser } = models[name as keyof typeof models]
   const { length } = text

@@ -24,16 +24,16 @@ export interface IdentityEncoder {
   /** Tokens that a picture becomes, and the width of each. */
   readonly tokens: number
   readonly width: number
-  /** Whether it was trained to be told where its character is, with this very UNet. */
+  /** Whether the adapter was trained together with this UNet, with masks of where each character is. */
   readonly located: boolean
   /** Planes [3,side,side] in −1 … 1 → tokens [T,X]. */
   encode(pictures: readonly Float32Array[]): Promise<Float32Array[]>
-  /** What its likeness is worth; null where nobody has measured it. */
+  /** From its similarities to probabilities; null where the model was never calibrated. */
   readonly calibration: Calibration | null
   readonly part: Part
 }
 
-/** The adapter beside a model's parts, unless another one is named. */
+/** In the model folder, unless another file is named. */
 const usualFile = 'ip_adapter.safetensors'
 
 /** Null where the model folder has no adapter and none is given: such a model cannot use reference pictures. */
@@ -60,7 +60,7 @@ export function buildIdentityEncoder(
   return {
     ...{ file, side, located, part },
     ...{ tokens: adapter.tokens, width: adapter.width },
-    // What was measured of the model's own adapter says nothing of another.
+    // The calibration is of the model's own adapter, and does not hold for another.
     calibration:
       given === undefined ? readCalibration(folder.part(calibrationFile), [adapter.tokens, adapter.width]) : null,
     async encode(pictures) {

@@ -1,4 +1,4 @@
-/** A model folder, opened: one road for SD 1, SD 2, SDXL and story-mini, to stories and to golden cases alike. */
+/** Opens a model folder as a pipeline: SD 1, SD 2, SDXL and story-mini, for stories and for golden cases. */
 import { dirname, join } from 'node:path'
 import { createSchedule, readSchedulerConfig, ScheduleError } from '../diffusion/schedulers/index.ts'
 import { type Lora, type LoraFile, openLoras, unusedParts } from '../runtime/lora.ts'
@@ -24,14 +24,14 @@ export interface Pipeline {
   readonly autoencoder: Autoencoder
   /** Null where the model cannot use reference pictures. */
   readonly identity: IdentityEncoder | null
-  /** SDXL: the UNet is told picture sizes. */
+  /** SDXL: the UNet is conditioned on picture sizes. */
   readonly takesSizes: boolean
   readonly zerosForEmptyPrompt: boolean
   /** The words of the captions it was trained on, as the folder's vocabulary.json lists them; null where none is there. */
   readonly vocabulary: readonly string[] | null
   /** Read from the files when first asked for. */
   fingerprints(): Fingerprints
-  /** Give back all memory; whatever is run next opens again. */
+  /** Release all memory. Parts open again at their next run. */
   release(): Promise<void>
 }
 

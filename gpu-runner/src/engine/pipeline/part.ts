@@ -53,7 +53,7 @@ export class Part {
     return outputs
   }
 
-  /** Runs that are under way end first. */
+  /** Waits for runs that are in progress. */
   async release(): Promise<void> {
     const session = this.#session
     this.#session = undefined

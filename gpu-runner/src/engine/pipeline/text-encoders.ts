@@ -29,12 +29,12 @@ export interface TextEncoders {
   readonly pooledWidth: number
   /** Layers that can be skipped. */
   readonly layers: number
-  /** `skip` layers before the one that is usual are left out. */
+  /** `skip` further layers are left out before the one whose state is taken. */
   encode(prompts: readonly PromptIds[], skip?: number): Promise<EncodedPrompt[]>
   readonly parts: readonly Part[]
 }
 
-/** Prompts in one run of an encoder: bounds what the hidden states of all its layers take. */
+/** Prompts in one run of an encoder: bounds the memory for the hidden states of all layers. */
 const batch = 8
 
 export function buildTextEncoders(
@@ -112,7 +112,7 @@ interface Encoder {
 
 /**
  * ids[N,T] and a layer's number → context[N,T,D], the state after that layer, and for SDXL's second encoder
- * pooled[N,P]. SD takes the last layer and norms it, SDXL the last but one as it is.
+ * pooled[N,P]. SD takes the last layer, normalised, SDXL the last but one as it is.
  */
 function buildEncoder(
   folder: ModelFolder,

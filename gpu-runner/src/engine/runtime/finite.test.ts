@@ -14,7 +14,7 @@ import { openSession } from './session.ts'
 
 const golden = join(import.meta.dirname, '../../../../test/golden/e2e-sd15-tiny/pipeline/text_encoder')
 
-test('an output that is no number tells the part, the step, and the tensor that broke it', async (t) => {
+test('an output that is not finite names the part, the step and the broken tensor', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'finite-'))
   t.after(() => rm(folder, { recursive: true }))
   cpSync(golden, folder, { recursive: true })
@@ -66,7 +66,7 @@ test('a file that was cut after it was opened is broken too', async (t) => {
   )
 })
 
-test('sound weights are said to be sound, and finite values pass', () => {
+test('finite weights are said to be finite, and finite values pass', () => {
   const sound = [openCheckpoint(golden, 'model')]
   const values = Float32Array.of(1, -3e38, Number.POSITIVE_INFINITY, 0)
   const problem = /vae: 1 of 4 outputs are not finite, the first \(Infinity\) at 2; its weights are finite; try/

@@ -44,15 +44,15 @@ export function openAsIs(outputs: Readonly<Record<string, Value>>, device: Devic
   return openModel(encodeModel(outputs), { device })
 }
 
-/** Numbers in the weights from which on a model counts as large: 256 MB as F32. */
+/** A model with more numbers in its weights than this counts as large: 256 MB as F32. */
 const large = 64 << 20
 
 /**
- * 'all' lays convolutions out anew for the CPU's vector units: steps of SD 1.5 gain 8 %, but each weight is copied four
- * times on one thread while the model opens, 35 s against 3, and stays in memory beside its file. So large models keep
- * their weights as and where they lie, in the page cache: packing matrices would copy those, 2 GB for SD 1.5 and twice the
- * time to open it, and made steps no faster. Nor are casts of half-precision weights folded, which took 10 s and 3.4 GB:
- * each runs anew just before the node that reads it (`storedFirst`), for 2 % of a step.
+ * 'all' changes the layout of convolutions for the CPU's vector units. Steps of SD 1.5 get 8 % faster, but each weight is
+ * copied four times on one thread while the model opens, 35 s instead of 3, and stays in memory beside its file. Large
+ * models therefore leave their weights where they are, in the page cache. Packing matrices would copy those: 2 GB for
+ * SD 1.5, twice the time to open it, and steps that are no faster. Casts of half-precision weights are not folded either,
+ * which took 10 s and 3.4 GB: each runs just before the node that reads it (`storedFirst`), for 2 % of a step.
  */
 function optimisation(outputs: readonly Value[]): 'all' | 'extended' {
   const weights = new Map<string, number>()

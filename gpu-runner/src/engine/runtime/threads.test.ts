@@ -6,7 +6,7 @@ import { input } from '../graph/value.ts'
 import { openSession } from './session.ts'
 import { sessionThreads, useThreads } from './threads.ts'
 
-test('the flag goes before the environment, the environment before the machine; nonsense is named', () => {
+test('the flag overrides the environment, the environment the machine; other values are refused', () => {
   assert.equal(sessionThreads({}), availableParallelism())
   assert.equal(sessionThreads({ FABLEFRAME_THREADS: '' }), availableParallelism())
   assert.equal(sessionThreads({ FABLEFRAME_THREADS: '3' }), 3)

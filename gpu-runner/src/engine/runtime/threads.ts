@@ -18,7 +18,7 @@ export function sessionThreads(env: NodeJS.ProcessEnv = process.env): number {
   throw new RangeError(`the number of threads must be from 1 to ${most}, not '${value}'`)
 }
 
-/** For commands: `--threads` goes before the environment. Throws as `sessionThreads` does, before any session opens. */
+/** For commands: `--threads` overrides the environment. Throws as `sessionThreads` does, before any session opens. */
 export function useThreads(flag: string | undefined, env: NodeJS.ProcessEnv = process.env): number {
   if (flag !== undefined) env.FABLEFRAME_THREADS = flag
   return sessionThreads(env)
