@@ -5,14 +5,22 @@ import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
-import { Story } from '../contract/story-view.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { AcceptedStory, Story } from '../contract/story-view.ts'
 import { newApiKey } from '../src/db/keys/new-key.ts'
 import { gone, isOver, line, post, root, setUp, start, until } from '../test/commands.ts'
 import { randomBytes } from '../test/d1.ts'
+import { sd15 } from '../test/model-folder.ts'
 import { startRunner } from '../test/runner.ts'
 import { RUNNER_TOKEN, RUNNER_WEBHOOK_SECRET } from '../test/worker.ts'
 
 const { key: apiKey } = await newApiKey('tests', { now: Date.now, randomBytes })
+interface Served {
+  name: string
+  runners: number
+  abilities: object | null
+}
+
 const slow = { stepMs: 400, steps: 1 }
 
 test('npm run demo: pictures, story and storyboard are there, the webhook was verified, exit 0', async (t) => {
@@ -114,6 +122,26 @@ test('npm start keeps one key, for its owner alone to read, and says how to see 
   const story = await post(url, key)
   assert.equal(new URL(story.urls.events!).origin, 'https://stories.example')
   assert.equal((await read('/metrics', 'a-token-of-metrics')).status, 200)
+})
+
+test('npm start with another model: the edge learns of it, and stories that name none are for it', async (t) => {
+  const { run } = await setUp(t)
+  const own = { FABLEFRAME_MODEL: sd15, FABLEFRAME_MODEL_MODULE: join(root, 'gpu-runner/src/story/open.ts') }
+  const command = run('start.ts', { PORT: '0', FABLEFRAME_API_KEY: apiKey, LEASE_SECONDS: '60', ...own })
+  const url = await line(command.stdout!, /listens on (http:\S+)/)
+  const name = await line(command.stderr!, /"runner.ready".*"model":"([^"]+)"/)
+  const headers = { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' }
+  const served = async () => {
+    const { results } = (await (await fetch(`${url}/models`, { headers })).json()) as { results: Served[] }
+    return results.find((model) => model.name === name && model.runners === 1)
+  }
+  let model = await served()
+  for (; !model; model = await served()) await sleep(200)
+  assert.ok(model.abilities)
+  const body = JSON.stringify({ frames: [{ prompt: 'a fox' }], steps: 2 })
+  const posted = AcceptedStory.parse(await (await fetch(`${url}/stories`, { method: 'POST', headers, body })).json())
+  assert.equal(posted.model, name)
+  assert.equal((await until(url, apiKey, posted.id, isOver)).status, 'succeeded')
 })
 
 test('a port that is no port: said, exit 1', async (t) => {
