@@ -1,6 +1,6 @@
 /** Captions as the text encoder takes them: token ids, and which tokens name which part of which character. */
 import type { Tokenizer } from '../../engine/io/tokenizer.ts'
-import { captionFrame, captionText } from '../storydb/caption.ts'
+import { captionFrame, captionStyle, captionText } from '../storydb/caption.ts'
 import { randomFrames } from '../storydb/frames.ts'
 import type { Level } from '../storydb/levels.ts'
 import type { Caption, Frame, Part, Segment } from '../storydb/types.ts'
@@ -39,13 +39,13 @@ export function tokenise(segments: readonly Segment[], tokenizer: Tokenizer): To
 /** Caption `variant` of one frame of set `index`. */
 export function drawCaption(seed: number, index: number, level: Level): { frame: Frame; caption: Caption } {
   const [frame] = randomFrames(seed, index, 1, { level, split: 'train' })
-  return { frame: frame!, caption: captionFrame(frame!, { variant: seed ^ index }) }
+  return { frame: frame!, caption: captionFrame(frame!, { variant: seed ^ index, style: captionStyle(level) }) }
 }
 
-/** Caption texts to learn a vocabulary from, of all levels in turn. */
-export function* captionTexts(seed: number, count: number): Generator<string> {
+/** Caption texts to learn a vocabulary from, of these levels in turn. */
+export function* captionTexts(seed: number, count: number, levels: readonly Level[]): Generator<string> {
   for (let i = 0; i < count; i++) {
-    const { caption } = drawCaption(seed, i, ((i % 3) + 1) as Level)
+    const { caption } = drawCaption(seed, i, levels[i % levels.length]!)
     yield captionText(caption)
   }
 }

@@ -54,7 +54,10 @@ export function loadWeights(
     if (!name.startsWith(prefix)) continue
     const own = name.slice(prefix.length)
     const found = checkpoint.tensors.get(own)
-    if (found?.shape.join() === shape.join()) slice(data.flat).set(checkpoint.read(own))
+    // A table of embeddings may have fewer rows than the vocabulary of today.
+    const grown = found && own.endsWith('token_embedding.weight') && found.shape[0]! < shape[0]!
+    const wanted = grown ? [found.shape[0]!, ...shape.slice(1)] : shape
+    if (found?.shape.join() === wanted.join()) slice(data.flat).set(checkpoint.read(own))
     else missing.push(name)
   }
   return missing

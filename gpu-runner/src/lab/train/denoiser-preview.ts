@@ -17,14 +17,15 @@ import type { UNetConfig } from '../../engine/models/unet-config.ts'
 import { levelOf } from '../../engine/pipeline/attention-plan.ts'
 import { modelWeights } from '../../engine/runtime/model-weights.ts'
 import { openSession } from '../../engine/runtime/session.ts'
+import { captionStyle } from '../storydb/caption.ts'
 import { randomFrames } from '../storydb/frames.ts'
 import { renderFrame } from '../storydb/render.ts'
+import { captionBiasFeeds, columnCaptions, emptyCaptions } from './caption-feeds.ts'
 import { captionTokens, maxCharacters } from './captions.ts'
 import { scheduler } from './export.ts'
 import type { PoolRecipe } from './latent-pool.ts'
 import { ParameterSet } from './parameters.ts'
 import { writeSheet } from './pictures.ts'
-import { captionBiasFeeds, columnCaptions } from './set-feeds.ts'
 import { captionBiases } from './set-loss.ts'
 import { idBatch } from './stage-text-encoder.ts'
 import type { Trainer } from './trainer.ts'
@@ -62,8 +63,11 @@ export async function openPreview(options: PreviewOptions): Promise<(trainer: Tr
     { length: 2 * count },
     (_, i) => randomFrames(seed ^ 0x5eed, i, 1, { level: levels[i % levels.length]!, split: 'held-out' })[0]!,
   )
-  const captions = frames.map((frame, i) => columnCaptions(frame, { variant: i }, tokenizer).map(({ ids }) => ids))
-  const nothing = frames.map((frame) => columnCaptions(frame, {}, tokenizer, true).map(({ ids }) => ids))
+  const captions = frames.map((frame, i) => {
+    const options = { variant: i, style: captionStyle(levels[i % levels.length]!) }
+    return columnCaptions(frame, options, tokenizer).map(({ ids }) => ids)
+  })
+  const nothing = frames.map(() => emptyCaptions(null, tokenizer).map(({ ids }) => ids))
   const biases = captionBiasFeeds([...frames, ...frames], { width: side, height: side }, unetConfig.channels.length)
   const rendered = frames.map((frame) => renderFrame(frame, size).rgb)
   const truth = rgbPlanes(rendered, { width: size, height: size })

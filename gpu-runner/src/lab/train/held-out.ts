@@ -60,7 +60,9 @@ export async function openHeldOut(options: HeldOutOptions): Promise<(trainer: Tr
     sigma: { data: levels, shape: [frames, 1, 1, 1] },
     timestep: { data: levels.map((level) => 1000 * level), shape: [frames] },
   }
-  const captions = items.map(({ frame }, i) => tokenise(captionFrame(frame, { variant: i }).segments, tokenizer).ids)
+  const captions = items.map(
+    ({ frame, style }, i) => tokenise(captionFrame(frame, { variant: i, style }).segments, tokenizer).ids,
+  )
   const turned = [...captions.slice(1), captions[0]!]
   return async (trainer) => {
     const measure = async (ids: readonly number[][]) => {

@@ -1,5 +1,6 @@
 /** Single frames to train on, encoded once and met several times. */
 import type { AutoencoderTinyConfig } from '../../engine/models/autoencoder-tiny.ts'
+import { type CaptionStyle, captionStyle } from '../storydb/caption.ts'
 import { randomFrames } from '../storydb/frames.ts'
 import type { Level } from '../storydb/levels.ts'
 import { renderFrame } from '../storydb/render.ts'
@@ -25,6 +26,8 @@ export interface PoolOptions extends PoolRecipe {
 
 export interface PooledFrame extends EncodedFrame {
   frame: Frame
+  /** In which words it is told. */
+  style: CaptionStyle
 }
 
 /** The endless row of frames that `seed` names. */
@@ -42,11 +45,12 @@ export class LatentPool {
     this.latentShape = encoder.latentShape
     this.#encoder = encoder
     this.#window = new Window(options, async (indices) => {
-      const frames = indices.map(
-        (index) => randomFrames(seed, index, 1, { level: levels[index % levels.length]!, split })[0]!,
-      )
-      const encoded = await encoder.encode(frames.map((frame) => renderFrame(frame, size)))
-      return encoded.map((own, i) => ({ ...own, frame: frames[i]! }))
+      const drawn = indices.map((index) => {
+        const level = levels[index % levels.length]!
+        return { frame: randomFrames(seed, index, 1, { level, split })[0]!, style: captionStyle(level) }
+      })
+      const encoded = await encoder.encode(drawn.map(({ frame }) => renderFrame(frame, size)))
+      return encoded.map((own, i) => ({ ...own, ...drawn[i]! }))
     })
   }
 

@@ -1,6 +1,7 @@
 /** The models this repository trains, and how. Configurations are the files that diffusers and transformers read. */
 
 import type { AdapterConfig } from '../../engine/models/ip-adapter.ts'
+import type { Level } from '../storydb/levels.ts'
 import type { AutoencoderRecipe } from './autoencoder.ts'
 import { captionTokens } from './captions.ts'
 import type { DenoiserRecipe } from './denoiser.ts'
@@ -12,8 +13,15 @@ import type { SetRecipe } from './set-loss.ts'
 import type { SetPoolRecipe } from './sets.ts'
 
 export interface Recipe {
-  vocabulary: { captions: number; size: number }
-  textEncoder: { config: Record<string, unknown>; batch: number; rate: number; steps: number }
+  vocabulary: { captions: number; size: number; levels: readonly Level[] }
+  textEncoder: {
+    config: Record<string, unknown>
+    /** Captions are drawn from these levels in turn. */
+    levels: readonly Level[]
+    batch: number
+    rate: number
+    steps: number
+  }
   autoencoder: {
     config: Record<string, unknown>
     training: AutoencoderRecipe
@@ -114,8 +122,12 @@ const projection = (tokens: number, width: number): AdapterConfig => ({
 export const recipes: Record<string, Recipe> = {
   /** The model that ships. */
   'story-mini': {
-    vocabulary: { captions: 20_000, size: 1280 },
-    textEncoder: { config: textEncoder(192, 3, 1280), batch: 32, rate: 1e-3, steps: 600 },
+    vocabulary: { captions: 24_000, size: 3072, levels: [1, 3, 4, 5, 6, 5, 6, 5] },
+    textEncoder: {
+      config: textEncoder(192, 3, 3072),
+      levels: [1, 3, 6, 5, 6, 5, 6, 4],
+      ...{ batch: 32, rate: 1e-3, steps: 600 },
+    },
     autoencoder: {
       config: autoencoder(48, 48, 16),
       training: { batch: 8, crop: 64, latentNoise: 0.3 },
@@ -155,7 +167,7 @@ export const recipes: Record<string, Recipe> = {
         references: { slots: 16, references: 14, perSlot: 3, regions: 0.3, elsewhere: 0.3 },
       },
       pool: {
-        ...{ levels: [3, 3, 3, 4, 3, 2, 3, 1], size: 128, reference: 96, outside: 1, absent: 0.3 },
+        ...{ levels: [5, 6, 5, 6, 3, 6, 5, 4], size: 128, reference: 96, outside: 1, absent: 0.3 },
         ...{ fresh: 2, capacity: 2048 },
       },
       rate: 4.5e-4,
@@ -176,8 +188,12 @@ export const recipes: Record<string, Recipe> = {
   },
   /** Small enough for tests: every stage in seconds, no picture worth a look. */
   tiny: {
-    vocabulary: { captions: 200, size: 600 },
-    textEncoder: { config: textEncoder(32, 1, 600), batch: 8, rate: 5e-3, steps: 200 },
+    vocabulary: { captions: 200, size: 600, levels: [1, 2, 3] },
+    textEncoder: {
+      config: textEncoder(32, 1, 600),
+      levels: [1, 2, 3],
+      ...{ batch: 8, rate: 5e-3, steps: 200 },
+    },
     autoencoder: {
       config: autoencoder(48, 8, 4),
       training: { batch: 2, crop: 32, latentNoise: 0.3 },

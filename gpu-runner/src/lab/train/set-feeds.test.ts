@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parseUNetConfig } from '../../engine/models/unet-config.ts'
+import { drawDrop } from './drops.ts'
 import { randomAt } from './random.ts'
 import { recipes } from './recipes.ts'
-import { drawDrop, drawLevels, perceptualWeights, sharingFeeds } from './set-feeds.ts'
+import { drawLevels, perceptualWeights } from './set-feeds.ts'
 import type { SetModel } from './set-loss.ts'
 import { drawSet, type FrameSet } from './sets.ts'
+import { sharingFeeds } from './sharing-feeds.ts'
 
 const recipe = recipes['story-mini']!.sets.training
 const random = (step: number) => randomAt(7, step)

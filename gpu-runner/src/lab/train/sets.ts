@@ -2,6 +2,7 @@
 
 import type { AutoencoderTinyConfig } from '../../engine/models/autoencoder-tiny.ts'
 import type { Reference } from '../../story/references/cut-out.ts'
+import { type CaptionStyle, captionStyle } from '../storydb/caption.ts'
 import { randomFrames } from '../storydb/frames.ts'
 import type { Level } from '../storydb/levels.ts'
 import { random as stream } from '../storydb/random.ts'
@@ -26,6 +27,8 @@ export interface SetPoolRecipe extends PoolRecipe {
 
 export interface SetFrame extends EncodedFrame {
   frame: Frame
+  /** In which words it is told. */
+  style: CaptionStyle
   /** For each actor of the frame its place in the cast; masks are in the order of the cast. */
   cast: number[]
 }
@@ -74,13 +77,15 @@ async function makeSets(
   encoder: FrameEncoder,
 ): Promise<FrameSet[]> {
   const { seed, levels, split = 'train', frames: count, size, reference } = options
-  const drawn = indices.map((index) => drawSet(seed, index, levels[index % levels.length]!, split, options))
+  const levelOf = (index: number) => levels[index % levels.length]!
+  const drawn = indices.map((index) => drawSet(seed, index, levelOf(index), split, options))
   const rendered = drawn.map(({ frames }) => frames.map((frame) => renderFrame(frame, size)))
   const encoded = await encoder.encode(rendered.flatMap((set) => set.slice(0, count)))
   return drawn.map(({ frames, cast, size: castSize }, s) => ({
     frames: frames.slice(0, count).map((frame, i) => {
       const { latent, masks } = encoded[s * count + i]!
-      return { frame, cast: cast[i]!, latent, masks: inCastOrder(masks, cast[i]!) }
+      const style = captionStyle(levelOf(indices[s]!))
+      return { frame, style, cast: cast[i]!, latent, masks: inCastOrder(masks, cast[i]!) }
     }),
     references: rendered[s]!.map((frame, i) => {
       const own: (Reference | null)[] = Array.from({ length: castSize }, () => null)

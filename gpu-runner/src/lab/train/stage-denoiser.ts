@@ -66,7 +66,7 @@ export const denoiserStage: Stage = async function* ({ recipe, folder, resume, i
       feeds: async (step, random) => {
         const pooled = await pool.batch(step, training.batch, random)
         const items = pooled.map((item) => {
-          const { segments } = captionFrame(item.frame, { variant: random.below(2 ** 31) })
+          const { segments } = captionFrame(item.frame, { variant: random.below(2 ** 31), style: item.style })
           return { pooled: item, caption: tokenise(segments, tokenizer) }
         })
         return [denoiserFeeds(items, empty, training, pool.latentShape, random)]

@@ -1,21 +1,23 @@
 /** Stage 'text-encoder': learns a vocabulary, then a text encoder; leaves `tokenizer/` and `text_encoder/`. */
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { openTokenizer, type Tokenizer } from '../../engine/io/tokenizer.ts'
+import { openTokenizer, type Vocabulary } from '../../engine/io/tokenizer.ts'
 import { ClipTextConfig } from '../../engine/models/clip-text.ts'
-import type { Level } from '../storydb/levels.ts'
 import { captionTexts, captionTokens, drawCaption, tokenise } from './captions.ts'
 import { exportWeights, loadWeights, weightsFile } from './checkpoint.ts'
-import { ParameterSet } from './parameters.ts'
+import { type ParameterData, ParameterSet } from './parameters.ts'
+import type { Recipe } from './recipes.ts'
 import { runTraining } from './run.ts'
 import type { Stage, StageOptions } from './stage.ts'
 import { accuracy, queryLoss, queryTargets } from './text-queries.ts'
 import { cosineRate, type Piece, Trainer } from './trainer.ts'
-import { trainVocabulary, writeVocabulary } from './vocabulary.ts'
+import { growVocabulary, readVocabulary, trainVocabulary, writeVocabulary } from './vocabulary.ts'
 
 export const textEncoderStage: Stage = async function* ({ recipe, folder, resume, init, ...options }: StageOptions) {
-  const { config: json, batch, rate, steps } = recipe.textEncoder
-  const tokenizer = learnVocabulary(folder, recipe.vocabulary, options.seed)
+  const { config: json, levels, batch, rate, steps } = recipe.textEncoder
+  const known = existsSync(join(folder, 'tokenizer', 'vocab.json')) ? readVocabulary(join(folder, 'tokenizer')) : null
+  if (!resume) learnVocabulary(folder, known, recipe.vocabulary, options.seed)
+  const tokenizer = openTokenizer(join(folder, 'tokenizer'))
   const config = ClipTextConfig.parse(json)
   const parameters = new ParameterSet()
   const { loss, logits } = queryLoss(config, batch, captionTokens, parameters)
@@ -25,10 +27,13 @@ export const textEncoderStage: Stage = async function* ({ recipe, folder, resume
     loss,
     outputs: { logits },
     seed: options.seed,
-    rate: cosineRate(rate, 50, steps),
+    // An encoder that a denoiser reads already is to move little: it learns new words among those that it has.
+    rate: cosineRate(init ? rate / 3 : rate, 50, steps),
     resume,
     begin: (list, data) => {
-      if (init) loadWeights(weightsFile(join(init, 'text_encoder'), 'model'), 'text_encoder.', list, data)
+      if (!init) return
+      loadWeights(weightsFile(join(init, 'text_encoder'), 'model'), 'text_encoder.', list, data)
+      if (known) embedMerges(readVocabulary(join(folder, 'tokenizer')), known, data)
     },
   })
   let right = 0
@@ -40,7 +45,7 @@ export const textEncoderStage: Stage = async function* ({ recipe, folder, resume
       steps,
       feeds: async (step) => {
         const items = Array.from({ length: batch }, (_, i) =>
-          drawCaption(options.seed, step * batch + i, ((i % 3) + 1) as Level),
+          drawCaption(options.seed, step * batch + i, levels[i % levels.length]!),
         )
         const ids = idBatch(items.map(({ caption }) => tokenise(caption.segments, tokenizer).ids))
         return [{ ids, ...queryTargets(items) }]
@@ -68,14 +73,27 @@ export function idBatch(rows: readonly (readonly number[])[]) {
   return { data: BigInt64Array.from(rows.flat(), BigInt), shape: [rows.length, rows[0]!.length] }
 }
 
-/** The vocabulary in `folder`, learned from captions if it is not there yet. */
+/** Writes a vocabulary into `folder`, learned from captions; one that is there already grows and keeps its ids. */
 function learnVocabulary(
   folder: string,
-  { captions, size }: { captions: number; size: number },
+  known: Vocabulary | null,
+  { captions, size, levels }: Recipe['vocabulary'],
   seed: number,
-): Tokenizer {
-  const target = join(folder, 'tokenizer')
-  if (!existsSync(join(target, 'vocab.json')))
-    writeVocabulary(target, trainVocabulary(captionTexts(seed, captions), size, captionTokens))
-  return openTokenizer(target)
+): void {
+  if (known && Object.keys(known.vocab).length >= size) return
+  const texts = captionTexts(seed, captions, levels)
+  const learned = known ? growVocabulary(known, texts, size) : trainVocabulary(texts, size, captionTokens)
+  writeVocabulary(join(folder, 'tokenizer'), learned)
+}
+
+/** Tokens that `known` does not have begin half-way between the two that each is merged from. */
+function embedMerges({ vocab, merges }: Vocabulary, known: Vocabulary, { tensors }: ParameterData): void {
+  const { data, shape } = tensors['text_encoder.text_model.embeddings.token_embedding.weight']!
+  const width = shape[1]!
+  const row = (token: string) => data.subarray(vocab[token]! * width, (vocab[token]! + 1) * width)
+  for (const [left, right] of merges) {
+    if (left + right in known.vocab) continue
+    const [a, b, own] = [row(left), row(right), row(left + right)]
+    for (let i = 0; i < width; i++) own[i] = (a[i]! + b[i]!) / 2
+  }
 }

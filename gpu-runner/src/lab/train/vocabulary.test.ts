@@ -4,8 +4,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { openTokenizer } from '../../engine/io/tokenizer.ts'
-import { trainVocabulary, writeVocabulary } from './vocabulary.ts'
+import { createTokenizer, openTokenizer } from '../../engine/io/tokenizer.ts'
+import { growVocabulary, readVocabulary, trainVocabulary, writeVocabulary } from './vocabulary.ts'
 
 const captions = ['fox', 'bear', 'rabbit'].flatMap((species) =>
   ['red', 'blue', 'striped'].flatMap((colour) => [
@@ -35,6 +35,23 @@ test('common words become one token, and the files read back the same', async (t
     [tokenizer.bos, tokenizer.eos, tokenizer.pad],
     [1, 0, 0].map((back) => tokenizer.size - 1 - back),
   )
+})
+
+test('a vocabulary grows by the words of new captions, and all that it knew keeps its id', async (t) => {
+  const path = await folder(t)
+  const known = trainVocabulary(captions, 1024)
+  writeVocabulary(path, known)
+  assert.deepEqual(readVocabulary(path), known)
+  const grown = growVocabulary(readVocabulary(path), ['a tiger by the umbrella', 'the tiger , an umbrella'], 1024)
+  writeVocabulary(path, grown)
+  const [before, after] = [createTokenizer(known), openTokenizer(path)]
+  for (const [token, id] of Object.entries(known.vocab)) assert.equal(grown.vocab[token], id)
+  assert.deepEqual([after.bos, after.eos, after.pad], [before.bos, before.eos, before.pad])
+  for (const word of ['tiger', 'umbrella', 'rabbit']) assert.equal(after.encode(word).length, 1, word)
+  assert.ok(before.encode('tiger').length > 1)
+  assert.deepEqual(after.encode(captions[0]!), before.encode(captions[0]!))
+  const few = growVocabulary(known, ['tiger tiger'], Object.keys(known.vocab).length + 2)
+  assert.equal(createTokenizer(few).size, before.size + 2)
 })
 
 test('any text survives as bytes', async (t) => {

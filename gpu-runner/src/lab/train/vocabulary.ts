@@ -1,6 +1,6 @@
 /** Learns a small CLIP vocabulary from captions, and writes it as the files that CLIPTokenizer loads. */
 
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createTokenizer, type Vocabulary, wordEnd } from '../../engine/io/tokenizer.ts'
 
@@ -19,15 +19,54 @@ export function trainVocabulary(captions: Iterable<string>, size: number, modelM
   const base = [...bytes, ...bytes.map((symbol) => symbol + wordEnd)]
   if (size < base.length + 2) throw new RangeError(`trainVocabulary: ${size} entries, but bytes alone take 514`)
 
-  const words = countWords(captions, base)
+  const merges = learnMerges(countWords(captions, base), size - base.length - 2)
+  return vocabularyOf(base, merges, modelMaxLength)
+}
+
+/**
+ * `known` with further merges, up to `size` entries in all. What was there keeps its id, so that embeddings of it can be
+ * kept; a text that needs none of the new merges is read as before.
+ */
+export function growVocabulary(known: Vocabulary, captions: Iterable<string>, size: number): Vocabulary {
+  const bytes = byteSymbols()
+  const words = countWords(captions, [...bytes, ...bytes.map((symbol) => symbol + wordEnd)])
+  for (const pair of known.merges) mergeAll(words, pair)
+  const vocab = { ...known.vocab }
+  const merges = learnMerges(words, size - Object.keys(vocab).length)
+  let next = Math.max(...Object.values(vocab)) + 1
+  for (const pair of merges) vocab[pair.join('')] ??= next++
+  return { ...known, vocab, merges: [...known.merges, ...merges] }
+}
+
+/** The vocabulary that `writeVocabulary` left in a folder. */
+export function readVocabulary(folder: string): Vocabulary {
+  const json = (file: string) => JSON.parse(readFileSync(join(folder, file), 'utf8'))
+  const lines = readFileSync(join(folder, 'merges.txt'), 'utf8').trim().split('\n').slice(1)
+  const { model_max_length, bos_token, eos_token, pad_token } = json('tokenizer_config.json')
+  return {
+    vocab: json('vocab.json'),
+    merges: lines.map((line) => line.split(' ') as [string, string]),
+    modelMaxLength: model_max_length,
+    bos: bos_token.content,
+    eos: eos_token.content,
+    pad: pad_token,
+  }
+}
+
+/** Up to `count` merges in the order in which byte-pair encoding finds them. */
+function learnMerges(words: readonly Word[], count: number): [string, string][] {
   const merges: [string, string][] = []
-  while (base.length + merges.length + 2 < size) {
+  while (merges.length < count) {
     const pair = mostFrequentPair(words)
     if (!pair) break
     merges.push(pair)
-    for (const word of words) word.symbols = merge(word.symbols, pair)
+    mergeAll(words, pair)
   }
-  return vocabularyOf(base, merges, modelMaxLength)
+  return merges
+}
+
+function mergeAll(words: readonly Word[], pair: readonly [string, string]): void {
+  for (const word of words) word.symbols = merge(word.symbols, pair)
 }
 
 /** Write `vocabulary` into `folder` in the layout of transformers. */
