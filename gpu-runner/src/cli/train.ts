@@ -1,10 +1,11 @@
 /** `npm run train -- <stage>`: train one part of a model, or put the parts together. */
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { withHugePages } from '../engine/runtime/huge-pages.ts'
 import { useThreads } from '../engine/runtime/threads.ts'
 import { copyParts, exportModel } from '../lab/train/export.ts'
+import { recipeFile } from '../lab/train/model-card.ts'
 import { type Recipe, recipes } from '../lab/train/recipes.ts'
 import type { Stage } from '../lab/train/stage.ts'
 import { autoencoderStage } from '../lab/train/stage-autoencoder.ts'
@@ -62,6 +63,8 @@ async function train({ stage, part }: (typeof stages)[string]): Promise<void> {
   const { init } = values
   if (init && !existsSync(join(init, 'model_index.json'))) fail(`--init: ${init} is no model folder`)
   if (init) copyParts(init, folder)
+  mkdirSync(dirname(recipeFile(folder, name)), { recursive: true })
+  writeFileSync(recipeFile(folder, name), `${JSON.stringify(recipe[part], null, 2)}\n`)
   const stop = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
   const minutes = values.minutes ? positive('minutes', values.minutes) : values.steps ? Number.MAX_VALUE : 10

@@ -3,7 +3,7 @@ import { cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { writeCaptionVocabulary } from '../storydb/caption-vocabulary.ts'
 import type { Level } from '../storydb/levels.ts'
-import { logFile, modelCard, trainedStages } from './model-card.ts'
+import { logFile, modelCard, recipeFile, trainedStages, trainingCharts } from './model-card.ts'
 
 const parts = ['vae', 'unet', 'text_encoder', 'tokenizer']
 /**
@@ -43,10 +43,12 @@ export function copyParts(from: string, to: string): void {
 /** What training said of itself goes along, so that a card tells all of it, however many runs there were. */
 function copyLogs(from: string, to: string): void {
   for (const stage of trainedStages) {
-    const [log, copy] = [logFile(from, stage), logFile(to, stage)]
-    if (!existsSync(log)) continue
-    mkdirSync(dirname(copy), { recursive: true })
-    cpSync(log, copy)
+    for (const fileOf of [logFile, recipeFile]) {
+      const [note, copy] = [fileOf(from, stage), fileOf(to, stage)]
+      if (!existsSync(note)) continue
+      mkdirSync(dirname(copy), { recursive: true })
+      cpSync(note, copy)
+    }
   }
 }
 
@@ -57,6 +59,7 @@ export function exportModel(from: string, to: string, levels: readonly Level[]):
   writeFileSync(join(to, 'scheduler', 'scheduler_config.json'), `${JSON.stringify(scheduler, null, 2)}\n`)
   writeCaptionVocabulary(to, levels)
   copyLogs(from, to)
+  for (const [file, svg] of Object.entries(trainingCharts(from))) writeFileSync(join(to, file), svg)
   writeFileSync(join(to, 'README.md'), modelCard(from))
   writeFileSync(join(to, 'model_index.json'), `${JSON.stringify(modelIndex, null, 2)}\n`)
 }

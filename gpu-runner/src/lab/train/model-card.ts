@@ -3,12 +3,33 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { openSafetensors } from '../../engine/io/safetensors.ts'
 import { weightsFile } from './checkpoint.ts'
+import { curveChart } from './curve.ts'
 import { recipes } from './recipes.ts'
 
 type Figures = Record<string, number>
 
 export const trainedStages = ['text-encoder', 'autoencoder', 'denoiser', 'segmenter', 'identity', 'sets']
 export const logFile = (folder: string, stage: string) => join(folder, 'training', stage, 'log.jsonl')
+/** The part of a recipe that a stage was last trained by. */
+export const recipeFile = (folder: string, stage: string) => join(folder, 'training', stage, 'recipe.json')
+
+/** Charts of a model's training, by the name of their file; they lie beside the card. */
+export function trainingCharts(folder: string): Record<string, string> {
+  const charts = {
+    'denoiser.svg': chart(folder, 'denoiser', 'Velocity error on held-out frames', { right: 'own', wrong: "other's" }),
+    'sets.svg': chart(folder, 'sets', 'Velocity error on held-out sets', arms),
+  }
+  return Object.fromEntries(Object.entries(charts).flatMap(([file, svg]) => (svg ? [[file, svg]] : [])))
+}
+
+function chart(folder: string, stage: string, title: string, names: Readonly<Record<string, string>>): string | null {
+  const log = readLog(folder, stage)
+  const curves = Object.entries(names).map(([key, name]) => {
+    const points = log.flatMap((row) => (row[key] === undefined ? [] : [[row.samples!, row[key]] as const]))
+    return { name, points }
+  })
+  return curveChart(title, 'frames trained on', curves)
+}
 
 /** Markdown for the model in training at `folder`. */
 export function modelCard(folder: string): string {
@@ -18,16 +39,12 @@ export function modelCard(folder: string): string {
     const last = log.at(-1)
     return last ? [`| ${stage} | ${last.step} | ${last.samples ?? ''} | ${figures(last)} |`] : []
   })
-  const curve = readLog(folder, 'denoiser').flatMap(({ samples, right, wrong }) =>
-    right === undefined ? [] : [`| ${samples} | ${right.toFixed(3)} | ${wrong!.toFixed(3)} |`],
-  )
-  const sets = readLog(folder, 'sets').flatMap(({ samples, ...log }) =>
-    log.alone === undefined ? [] : [`| ${samples} | ${arms.map((arm) => log[arm]!.toFixed(3)).join(' | ')} |`],
-  )
+  const charts = trainingCharts(folder)
+  const inSets = stages.some(({ stage, log }) => stage === 'sets' && log.length > 0)
   return `# story-mini
 
 A small latent diffusion model of cartoon stories, trained by this repository's own code on its own drawings. It is what
-\`npm run demo\` uses, small enough for two CPU cores. It draws ${sets.length ? 'one to three characters' : 'one large character'} in one place, 128×128 pixels.
+\`npm run demo\` uses, small enough for two CPU cores. It draws ${inSets ? 'one to three characters' : 'one large character'} in one place, 128×128 pixels.
 
 | part | class | parameters |
 |---|---|---|
@@ -38,15 +55,14 @@ A small latent diffusion model of cartoon stories, trained by this repository's 
 Files, classes and names are those of diffusers and transformers; the scheduler is FlowMatchEulerDiscreteScheduler.
 
 ## Data
-StoryDB (\`npm run storydb\`), drawn afresh while training: level ${recipe.denoiser.pool.levels.join(', ')} for the denoiser, levels
-${levels(recipe.autoencoder.pool.levels)} for the decoder, ${levels(recipe.sets.pool.levels)} for sets. 8 % of the combinations of species, top colour and bottom colour are held out by
-a hash and never trained on; the figures below are measured on these.
+StoryDB (\`npm run storydb\`), drawn afresh while training. ${levelsOf(folder)}8 % of the combinations of species, top
+colour and bottom colour are held out by a hash and never trained on; the figures below are measured on these.
 
 ## Recipe
-1. \`npm run train -- text-encoder\`: the text encoder learns to answer what a caption says about sixteen attributes.
+1. \`npm run train -- text-encoder\`: the text encoder learns to answer what a caption says about its attributes.
 2. \`npm run train -- autoencoder\`: the encoder is not trained at all. It holds the 16 principal components of 8×8
-   patches, written into the convolutions in closed form. The decoder learns from crops with noise on the latents: its
-   first 45 616 had 32 pixels a side, since then they have ${recipe.autoencoder.training.crop}, and half of them are around characters.
+   patches, written into the convolutions in closed form. The decoder learns from crops of
+   ${recipe.autoencoder.training.crop} pixels a side with noise on the latents; half of them are around characters.
 3. \`npm run train -- denoiser\`: rectified flow, timesteps shifted by ${recipe.denoiser.training.shift}, pixels of characters weighted
    ${recipe.denoiser.training.characterWeight} times, attention of each part's pixels held to the words that describe it.
 4. \`npm run train -- segmenter\` and \`npm run train -- identity\`: a segmentation network over latents, which only
@@ -62,15 +78,11 @@ a hash and never trained on; the figures below are measured on these.
 |---|---|---|---|
 ${rows.join('\n')}
 
-Velocity error of the averaged denoiser on frames of held-out combinations, with their own captions and with those of
-other frames. The difference is what the captions contribute.
-
-| samples | right caption | wrong caption |
-|---|---|---|
-${curve.join('\n')}
-${sets.length ? setSection(sets) : ''}
+${Object.keys(charts)
+  .map((file) => `${captions[file as keyof typeof captions]}\n\n![${file}](${file})\n`)
+  .join('\n')}
 ## Limits
-${sets.length ? afterSets : beforeSets} Faces and hands are soft, accessories get
+${inSets ? afterSets : beforeSets} Faces and hands are soft, accessories get
 lost, expressions are unreliable. Words outside StoryDB's vocabulary mean nothing to it.
 
 MIT licence, like the code. There is nothing in the data but drawings made by this repository.
@@ -81,21 +93,14 @@ const beforeSets = `One character, the level 1 vocabulary (8 species, 8 actions,
 story share attention without having been trained for it.`
 const afterSets = `Up to three characters, 128×128; each takes up fewer pixels the more there are.`
 
-const arms = ['alone', 'shared', 'referred', 'both'] as const
+/** What the frames of held-out sets get to see. */
+const arms = { alone: 'alone', shared: 'shared', referred: 'referred', both: 'both' }
 
-function setSection(rows: readonly string[]): string {
-  return `
-The same error on held-out sets whose captions tell hardly anything of the characters: each frame alone, with shared
-attention, with references, and with both. Up to 62 832 samples the sets were of levels 1, 2 and 3: all of StoryDB's words are
-more than so small a model learns in this time, and several characters in a frame were learnt too slowly among them. Up
-to 89 520 samples a frame had one caption; since then each column of it reads the caption of its own character. References
-have been given at columns too since then, so that rows before and after do not compare. From 118 464 samples on the
-learning rate rose once more and came down to a tenth at the end of the run.
-
-| samples | ${arms.join(' | ')} |
-|---|${arms.map(() => '---|').join('')}
-${rows.join('\n')}
-`
+const captions = {
+  'denoiser.svg': `Velocity error of the averaged denoiser on frames of held-out combinations, with their own captions and
+with those of other frames. The difference is what the captions contribute.`,
+  'sets.svg': `The same error on held-out sets whose captions tell hardly anything of the characters: each frame alone, with
+shared attention, with references, and with both.`,
 }
 
 /** A stage's figures in order. A run that began with finished weights counts from 0 again; here it goes on counting. */
@@ -113,11 +118,16 @@ export function readLog(folder: string, stage: string): Figures[] {
   })
 }
 
-const levels = (row: readonly number[]) =>
-  [...new Set(row)]
-    .sort()
-    .join(', ')
-    .replace(/, (\d+)$/, ' and $1')
+/** From which levels its stages drew, as far as they noted it. */
+function levelsOf(folder: string): string {
+  const notes = trainedStages.flatMap((stage) => {
+    const path = recipeFile(folder, stage)
+    if (!existsSync(path)) return []
+    const { pool, levels = pool?.levels } = JSON.parse(readFileSync(path, 'utf8'))
+    return levels ? [`${[...new Set(levels)].sort().join(', ')} for '${stage}'`] : []
+  })
+  return notes.length ? `Levels ${notes.join('; ')}. ` : ''
+}
 
 function figures({ step: _, samples: __, ...rest }: Figures): string {
   return Object.entries(rest)
