@@ -55,9 +55,9 @@ A small latent diffusion model of cartoon stories, trained by this repository's 
 Files, classes and names are those of diffusers and transformers; the scheduler is FlowMatchEulerDiscreteScheduler.
 
 ## Data
-StoryDB (\`npm run storydb\`), drawn afresh while training. ${levelsOf(folder)}8 % of the combinations of species, top
-colour and bottom colour are held out by a hash and never trained on; the figures below are measured on these.
-
+StoryDB (\`npm run storydb\`), drawn afresh while training. 8 % of the combinations of species, top colour and bottom
+colour are held out by a hash and never trained on; the figures below are measured on these.
+${levelsOf(folder)}
 ## Recipe
 1. \`npm run train -- text-encoder\`: the text encoder learns to answer what a caption says about its attributes.
 2. \`npm run train -- autoencoder\`: the encoder is not trained at all. It holds the 16 principal components of 8×8
@@ -124,9 +124,9 @@ function levelsOf(folder: string): string {
     const path = recipeFile(folder, stage)
     if (!existsSync(path)) return []
     const { pool, levels = pool?.levels } = JSON.parse(readFileSync(path, 'utf8'))
-    return levels ? [`${[...new Set(levels)].sort().join(', ')} for '${stage}'`] : []
+    return levels ? [`${stage} ${[...new Set(levels)].sort().join(', ')}`] : []
   })
-  return notes.length ? `Levels ${notes.join('; ')}. ` : ''
+  return notes.length ? `Levels by stage: ${notes.join('; ')}.\n` : ''
 }
 
 function figures({ step: _, samples: __, ...rest }: Figures): string {

@@ -170,7 +170,7 @@ export const recipes: Record<string, Recipe> = {
         ...{ levels: [5, 6, 5, 6, 3, 6, 5, 4], size: 128, reference: 96, outside: 1, absent: 0.3 },
         ...{ fresh: 2, capacity: 2048 },
       },
-      rate: 4.5e-4,
+      rate: 6e-4,
       steps: 21_000,
     },
     judges: {

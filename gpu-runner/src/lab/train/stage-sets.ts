@@ -57,6 +57,8 @@ export const setsStage: Stage = async function* ({ recipe, folder, resume, init,
     outputs,
     seed,
     rate: cosineRate(rate, 200, steps),
+    // Over the last 8,000 frames or so.
+    adam: { emaDecay: 0.998 },
     resume,
     begin: (list, data) => {
       loadWeights(textFile, 'text_encoder.', list, data)
