@@ -10,6 +10,7 @@ import { outsideCaption } from '../storydb/everyday.ts'
 import type { Frame } from '../storydb/types.ts'
 import { captionTokens, groups, maxCharacters, parts, type TokenisedCaption, tokenise } from './captions.ts'
 import { type Drop, withoutText } from './drops.ts'
+import { tokenSelector } from './frame-feeds.ts'
 import type { Random } from './random.ts'
 import type { SetModel, SetRecipe } from './set-loss.ts'
 import type { SetFrame } from './sets.ts'
@@ -22,42 +23,40 @@ export function captionFeeds(
   recipe: SetRecipe,
   random: Random,
 ): Record<string, HostTensor> {
-  const [n, pixels] = [frames.length, height * width]
   const tokens = maxCharacters * captionTokens
-  const masks = new Float32Array(n * groups * pixels)
-  const selector = new Float32Array(n * tokens * groups)
-  const castSelector = new Float32Array(n * tokens * maxCharacters)
-  const columns: TokenisedCaption[] = []
-  for (const [i, item] of frames.entries()) {
+  const told = frames.map(({ frame, style, cast }, i) => {
     const short = random.uniform() < recipe.shortCaptions
-    const { frame, style } = item
     const options = { variant: random.below(2 ** 31), style, ...(short ? { detail: 'short' as const } : {}) }
     const captions = withoutText(drops[i]!)
       ? emptyCaptions(style === 'everyday' ? random : null, tokenizer)
       : columnCaptions(frame, options, tokenizer)
-    columns.push(...captions)
-    for (const [p, value] of item.masks.entries()) masks[i * groups * pixels + p] = value / 255
-    for (const [g, positions] of castGroups(captions, item.cast).entries()) {
-      const character = Math.floor(g / parts.length)
-      for (const position of positions) {
-        selector[(i * tokens + position) * groups + g] = 1
-        castSelector[(i * tokens + position) * maxCharacters + character] = 1
-      }
-      // A part that the caption is silent about has no words to be held to; its mask still weighs the flow loss.
-      if (positions.length === 0) for (let t = 0; t < tokens; t++) selector[(i * tokens + t) * groups + g] = 1
-    }
-  }
+    return { captions, positions: castGroups(captions, cast) }
+  })
   return {
-    ...encodedOnce(columns.map(({ ids }) => ids)),
-    masks: { data: masks, shape: [n, groups, height, width] },
-    selector: { data: selector, shape: [n, tokens, groups] },
-    castSelector: { data: castSelector, shape: [n, tokens, maxCharacters] },
+    ...encodedOnce(told.flatMap(({ captions }) => captions.map(({ ids }) => ids))),
+    selector: tokenSelector(
+      told.map(({ positions }) => positions),
+      tokens,
+    ),
+    castSelector: castSelector(
+      told.map(({ positions }) => positions),
+      tokens,
+    ),
     ...captionBiasFeeds(
       frames.map(({ frame }) => frame),
       { height, width },
       unet.channels.length,
     ),
   }
+}
+
+/** castSelector[N,T,C]: 1 where a token speaks of any part of a character. */
+function castSelector(rows: readonly (readonly (readonly number[])[])[], tokens: number): HostTensor {
+  const data = new Float32Array(rows.length * tokens * maxCharacters)
+  for (const [i, positions] of rows.entries())
+    for (const [g, own] of positions.entries())
+      for (const t of own) data[(i * tokens + t) * maxCharacters + Math.floor(g / parts.length)] = 1
+  return { data, shape: [rows.length, tokens, maxCharacters] }
 }
 
 /** Each of `captions` once, and which of them is which. */

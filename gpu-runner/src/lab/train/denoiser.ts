@@ -11,6 +11,7 @@ import { unet } from '../../engine/models/unet.ts'
 import type { UNetConfig } from '../../engine/models/unet-config.ts'
 import type { HostTensor } from '../../engine/runtime/tensor.ts'
 import { captionTokens, groups, type TokenisedCaption } from './captions.ts'
+import { frameFeeds, tokenSelector } from './frame-feeds.ts'
 import type { PooledFrame } from './latent-pool.ts'
 import type { ParameterSet } from './parameters.ts'
 import type { Random } from './random.ts'
@@ -95,33 +96,20 @@ export function denoiserFeeds(
   random: Random,
 ): Record<string, HostTensor> {
   const { shift, textDrop } = recipe
-  const [n, size] = [items.length, latentShape.reduce((a, b) => a * b, 1)]
-  const [, side] = latentShape
-  const latent = new Float32Array(n * size)
-  const masks = new Float32Array(n * groups * side * side)
-  const selector = new Float32Array(n * captionTokens * groups)
-  const ids: bigint[] = []
-  const sigma = new Float32Array(n)
-  for (const [i, { pooled, caption }] of items.entries()) {
-    const used = random.uniform() < textDrop ? empty : caption
-    ids.push(...used.ids.map(BigInt))
-    latent.set(pooled.latent, i * size)
-    for (const [g, positions] of used.groups.entries()) {
-      const at = g * side * side
-      // A part that the caption is silent about has no words to be held to; its mask still weighs the flow loss.
-      for (let p = 0; p < side * side; p++) masks[(i * groups + g) * side * side + p] = pooled.masks[at + p]! / 255
-      for (const position of positions) selector[(i * captionTokens + position) * groups + g] = 1
-      if (positions.length === 0)
-        for (let t = 0; t < captionTokens; t++) selector[(i * captionTokens + t) * groups + g] = 1
-    }
-    sigma[i] = drawLevel(shift, random)
-  }
+  const n = items.length
+  const used = items.map(({ caption }) => (random.uniform() < textDrop ? empty : caption))
+  const sigma = Float32Array.from({ length: n }, () => drawLevel(shift, random))
   return {
-    latent: { data: latent, shape: [n, ...latentShape] },
-    noise: { data: random.normals(n * size), shape: [n, ...latentShape] },
+    ...frameFeeds(
+      items.map(({ pooled }) => pooled),
+      latentShape,
+    ),
+    noise: { data: random.normals(n * latentShape.reduce((a, b) => a * b, 1)), shape: [n, ...latentShape] },
     sigma: { data: sigma, shape: [n, 1, 1, 1] },
-    masks: { data: masks, shape: [n, groups, side, side] },
-    selector: { data: selector, shape: [n, captionTokens, groups] },
-    ids: { data: BigInt64Array.from(ids), shape: [n, captionTokens] },
+    selector: tokenSelector(
+      used.map((caption) => caption.groups),
+      captionTokens,
+    ),
+    ids: { data: BigInt64Array.from(used.flatMap(({ ids }) => ids.map(BigInt))), shape: [n, captionTokens] },
   }
 }

@@ -5,6 +5,7 @@ import type { HostTensor } from '../../engine/runtime/tensor.ts'
 import { captionFeeds } from './caption-feeds.ts'
 import { drawLevel } from './denoiser.ts'
 import { type Drop, drawDrop, withoutText } from './drops.ts'
+import { frameFeeds } from './frame-feeds.ts'
 import type { Random } from './random.ts'
 import { referenceFeeds } from './reference-feeds.ts'
 import type { SetModel, SetRecipe } from './set-loss.ts'
@@ -32,12 +33,10 @@ export function setFeeds(
   const drops = frames.map(() => drawDrop(recipe, random))
   const truth = drawTruth(sets, drops, recipe, when, random)
   const { sigma, flowWeight } = drawLevels(sets.length, recipe, random)
-  const size = model.latentShape.reduce((a, b) => a * b, 1)
-  const latent = new Float32Array(frames.length * size)
-  for (const [i, frame] of frames.entries()) latent.set(frame.latent, i * size)
+  const shape = [frames.length, ...model.latentShape]
   return {
-    latent: { data: latent, shape: [frames.length, ...model.latentShape] },
-    noise: { data: random.normals(frames.length * size), shape: [frames.length, ...model.latentShape] },
+    ...frameFeeds(frames, model.latentShape),
+    noise: { data: random.normals(shape.reduce((a, b) => a * b, 1)), shape },
     sigma: column(sigma),
     flowWeight: column(flowWeight),
     useTruth: column(truth),

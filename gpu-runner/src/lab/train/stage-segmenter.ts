@@ -8,7 +8,8 @@ import { AutoencoderTinyConfig } from '../../engine/models/autoencoder-tiny.ts'
 import type { HostTensor } from '../../engine/runtime/tensor.ts'
 import { groups } from './captions.ts'
 import { exportWeights, weightsFile } from './checkpoint.ts'
-import { LatentPool, type PooledFrame } from './latent-pool.ts'
+import { frameFeeds } from './frame-feeds.ts'
+import { LatentPool } from './latent-pool.ts'
 import { ParameterSet } from './parameters.ts'
 import { runTraining } from './run.ts'
 import { partLoss, partTargets, segment } from './segmenter.ts'
@@ -74,20 +75,6 @@ export const segmenterStage: Stage = async function* ({ recipe, folder, resume, 
   } finally {
     await trainer.close()
     await pool.close()
-  }
-}
-
-/** Latents and masks of a batch. */
-function frameFeeds(items: readonly PooledFrame[], [channels, height, width]: readonly [number, number, number]) {
-  const latent = new Float32Array(items.length * channels * height * width)
-  const masks = new Float32Array(items.length * groups * height * width)
-  for (const [i, item] of items.entries()) {
-    latent.set(item.latent, i * channels * height * width)
-    for (const [p, value] of item.masks.entries()) masks[i * groups * height * width + p] = value / 255
-  }
-  return {
-    latent: { data: latent, shape: [items.length, channels, height, width] },
-    masks: { data: masks, shape: [items.length, groups, height, width] },
   }
 }
 
