@@ -1,6 +1,7 @@
 /**
  * `npm run chaos -- --minutes 2 --runners 8 --seed 1`: runners that die, freeze, repeat and mix up what they say, against
- * the real edge, which is killed in between; then the whole history is checked. Exits 1 when anything was violated.
+ * the real edge, which is killed in between; then the whole history is checked. With `--faults`, D1 and R2 fail now and
+ * then. Exits 1 when anything was violated.
  */
 import { parseArgs } from 'node:util'
 import { describe, violationsOf } from './chaos/check.ts'
@@ -11,6 +12,7 @@ const { values } = parseArgs({
     minutes: { type: 'string', default: '2' },
     runners: { type: 'string', default: '8' },
     seed: { type: 'string', default: '1' },
+    faults: { type: 'boolean', default: false },
   },
 })
 const minutes = positive('minutes', values.minutes)
@@ -23,6 +25,7 @@ const history = await runChaos({
   seed,
   leaseSeconds: 2,
   burst: 20,
+  faults: values.faults,
   restarts: Math.max(1, Math.round(minutes * 5)),
   log: (line) => console.error(line),
 })

@@ -2,6 +2,13 @@
 import { startEdge } from './edge.ts'
 
 const [port, dataDir = null, settings = '{}'] = process.argv.slice(2)
-const { apiKey, ...env } = JSON.parse(settings) as Record<string, string>
-const edge = await startEdge({ port: Number(port), dataDir, env, ...(apiKey !== undefined && { apiKey }) })
+const { apiKey, entry, ...env } = JSON.parse(settings) as Record<string, string>
+const edge = await startEdge({
+  port: Number(port),
+  dataDir,
+  env,
+  log: (line) => process.stderr.write(line),
+  ...(apiKey !== undefined && { apiKey }),
+  ...(entry !== undefined && { entry }),
+})
 console.log(edge.url)

@@ -7,8 +7,11 @@ import type { StoryInput } from '../../contract/story.ts'
 import { isTerminal, Story, StoryList } from '../../contract/story-view.ts'
 import { DeliveryList } from '../../contract/webhook.ts'
 import type { ClaimLog } from './claims.ts'
+import { SECRET } from './faults.ts'
 import type { History } from './history.ts'
+import { pngOf } from './png.ts'
 import type { Random } from './random.ts'
+import { isExcused } from './runner-wire.ts'
 
 export interface AppOptions {
   url: string
@@ -23,6 +26,8 @@ export interface AppOptions {
   burst: number
   claimLog: ClaimLog
   history: History
+  /** Stores fail: an answer that says so is as good as none, and files and characters are uploaded as well. */
+  faults: boolean
 }
 
 interface Posted {
@@ -33,9 +38,31 @@ interface Posted {
 }
 
 const PAUSE_MS = 150
-const ACTS = { post: 60, 'post again': 5, cancel: 8, resume: 12, read: 12, delete: 3, replay: 3 } as const
+const ACTS = {
+  post: 60,
+  'post again': 5,
+  cancel: 8,
+  resume: 12,
+  read: 12,
+  delete: 3,
+  replay: 3,
+  upload: 0,
+  character: 0,
+}
+const ACTS_WITH_FAULTS = { ...ACTS, upload: 12, character: 8 }
 
-export function simulateApp({ url, id: key, apiKey, models, webhooks, random, burst, claimLog, history }: AppOptions) {
+export function simulateApp({
+  url,
+  id: key,
+  apiKey,
+  models,
+  webhooks,
+  random,
+  burst,
+  claimLog,
+  history,
+  faults,
+}: AppOptions) {
   const posted: Posted[] = []
   const deleted = new Set<string>()
   let count = 0
@@ -45,13 +72,15 @@ export function simulateApp({ url, id: key, apiKey, models, webhooks, random, bu
   async function run(signal: AbortSignal): Promise<void> {
     for (let n = 0; n < burst; n++) await post()
     while (!signal.aborted) {
-      await act(random.pick(ACTS))
+      await act(random.pick(faults ? ACTS_WITH_FAULTS : ACTS))
       await sleep(2 * PAUSE_MS * random.next())
     }
   }
 
   async function act(what: keyof typeof ACTS): Promise<void> {
     const some = pickPosted()
+    if (what === 'upload') return upload()
+    if (what === 'character') return character()
     if (what === 'post' || !some) return post()
     if (what === 'post again') return deleted.has(some.id) ? undefined : postAgain(some)
     if (what === 'replay') return replay(some.id)
@@ -119,6 +148,24 @@ export function simulateApp({ url, id: key, apiKey, models, webhooks, random, bu
     return call('POST', '/stories', { body, headers: { ...headers, 'idempotency-key': idempotencyKey } })
   }
 
+  /** A file, which is deleted again at times. */
+  async function upload(): Promise<void> {
+    const body = new FormData()
+    body.set('content', new Blob([String(random.next())]), 'a.txt')
+    const answer = await call('POST', '/v1/files', { body })
+    if (answer?.status === 201 && random.chance(0.3))
+      await call('DELETE', `/v1/files/${(answer.body as { id: string }).id}`)
+  }
+
+  /** With a picture of a few that there are. Without an Idempotency-Key, so no fault can be called safe. */
+  async function character(): Promise<void> {
+    const picture = Buffer.from(pngOf(random.below(4))).toString('base64')
+    const body = JSON.stringify({ name: 'Fox', description: SECRET, references: [`data:image/png;base64,${picture}`] })
+    const answer = await call('POST', '/characters', { body })
+    if (answer?.status === 201 && random.chance(0.5))
+      await call('DELETE', `/characters/${(answer.body as { id: string }).id}`)
+  }
+
   async function replay(id: string): Promise<void> {
     const answer = await call('GET', `/webhooks/deliveries?story=${id}&limit=50`)
     if (answer?.status !== 200) return
@@ -130,10 +177,15 @@ export function simulateApp({ url, id: key, apiKey, models, webhooks, random, bu
   function randomStory(): StoryInput {
     const webhook = random.chance(0.7) ? webhooks[random.below(webhooks.length)] : undefined
     return {
-      frames: Array.from({ length: 1 + random.below(3) }, (_, index) => ({ prompt: `frame ${index}` })),
+      frames: Array.from({ length: 1 + random.below(3) }, (_, index) => ({
+        prompt: `${faults ? SECRET : 'frame'} ${index}`,
+      })),
       priority: random.pick({ low: 1, normal: 4, high: 1 }),
       ...(models.length > 0 && { model: models[random.below(models.length)]! }),
-      ...(webhook !== undefined && { webhook, webhook_events_filter: ['start', 'frame', 'completed'] }),
+      ...(webhook !== undefined && {
+        webhook,
+        webhook_events_filter: ['start', 'frame', 'completed', ...(faults ? ['progress' as const] : [])],
+      }),
       deadline: {
         start_within: random.chance(0.06) ? 1 + random.below(3) : null,
         run_within: random.chance(0.06) ? 1 : null,
@@ -145,14 +197,14 @@ export function simulateApp({ url, id: key, apiKey, models, webhooks, random, bu
    * How much of the key is not over: stories that have not ended or are not erased yet, and webhooks that have yet to go
    * to one of `reliable`. Undefined when the edge did not answer.
    */
-  async function unfinished(reliable: string[]): Promise<number | undefined> {
+  async function unfinished(reliable: string[], isErased = true): Promise<number | undefined> {
     let left = 0
     for (let path: string | null = '/stories?limit=50'; path !== null; ) {
       const answer = await call('GET', path)
       if (answer?.status !== 200) return undefined
       const page = StoryList.parse(answer.body)
       const isOver = (story: Story) =>
-        isTerminal(story.status) && (story.data_removed || !history.deleted.includes(story.id))
+        isTerminal(story.status) && (story.data_removed || !isErased || !history.deleted.includes(story.id))
       left += page.results.filter((story) => !isOver(story)).length
       path = page.next
     }
@@ -169,12 +221,23 @@ export function simulateApp({ url, id: key, apiKey, models, webhooks, random, bu
     return left
   }
 
-  async function call(method = 'GET', path = '', init: { body?: string; headers?: Record<string, string> } = {}) {
-    const headers = { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json', ...init.headers }
+  async function call(
+    method = 'GET',
+    path = '',
+    init: { body?: string | FormData; headers?: Record<string, string> } = {},
+  ) {
+    const type = init.body instanceof FormData ? {} : { 'content-type': 'application/json' }
+    const headers = { authorization: `Bearer ${apiKey}`, ...type, ...init.headers }
     try {
       const signal = AbortSignal.timeout(20_000)
       const response = await fetch(new URL(path, url), { method, ...init, headers, signal })
       const text = await response.text()
+      if (faults && isExcused(response)) {
+        const isRepeatable = method !== 'POST' || 'idempotency-key' in headers
+        if (!isRepeatable && /safe to/.test(text))
+          history.seen.push({ rule: 'only what is safe is called so', evidence: `${method} ${path}: ${text}` })
+        return undefined
+      }
       if (response.status >= 500) history.faults.push(`${method} ${path}: ${response.status} ${text}`)
       return { status: response.status, body: text === '' ? undefined : (JSON.parse(text) as unknown) }
     } catch (error) {

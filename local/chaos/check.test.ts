@@ -43,7 +43,15 @@ function soundHistory(): History {
       webhook: 'http://app',
       removed: false,
     })),
-    outbox: ids.map((id) => ({ id: `evt_${id}`, story: id, type: 'story.completed', sequence: 2, delivered: true })),
+    outbox: ids.map((id) => ({
+      id: `evt_${id}`,
+      story: id,
+      type: 'story.completed',
+      sequence: 2,
+      delivered: true,
+      at: 0,
+      bytes: 9,
+    })),
     reliable: ['http://well'],
     started: new Set(ids.map((id) => `lease-${id}`)),
     promised: new Map(ids.map((id) => [`lease-${id}`, { story: id, until: 0 }])),
@@ -59,7 +67,15 @@ function soundHistory(): History {
     ),
     endAcks: ids.map((id) => ({ story: id, leaseToken: `lease-${id}`, what: 'story.completed' })),
   }
-  history.outbox.push({ id: 'evt_a2_0', story: 'a2', type: 'story.failed', sequence: 1, delivered: false })
+  history.outbox.push({
+    id: 'evt_a2_0',
+    story: 'a2',
+    type: 'story.failed',
+    sequence: 1,
+    delivered: false,
+    at: 0,
+    bytes: 9,
+  })
   change(history, 'a2', null, 'queued')
   change(history, 'a2', 'queued', 'running')
   change(history, 'a2', 'running', 'failed', 'lease-0')
@@ -298,7 +314,15 @@ const planted: Record<string, { plant: (history: History) => void; rules: string
   'a picture is lost': { plant: (history) => history.unstored.push('b1/0'), rules: ['every frame has its picture'] },
   'webhooks of a story are mixed up': {
     plant: (history) => {
-      history.outbox.push({ id: 'evt_start', story: 'b1', type: 'story.started', sequence: 1, delivered: true })
+      history.outbox.push({
+        id: 'evt_start',
+        story: 'b1',
+        type: 'story.started',
+        sequence: 1,
+        delivered: true,
+        at: 0,
+        bytes: 9,
+      })
       history.received.push({ id: 'evt_start', story: 'b1', type: 'story.started', status: 'running', body: '{}' })
     },
     rules: ['webhooks of a story come in order'],

@@ -2,6 +2,7 @@
 import { isTerminal } from '../../contract/story-view.ts'
 import { attempts, deadlines, fence, promises } from './check-leases.ts'
 import { caps, fairness } from './check-queue.ts'
+import { stores } from './check-stores.ts'
 import { answers, webhooks } from './check-webhooks.ts'
 import type { FinalStory, History, Violation } from './history.ts'
 
@@ -17,6 +18,7 @@ export function violationsOf(history: History): Violation[] {
     ...answers(history),
     ...caps(history),
     ...fairness(history),
+    ...stores(history),
     ...history.seen,
     ...history.faults.map((evidence) => ({ rule: 'the edge is never at fault', evidence })),
     ...history.miscounted.map((evidence) => ({ rule: 'the counters of the queue are right', evidence })),

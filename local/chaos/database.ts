@@ -43,17 +43,18 @@ export async function readDatabase(db: D1Database, pictures: R2Bucket): Promise<
   )
   const frames = await all<{ story: string; index: number; key: string; sha256: string; lease: string | null }>(
     `SELECT story_id AS story, f."index", key, sha256, c.lease FROM frames f
-     LEFT JOIN chaos_frames c ON c.story = story_id AND c."index" = f."index"`,
+     LEFT JOIN chaos_frames c ON c.story = story_id AND c."index" = f."index" WHERE story_id NOT LIKE 'planted%'`,
   )
   const framesOf = Map.groupBy(frames, (frame) => frame.story)
   const stories = await all<
     Omit<FinalStory, 'frames' | 'deadLetter' | 'removed'> & { deadLetter: number; removed: number }
   >(
     `SELECT id, api_key_id AS key, status, frame_count AS frameCount, dead_letter AS deadLetter, resumes, webhook,
-     data_removed_at IS NOT NULL AS removed FROM stories`,
+     data_removed_at IS NOT NULL AND NOT files_left AS removed FROM stories WHERE id NOT LIKE 'planted%'`,
   )
   const outbox = await all<Omit<History['outbox'][number], 'delivered'> & { status: string }>(
-    'SELECT id, story_id AS story, type, sequence, status FROM webhook_deliveries',
+    `SELECT id, story_id AS story, type, sequence, status, created_at AS at, coalesce(length(body), 0) AS bytes
+     FROM webhook_deliveries WHERE story_id NOT LIKE 'planted%'`,
   )
   const miscounted = await all<{ what: string }>(
     `SELECT 'running of key ' || id AS what FROM api_keys k
@@ -63,7 +64,7 @@ export async function readDatabase(db: D1Database, pictures: R2Bucket): Promise<
      UNION ALL SELECT 'ready of key ' || api_key_id || ' for ' || model FROM queue_shares q
        WHERE ready <> (SELECT count(*) FROM stories s WHERE s.model = q.model AND s.api_key_id = q.api_key_id AND s.ready = 1 AND s.status = 'queued')`,
   )
-  const stored = await keysOf(pictures)
+  const stored = await keysOf(pictures, 'stories/')
   const shown = new Set(frames.map(({ key }) => key))
   return {
     transitions: transitions.map((row) => ({ ...row, ready: row.ready === 1 })),
@@ -80,10 +81,27 @@ export async function readDatabase(db: D1Database, pictures: R2Bucket): Promise<
   }
 }
 
-async function keysOf(bucket: R2Bucket): Promise<Set<string>> {
+/** Objects without a name, and names without an object. Hours after the run, no upload is under way. */
+export async function readStores(d1: D1Database, bucket: R2Bucket) {
+  const { results } = await d1
+    .prepare(
+      `SELECT key FROM frames UNION ALL SELECT key FROM past_frames UNION ALL SELECT key FROM files
+       UNION ALL SELECT key FROM reference_pictures UNION ALL SELECT key FROM object_deletions WHERE due_at IS NULL
+       UNION ALL SELECT storyboard ->> 'key' FROM stories WHERE storyboard IS NOT NULL`,
+    )
+    .all<{ key: string }>()
+  const named = new Set(results.map(({ key }) => key).filter((key) => key !== ''))
+  const stored = await keysOf(bucket, '')
+  return {
+    unnamed: [...stored].filter((key) => !named.has(key)),
+    missing: [...named].filter((key) => !stored.has(key)),
+  }
+}
+
+async function keysOf(bucket: R2Bucket, prefix: string): Promise<Set<string>> {
   const keys = new Set<string>()
   for (let cursor: string | undefined; ; ) {
-    const page = await bucket.list({ prefix: 'stories/', ...(cursor !== undefined && { cursor }) })
+    const page = await bucket.list({ prefix, ...(cursor !== undefined && { cursor }) })
     for (const { key } of page.objects) keys.add(key)
     if (!page.truncated) return keys
     cursor = page.cursor

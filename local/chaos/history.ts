@@ -58,7 +58,17 @@ export interface History {
   transitions: Transition[]
   stories: FinalStory[]
   /** Webhooks in the outbox. */
-  outbox: { id: string; story: string; type: string; sequence: number; delivered: boolean }[]
+  outbox: {
+    id: string
+    story: string
+    type: string
+    sequence: number
+    delivered: boolean
+    /** When the change was that it announces. */
+    at: number
+    /** Of its body, as it is kept. */
+    bytes: number
+  }[]
   /** Webhooks that came, by the receivers and in their order; only those whose signature was right. */
   received: { id: string; story: string; type: string; status: StoryStatus; body: string }[]
   /** Webhooks whose signature was wrong. */
@@ -89,6 +99,20 @@ export interface History {
   unstored: string[]
   /** Stored pictures that no frame shows. */
   unneeded: { story: string; key: string }[]
+  /** Only of runs whose stores fail. */
+  stores?: StoresHistory
+}
+
+export interface StoresHistory {
+  /** Objects that no row names, hours after the run. */
+  unnamed: string[]
+  /** Keys that rows name and that are not stored. */
+  missing: string[]
+  /** What cron has not done of what was planted. */
+  leftOfPlanted: string[]
+  log: string
+  /** Lines of the log that tell secrets. */
+  told: string[]
 }
 
 export const emptyHistory = (): History => ({

@@ -4,16 +4,20 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import type { D1Database, R2Bucket } from '@cloudflare/workers-types'
 import { openDb } from '../../src/db/client.ts'
 import { insertApiKey } from '../../src/db/keys/api-keys.ts'
 import { newApiKey } from '../../src/db/keys/new-key.ts'
 import { startEdgeChild } from '../edge-child.ts'
+import type { Calls, Fault } from '../faulty/worker.ts'
 import { migrate } from '../migrate.ts'
 import { Miniflare } from '../miniflare.ts'
 import { simulateApp } from './app.ts'
+import { toldSecrets } from './check-stores.ts'
 import { watchClaims } from './claims.ts'
-import { readDatabase, recordTransitions } from './database.ts'
+import { readDatabase, readStores, recordTransitions } from './database.ts'
+import { FAULTS, leftOfPlanted, passTime, plant, SECRET, stuck } from './faults.ts'
 import { emptyHistory, type History } from './history.ts'
 import { seeded } from './random.ts'
 import { openReceivers } from './receiver.ts'
@@ -29,9 +33,12 @@ export interface ChaosOptions {
   burst: number
   /** How often the edge is killed and started again. */
   restarts: number
+  /** D1 and R2 fail now and then. */
+  faults: boolean
   log: (line: string) => void
 }
 
+const entry = fileURLToPath(new URL('../faulty/worker.ts', import.meta.url))
 const MODELS = ['story-mini', 'story-large']
 const KEYS = [
   { weight: 1, maxRunning: 2 },
@@ -62,6 +69,9 @@ export async function runChaos(options: ChaosOptions): Promise<History> {
     await recordTransitions(d1)
   })
   const receivers = await openReceivers(new Map(keys.map(({ row }) => [row.id, row.webhookSecret])), history)
+  const [first] = keys
+  if (options.faults && first)
+    await withDatabase(dataDir, (d1) => plant(d1, first.row.id, receivers.urlsOf(first.row.id)[0] ?? ''))
   const token = bytesOf(24).toString('hex')
   const secret = `whsec_${bytesOf(32).toString('base64')}`
   const settings = {
@@ -74,7 +84,18 @@ export async function runChaos(options: ChaosOptions): Promise<History> {
     RATE_LIMIT_UNAUTHENTICATED: '1000000',
     MODELS: MODELS.join(),
   }
-  let edge = await startEdgeChild('0', dataDir, settings)
+  let logged = ''
+  const start = (port: string, faults: Fault[]) =>
+    options.faults
+      ? startEdgeChild(
+          port,
+          dataDir,
+          { ...settings, entry, FAULTS: JSON.stringify(faults) },
+          (text) => (logged += text),
+        )
+      : startEdgeChild(port, dataDir, settings)
+  let edge = await start('0', FAULTS)
+  let leftUndone: string[] = []
   const { url } = edge
   const posting = new AbortController()
   const running = new AbortController()
@@ -89,6 +110,7 @@ export async function runChaos(options: ChaosOptions): Promise<History> {
       burst: options.burst,
       claimLog,
       history,
+      faults: options.faults,
     }),
   )
   try {
@@ -105,6 +127,7 @@ export async function runChaos(options: ChaosOptions): Promise<History> {
         leaseMs: leaseSeconds * 1000,
         claimLog,
         history,
+        faults: options.faults,
       }),
     )
     const posters = apps.map((app) => app.run(posting.signal))
@@ -114,13 +137,25 @@ export async function runChaos(options: ChaosOptions): Promise<History> {
       await sleep((share * 1000 * seconds) / (options.restarts + 1))
       if (n === options.restarts) continue
       log(`the edge is killed, with ${history.accepted.length} stories accepted`)
-      await edge.kill()
-      edge = await startEdgeChild(new URL(url).port, dataDir, settings)
+      await restarted(FAULTS)
     }
     posting.abort()
     await Promise.all(posters)
     log(`${history.accepted.length} stories accepted; what is left of them is finished`)
-    await drained()
+    if (options.faults) {
+      // Nothing fails any more but the deletion of some objects, and that must not hold up anything else.
+      await restarted([stuck])
+      await drained(false)
+      running.abort()
+      await Promise.all(runners)
+      await edge.kill()
+      await withDatabase(dataDir, async (d1) => {
+        leftUndone = await leftOfPlanted(d1)
+        await passTime(d1)
+      })
+      edge = await start(new URL(url).port, [])
+    }
+    await drained(true)
     running.abort()
     await Promise.all(runners)
   } finally {
@@ -129,20 +164,38 @@ export async function runChaos(options: ChaosOptions): Promise<History> {
     await edge.kill()
     receivers.close()
   }
-  await withDatabase(dataDir, async (d1, r2) => Object.assign(history, await readDatabase(d1, r2)))
+  const secrets = [token, secret, SECRET, ...keys.flatMap(({ key, row }) => [key, row.webhookSecret])]
+  await withDatabase(dataDir, async (d1, r2) => {
+    Object.assign(history, await readDatabase(d1, r2))
+    if (!options.faults) return
+    const told = toldSecrets(logged, secrets)
+    history.stores = { ...(await readStores(d1, r2)), leftOfPlanted: leftUndone, log: logged, told }
+  })
   await rm(dataDir, { recursive: true })
   return history
+
+  async function restarted(faults: Fault[]): Promise<void> {
+    await edge.kill()
+    edge = await start(new URL(url).port, faults)
+  }
+
+  /** Objects that are still to be deleted, as the faulty Worker tells. */
+  async function deletions(): Promise<number> {
+    const { deletions } = (await (await fetch(new URL('/faults', url))).json()) as Calls
+    return deletions
+  }
 
   /**
    * Resolves when everything is over, or as many answers in a row say that nothing has moved as no sound edge would give.
    * Answers are counted, not seconds: the whole machine may be slow, or stand still for a while.
    */
-  async function drained(): Promise<void> {
+  async function drained(isErased: boolean): Promise<void> {
     let least = Number.POSITIVE_INFINITY
     for (let unmoved = 0; unmoved < STALLED_ANSWERS; await sleep(500)) {
-      const counts = await Promise.all(apps.map((app) => app.unfinished(history.reliable)))
+      const counts = await Promise.all(apps.map((app) => app.unfinished(history.reliable, isErased)))
       if (counts.includes(undefined)) continue
-      const left = counts.reduce<number>((sum, count) => sum + (count ?? 0), 0)
+      const enqueued = options.faults && isErased ? await deletions() : 0
+      const left = counts.reduce<number>((sum, count) => sum + (count ?? 0), enqueued)
       if (left === 0) return
       unmoved = left < least ? 0 : unmoved + 1
       least = Math.min(least, left)

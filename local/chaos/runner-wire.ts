@@ -7,6 +7,8 @@ export interface WireOptions {
   token: string
   secret: string
   history: Pick<History, 'faults'>
+  /** Stores fail: an answer that says so is as good as none. */
+  faults: boolean
 }
 
 export interface Answer {
@@ -16,9 +18,13 @@ export interface Answer {
 
 const TIMEOUT_MS = 10_000
 
+/** A fault of ours that is told as one. */
+export const isExcused = ({ status, headers }: Response) =>
+  (status === 500 || status === 503) && headers.get('content-type') === 'application/problem+json'
+
 /** The answer; undefined when there was none, because the edge was killed or hung. */
 export async function call(
-  { url, token, history }: WireOptions,
+  { url, token, history, faults }: WireOptions,
   method: string,
   path: string,
   init: RequestInit,
@@ -28,6 +34,7 @@ export async function call(
     const signal = AbortSignal.timeout(TIMEOUT_MS)
     const response = await fetch(new URL(path, url), { method, ...init, headers, signal })
     const text = await response.text()
+    if (faults && isExcused(response)) return undefined
     if (response.status >= 500) history.faults.push(`${method} ${path}: ${response.status} ${text}`)
     return { status: response.status, body: text === '' ? undefined : JSON.parse(text) }
   } catch (error) {

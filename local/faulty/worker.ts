@@ -1,11 +1,10 @@
 /**
  * The Worker with a D1 and an R2 that fail as they are told to: by the setting `FAULTS`, or by `PUT /faults`, both a list
- * of `Fault` as JSON. `GET /faults` answers `Calls`: how many the last run of cron made.
+ * of `Fault` as JSON. `GET /faults` answers `Calls`.
  */
 import type { DurableObjectState, ExecutionContext, ScheduledController } from '@cloudflare/workers-types'
 import worker, { Meter, StoryRoom, WebhookSender } from '../../src/index.ts'
 import type { Bindings } from '../../src/platform/env.ts'
-import { seeded } from '../chaos/random.ts'
 import { watchD1, watchR2 } from './watch.ts'
 
 export interface Fault {
@@ -21,17 +20,18 @@ export interface Fault {
   ms?: number
 }
 
-/** Statements of D1 and calls to R2. */
 export interface Calls {
+  /** Statements of D1, and calls to R2, of the last run of cron. */
   d1: number
   r2: number
+  /** Objects that are still to be deleted. */
+  deletions: number
 }
 
 type Env = Bindings & { FAULTS?: string }
 
 let faults: Fault[] | undefined
-const random = seeded(Date.now())
-let lastRun: Calls = { d1: 0, r2: 0 }
+let lastRun = { d1: 0, r2: 0 }
 
 export { Meter, StoryRoom }
 
@@ -46,7 +46,10 @@ export default {
   async fetch(request: Request, env: Env, ctx: ExecutionContext): Promise<Response> {
     if (new URL(request.url).pathname !== '/faults') return worker.fetch(request, faulty(env), ctx)
     if (request.method === 'PUT') faults = (await request.json()) as Fault[]
-    return Response.json(lastRun)
+    const open = await env.DB.prepare('SELECT count(*) AS n FROM object_deletions WHERE due_at IS NOT NULL').first<{
+      n: number
+    }>()
+    return Response.json({ ...lastRun, deletions: open?.n ?? 0 } satisfies Calls)
   },
   async scheduled(controller: ScheduledController, env: Env, ctx: ExecutionContext): Promise<void> {
     const calls = { d1: 0, r2: 0 }
@@ -65,7 +68,7 @@ const MOST_CALLS = 1000
 const known = new WeakMap<object, Bindings>()
 
 /** The bindings of a request; always the same, because what is prepared of a database is kept by its binding. */
-function faulty(env: Env, calls?: Calls): Bindings {
+function faulty(env: Env, calls?: typeof lastRun): Bindings {
   faults ??= JSON.parse(env.FAULTS ?? '[]') as Fault[]
   const before = calls ? undefined : known.get(env.DB)
   const wrapped = before ?? {
@@ -77,7 +80,7 @@ function faulty(env: Env, calls?: Calls): Bindings {
   return wrapped
 }
 
-async function call(store: Fault['store'], asked: string[], run: () => Promise<unknown>, calls?: Calls) {
+async function call(store: Fault['store'], asked: string[], run: () => Promise<unknown>, calls?: typeof lastRun) {
   if (calls) calls[store] += store === 'd1' ? asked.length : 1
   const fault = faults?.find((fault) => fault.store === store && isHit(fault, asked))
   if (!fault) return run()
@@ -90,7 +93,7 @@ async function call(store: Fault['store'], asked: string[], run: () => Promise<u
 }
 
 const isHit = ({ asked: words = '', share = 1, times = 1 }: Fault, asked: string[]) =>
-  times > 0 && asked.some((one) => new RegExp(words).test(one)) && random.next() < share
+  times > 0 && asked.some((one) => new RegExp(words).test(one)) && Math.random() < share
 
 const failure = (store: Fault['store']) =>
   new Error(store === 'd1' ? 'D1_ERROR: Network connection lost.' : 'put: We encountered an internal error. (10001)')

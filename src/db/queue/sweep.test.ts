@@ -15,7 +15,7 @@ import { complete } from './complete.ts'
 import { extendLease, releaseLease } from './lease.ts'
 import { confirmStop, fail, markStarted } from './report.ts'
 import { resume } from './resume.ts'
-import { dueStories, MAX_UNSTARTED, sweep } from './sweep.ts'
+import { dueStories, endLeasesOfTheFuture, MAX_UNSTARTED, sweep } from './sweep.ts'
 
 const { db, apiKeyId, queued, take, sweepAll } = await testD1()
 const webhook = 'https://app.example/hook'
@@ -168,6 +168,19 @@ test('a canceled story can be resumed, a dead letter redriven by others than its
   assert.equal((await read(id)).deadLetter, true)
   assert.equal(await resume(db, id, { deadLetter: true }, 1001), true)
   assert.equal((await take(model, 'again', 1002))?.id, id)
+})
+
+test('after the clock was set back an hour, a dead runner is found out within a lease; a living one keeps its own', async () => {
+  const hour = 3_600_000
+  const [dead, living] = [await queued(hour), await queued(hour)]
+  await take(dead.model, 'dead', hour, 100)
+  await take(living.model, 'living', hour, 100)
+  await endLeasesOfTheFuture(db, 100, 10)
+  assert.deepEqual(await extendLease(db, living.id, 'living', 100, 60), { leaseUntil: 160, stop: false })
+  await sweepAll(109)
+  assert.equal((await read(dead.id)).status, 'running')
+  await sweepAll(110)
+  assert.deepEqual([(await read(dead.id)).status, (await read(living.id)).status], ['queued', 'running'])
 })
 
 test('the queue of a database of the first version goes on: stories that wait, and those that are claimed', async () => {

@@ -7,6 +7,7 @@ import { markStarted } from '../queue/report.ts'
 import { stories } from '../schema/stories.ts'
 import { deliveries, webhookAttempts } from '../schema/webhooks.ts'
 import { insertFrame } from '../stories/frames.ts'
+import { removeContent } from '../stories/removal.ts'
 import { dueLanes, gaveWay, keepBody, nextDue, type Outcome, settle, takeDue } from './deliveries.ts'
 import { endpointOf, rotateSecret } from './endpoint.ts'
 import { GIVE_WAY_AFTER } from './outbox.ts'
@@ -192,4 +193,13 @@ test('a message keeps its body, and knows where it goes and what signs it', asyn
   assert.deepEqual((await endpointOf(db, id, 9))?.secrets, ['whsec_new', ...endpoint!.secrets])
   assert.deepEqual((await endpointOf(db, id, 10))?.secrets, ['whsec_new'])
   assert.equal(await endpointOf(db, 'none', 0), undefined)
+})
+
+test('a story that is deleted while its webhook is being sent takes the message along, and the sender notes nothing', async () => {
+  const { id, message, take } = await owedOne(0)
+  const [row] = await take(0)
+  await removeContent(db, [id], 1)
+  await settle(db, row!, accepted, { now: 2, random: 0 })
+  assert.equal(await read(message), undefined)
+  assert.deepEqual(await db.select().from(webhookAttempts).where(eq(webhookAttempts.deliveryId, message)), [])
 })
