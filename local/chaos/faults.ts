@@ -2,6 +2,7 @@
 import type { D1Database } from '@cloudflare/workers-types'
 import { StoryRequest } from '../../contract/story.ts'
 import { openDb } from '../../src/db/client.ts'
+import { insertApiKey } from '../../src/db/keys/api-keys.ts'
 import { enqueue, newStory } from '../../src/db/queue/enqueue.ts'
 import type { Fault } from '../faulty/worker.ts'
 
@@ -12,7 +13,7 @@ const PLANTED_FILES = 3000
 /** In every prompt: nobody else may read it. */
 export const SECRET = 'the-secret-of-the-chaos'
 /** A story whose webhook no sender knows of. Story ids are 26 letters. */
-const PLANTED_WEBHOOK = 'planted'.padEnd(26, 'w')
+export const PLANTED_WEBHOOK = 'planted'.padEnd(26, 'w')
 
 const always = 1e9
 export const stuck: Fault = { store: 'r2', kind: 'before', asked: `^delete .*${STUCK}$`, times: always }
@@ -30,8 +31,13 @@ export const FAULTS: Fault[] = [
  * Expired stories and files, more than one run of cron may take on in queries of D1, one of them with a picture that
  * cannot be deleted; and a webhook that is due and of which no sender knows.
  */
-export async function plant(d1: D1Database, apiKeyId: string, webhook: string): Promise<void> {
+export async function plant(
+  d1: D1Database,
+  apiKey: Parameters<typeof insertApiKey>[1],
+  webhook: string,
+): Promise<void> {
   const db = openDb(d1)
+  const { id: apiKeyId } = await insertApiKey(db, apiKey)
   const request = StoryRequest.parse({ frames: [{ prompt: SECRET }], webhook })
   const about = { id: PLANTED_WEBHOOK, apiKeyId, request, model: 'planted', seed: 1, origin: 'http://127.0.0.1' }
   await enqueue(db, newStory(about, 0), 0)
@@ -61,8 +67,6 @@ export async function plant(d1: D1Database, apiKeyId: string, webhook: string): 
     ),
   ])
 }
-
-export const isPlanted = (story: string) => story.startsWith('planted')
 
 /** What of all that cron has not done though only one object cannot be deleted, as evidence. */
 export async function leftOfPlanted(d1: D1Database): Promise<string[]> {

@@ -103,7 +103,7 @@ export interface History {
   stores?: StoresHistory
 }
 
-export interface StoresHistory {
+interface StoresHistory {
   /** Objects that no row names, hours after the run. */
   unnamed: string[]
   /** Keys that rows name and that are not stored. */

@@ -17,7 +17,7 @@ import { simulateApp } from './app.ts'
 import { toldSecrets } from './check-stores.ts'
 import { watchClaims } from './claims.ts'
 import { readDatabase, readStores, recordTransitions } from './database.ts'
-import { FAULTS, leftOfPlanted, passTime, plant, SECRET, stuck } from './faults.ts'
+import { FAULTS, leftOfPlanted, PLANTED_WEBHOOK, passTime, plant, SECRET, stuck } from './faults.ts'
 import { emptyHistory, type History } from './history.ts'
 import { seeded } from './random.ts'
 import { openReceivers } from './receiver.ts'
@@ -68,10 +68,11 @@ export async function runChaos(options: ChaosOptions): Promise<History> {
     for (const { row } of keys) await insertApiKey(openDb(d1), row)
     await recordTransitions(d1)
   })
-  const receivers = await openReceivers(new Map(keys.map(({ row }) => [row.id, row.webhookSecret])), history)
-  const [first] = keys
-  if (options.faults && first)
-    await withDatabase(dataDir, (d1) => plant(d1, first.row.id, receivers.urlsOf(first.row.id)[0] ?? ''))
+  const planted = await newApiKey('planted', tools)
+  const secretsOfKeys = [planted, ...keys].map(({ row }) => [row.id, row.webhookSecret] as const)
+  const receivers = await openReceivers(new Map(secretsOfKeys), history)
+  if (options.faults)
+    await withDatabase(dataDir, (d1) => plant(d1, planted.row, receivers.urlsOf(planted.row.id)[0] ?? ''))
   const token = bytesOf(24).toString('hex')
   const secret = `whsec_${bytesOf(32).toString('base64')}`
   const settings = {
@@ -168,6 +169,7 @@ export async function runChaos(options: ChaosOptions): Promise<History> {
   await withDatabase(dataDir, async (d1, r2) => {
     Object.assign(history, await readDatabase(d1, r2))
     if (!options.faults) return
+    history.received = history.received.filter(({ story }) => story !== PLANTED_WEBHOOK)
     const told = toldSecrets(logged, secrets)
     history.stores = { ...(await readStores(d1, r2)), leftOfPlanted: leftUndone, log: logged, told }
   })

@@ -11,7 +11,7 @@ import { objectDeletions } from '../schema/files.ts'
 import { stories } from '../schema/stories.ts'
 
 /** Longer than any upload takes, with what names the object. */
-export const UPLOAD_MS = 3_600_000
+const UPLOAD_MS = 3_600_000
 /** Before an object is deleted whose upload may be under way while its story is removed. */
 const IN_FLIGHT_MS = 30_000
 const LONGEST_PAUSE_MS = 24 * 3_600_000
@@ -99,7 +99,7 @@ export async function settleDeletions(db: Db, done: Pick<Deletion, 'key' | 'stor
 }
 
 /** Stories whose content was removed, and of which no object is left. */
-export const markRemoved = (db: Db, these: SQL | undefined) =>
+const markRemoved = (db: Db, these: SQL | undefined) =>
   db
     .update(stories)
     .set({ filesLeft: false, version: sql`${stories.version} + 1` })
