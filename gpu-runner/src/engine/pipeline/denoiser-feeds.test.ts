@@ -68,7 +68,10 @@ test('shared pixels make keys longer, and slots are fed only where there are som
 
 test('a row of another size is refused with its number', () => {
   const wrong = [rows[0]!, { ...rows[0]!, latent: new Float32Array(7) }]
-  assert.throws(() => denoiserFeeds({ rows: wrong, grid, timestep: 1 }, sizes), /row 1 of a UNet call has 7 values/)
+  assert.throws(
+    () => denoiserFeeds({ rows: wrong, grid, timestep: 1 }, sizes),
+    /row 1 of a batch has 7 values, not \[1,2,4\]/,
+  )
 })
 
 function blocks() {

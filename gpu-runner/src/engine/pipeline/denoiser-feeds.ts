@@ -1,7 +1,7 @@
 /** One call of the UNet as plain data, and what its graph is fed for it. */
 import { promptOfToken } from '../diffusion/regional-prompts.ts'
 import type { UNetConfig } from '../models/unet-config.ts'
-import type { HostTensor } from '../runtime/tensor.ts'
+import { type HostTensor, stacked } from '../runtime/tensor.ts'
 import { embedsName } from './adapters.ts'
 import { type AttentionPlan, type Grid, levelGrid } from './attention-plan.ts'
 import type { ConditioningRow } from './conditioning.ts'
@@ -10,7 +10,7 @@ import { atLevel, sharedKeyFeeds } from './shared-keys.ts'
 import { type Identities, slotFeeds, type TokenSize } from './slots.ts'
 
 /** One row of a call: a frame with its prompt, or with the prompt that guidance leads away from. */
-export interface DenoiserRow extends ConditioningRow {
+interface DenoiserRow extends ConditioningRow {
   /** [C,h,w] */
   readonly latent: Float32Array
   /** [T,K], over the tokens of all prompts of the row: the mean over each of K groups of tokens. Zeros without one. */
@@ -123,14 +123,4 @@ function padded(values: Float32Array | undefined, size: number): Float32Array {
   const longer = new Float32Array(size)
   if (values) longer.set(values)
   return longer
-}
-
-function stacked(rows: readonly Float32Array[], shape: readonly number[]): HostTensor {
-  const size = shape.reduce((a, b) => a * b, 1)
-  const data = new Float32Array(rows.length * size)
-  for (const [i, row] of rows.entries()) {
-    if (row.length !== size) throw new RangeError(`row ${i} of a UNet call has ${row.length} values, not [${shape}]`)
-    data.set(row, i * size)
-  }
-  return { data, shape: [rows.length, ...shape] }
 }

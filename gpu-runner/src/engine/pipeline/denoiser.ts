@@ -6,7 +6,7 @@ import { parseUNetConfig, type UNetConfig } from '../models/unet-config.ts'
 import type { Lora } from '../runtime/lora.ts'
 import { changedWeights, storedWeights } from '../runtime/model-weights.ts'
 import type { SessionOptions } from '../runtime/session.ts'
-import type { HostTensor } from '../runtime/tensor.ts'
+import { unstacked } from '../runtime/tensor.ts'
 import { adapterInputs, type PictureAdapter } from './adapters.ts'
 import { type AttentionPlan, type Grid, levelOf, planAttention } from './attention-plan.ts'
 import { type DenoiserCall, type DenoiserSizes, denoiserFeeds, hasSlots } from './denoiser-feeds.ts'
@@ -80,9 +80,4 @@ function checkWidths(folder: string, config: UNetConfig, { text, identity }: Den
     throw new ModelError(
       `${identity.file} is for a UNet with text of width ${identity.width}; this one has ${text.width}`,
     )
-}
-
-function unstacked({ data }: HostTensor, rows: number): Float32Array[] {
-  const size = data.length / rows
-  return Array.from({ length: rows }, (_, i) => (data as Float32Array).subarray(i * size, (i + 1) * size))
 }

@@ -37,7 +37,7 @@ const ModelIndex = z.looseObject({
 })
 
 /** Optional, and read by this engine alone: by word what it stands for, "place:forest", or null for words of grammar. */
-export const vocabularyFile = 'vocabulary.json'
+const vocabularyFile = 'vocabulary.json'
 const Vocabulary = z
   .object({ words: z.record(z.string().max(50), z.string().max(100).nullable()) })
   .transform(({ words }) => Object.keys(words))

@@ -12,6 +12,7 @@ import { type AdapterConfig, adapterConfig, imageTokens } from '../models/ip-ada
 import type { Weights } from '../nn/weights.ts'
 import { changedWeights, storedWeights } from '../runtime/model-weights.ts'
 import type { SessionOptions } from '../runtime/session.ts'
+import { stacked, unstacked } from '../runtime/tensor.ts'
 import { type Calibration, calibrationFile, readCalibration } from './calibration.ts'
 import { ModelError, type ModelFolder, partCheckpoint, partConfig } from './folder.ts'
 import { Part } from './part.ts'
@@ -56,7 +57,6 @@ export function buildIdentityEncoder(
     return reshape(all, ['batch', adapter.tokens, adapter.width])
   })
   const part = new Part('image encoder', () => ({ tokens }), opened, options)
-  const size = 3 * side * side
   return {
     ...{ file, side, located, part },
     ...{ tokens: adapter.tokens, width: adapter.width },
@@ -64,11 +64,9 @@ export function buildIdentityEncoder(
     calibration:
       given === undefined ? readCalibration(folder.part(calibrationFile), [adapter.tokens, adapter.width]) : null,
     async encode(pictures) {
-      const data = new Float32Array(pictures.length * size)
-      for (const [i, picture] of pictures.entries()) data.set(picture, i * size)
-      const out = (await part.run({ pixels: { data, shape: [pictures.length, 3, side, side] } })).tokens!
-      const each = adapter.tokens * adapter.width
-      return pictures.map((_, i) => (out.data as Float32Array).slice(i * each, (i + 1) * each))
+      const { tokens } = await part.run({ pixels: stacked(pictures, [3, side, side]) })
+      // Copies: what is kept of one picture does not hold the batch.
+      return unstacked(tokens!, pictures.length).map((own) => own.slice())
     },
   }
 }

@@ -4,7 +4,7 @@ import { layerName } from '../models/attention-maps.ts'
 import type { IdentitySlots } from '../models/id-injector.ts'
 import type { AttentionCall } from '../models/transformer-block.ts'
 import type { UNetConfig } from '../models/unet-config.ts'
-import type { HostTensor } from '../runtime/tensor.ts'
+import { type HostTensor, stacked } from '../runtime/tensor.ts'
 import { type Grid, levelGrid, levelOf } from './attention-plan.ts'
 
 /** A region of one row that gets an identity. */
@@ -67,8 +67,6 @@ export function slotFeeds({ tokens, slots }: Identities, { rows, grid, levels, s
   const { tokens: t, width: x } = size
   const [p, r] = [slots.length, tokens.length]
   const each = Math.max(...slots.map(({ references }) => references.length))
-  const identities = new Float32Array(r * t * x)
-  for (const [i, own] of tokens.entries()) identities.set(own, i * t * x)
   const slotRows = new Float32Array(p * rows)
   const slotReferences = new Float32Array(p * each * r)
   const tokenBias = new Float32Array(p * each * t).fill(maskedScore)
@@ -80,7 +78,7 @@ export function slotFeeds({ tokens, slots }: Identities, { rows, grid, levels, s
     }
   }
   const feeds: Record<string, HostTensor> = {
-    identities: { data: identities, shape: [r, t, x] },
+    identities: stacked(tokens, [t, x]),
     slotRows: { data: slotRows, shape: [p, rows] },
     slotReferences: { data: slotReferences, shape: [p * each, r] },
     slotTokenBias: { data: tokenBias, shape: [p, 1, 1, each * t] },
