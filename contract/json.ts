@@ -1,7 +1,7 @@
 /** What JSON text may not hold, whatever it says: nesting without end, and a name that JavaScript objects lose. */
 
 /** Levels of objects and arrays. Nothing that crosses the wire needs a third of it. */
-export const MAX_DEPTH = 32
+const MAX_DEPTH = 32
 
 export const TOO_DEEP = `nested more than ${MAX_DEPTH} levels deep`
 const LOST_NAME = 'not a name that can be kept'

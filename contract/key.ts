@@ -36,8 +36,17 @@ const limits = {
   max_queued: cap(1_000_000).describe('How many of its stories may wait; further ones are refused'),
 }
 
+/** Whose a key is. */
+export const Tenant = z
+  .string()
+  .trim()
+  .min(1, 'must not be blank')
+  .max(100, 'at most 100 characters')
+  .describe('For operators, who list and stop stories by it; several keys may be of one tenant')
+
 export const CreateKey = z.strictObject({
   name: z.string().trim().min(1, 'must not be blank').max(100, 'at most 100 characters'),
+  tenant: Tenant.nullable().default(null),
   scopes: z
     .array(Scope)
     .min(1, 'at least one scope')
@@ -57,7 +66,7 @@ export type CreateKey = z.infer<typeof CreateKey>
 
 /** What is left out stays as it is. */
 export const UpdateKey = z
-  .strictObject(limits)
+  .strictObject({ ...limits, tenant: Tenant.nullable() })
   .partial()
   .refine((changes) => Object.keys(changes).length > 0, 'must change something')
 export type UpdateKey = z.infer<typeof UpdateKey>
@@ -65,6 +74,7 @@ export type UpdateKey = z.infer<typeof UpdateKey>
 export const Key = z.object({
   id: KeyId,
   name: z.string(),
+  tenant: z.string().nullable(),
   prefix: z.string().describe('How the key begins'),
   scopes: z.array(Scope),
   retention_days: z.number().nullable(),
@@ -78,6 +88,19 @@ export const Key = z.object({
   previous_valid_until: Time.nullable().describe('Until when the key before the last rotation works too'),
 })
 export type Key = z.infer<typeof Key>
+
+/** What became of the stories of a key or a tenant. */
+const count = z.int().min(0)
+export const Stopped = z
+  .object({
+    canceled: count.describe('Stories that were queued'),
+    stopping: count.describe('Stories that were running; each stops within a heartbeat'),
+    more: z.boolean().describe('There are more than one request takes on: repeat it'),
+  })
+  .meta({ id: 'Stopped' })
+
+/** `stopped` when its stories were to be stopped too. */
+export const RevokedKey = Key.extend({ stopped: Stopped.optional() }).meta({ id: 'RevokedKey' })
 
 /** The one time that the key itself is shown. */
 export const NewKey = Key.extend({

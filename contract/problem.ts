@@ -24,6 +24,11 @@ export const PROBLEMS = {
     'Storage full',
     'The API key stores as many bytes of files and reference pictures as it may. Delete some, and try again.',
   ],
+  'answer-gone': [
+    409,
+    'Answer gone',
+    'The key that was answered before has been replaced since. Send the request with a new Idempotency-Key.',
+  ],
   'too-large': [413, 'Body too large', 'The body is over the limit of this path.'],
   'unsupported-media-type': [415, 'Unsupported media type', 'Send the body with "Content-Type: application/json".'],
   'range-not-satisfiable': [416, 'Range not satisfiable', 'The header "Content-Range" says how long it is.'],

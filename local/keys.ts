@@ -1,23 +1,27 @@
 /**
- * `npm run keys -- create|list|update|rotate|revoke`: API keys of a running edge, by its `/keys`. The edge is named by
+ * `npm run keys -- create|list|update|rotate|revoke|revoke-links`: API keys of a running edge, by its `/keys`. The edge is named by
  * FABLEFRAME_EDGE_URL, and FABLEFRAME_API_KEY is a key with the scope `admin`. The first of these, for an edge that has
  * none, comes from `create --sql`: SQL on the standard output, the key on the standard error.
  */
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { parseArgs } from 'node:util'
 import type { z } from 'zod'
-import { CreateKey, Key, KeyList, NewKey, UpdateKey } from '../contract/key.ts'
+import { CreateKey, Key, KeyList, NewKey, RevokedKey, UpdateKey } from '../contract/key.ts'
 import { issuesOf, Problem } from '../contract/problem.ts'
 import { apiKeyRow } from '../src/db/keys/new-key.ts'
 import { newKeyText } from '../src/platform/api-key.ts'
 
 const usage = `npm run keys -- create --name <name> [--scopes stories:read,stories:write,webhooks,admin,runner] [--expires <date>]
-                       [--retention <days>|ever] [--creates-per-minute <n>]
+                       [--tenant <name>] [--retention <days>|ever] [--creates-per-minute <n>]
                        [--weight <n>] [--max-running <n>] [--max-queued <n>] [--sql]
 npm run keys -- list
-npm run keys -- update <id> [--creates-per-minute <n>|default] [--weight <n>] [--max-running <n>] [--max-queued <n>]
+npm run keys -- update <id> [--tenant <name>] [--creates-per-minute <n>|default] [--weight <n>] [--max-running <n>] [--max-queued <n>]
 npm run keys -- rotate <id> [--overlap <hours>]
-npm run keys -- revoke <id>`
+npm run keys -- revoke <id> [--stop]
+npm run keys -- revoke-links <id>`
+
+/** Tries of a request that was not answered, or with a fault of the edge. What they send again takes effect once. */
+const TRIES = 3
 
 const { FABLEFRAME_EDGE_URL = 'http://127.0.0.1:8787', FABLEFRAME_API_KEY } = process.env
 
@@ -41,14 +45,17 @@ async function main(): Promise<void> {
       'max-running': { type: 'string' },
       'max-queued': { type: 'string' },
       overlap: { type: 'string' },
+      tenant: { type: 'string' },
+      stop: { type: 'boolean', default: false },
       sql: { type: 'boolean', default: false },
     },
   })
   const [command, id] = positionals
   if (command === 'create') {
-    const { name, scopes, expires, retention } = values
+    const { name, tenant, scopes, expires, retention } = values
     const wanted = parse(CreateKey, {
       name,
+      ...(tenant !== undefined && { tenant }),
       ...(scopes !== undefined && { scopes: scopes.split(',') }),
       ...(expires !== undefined && { expires_at: dateOf(expires) }),
       ...(retention !== undefined && { retention_days: retention === 'ever' ? null : Number(retention) }),
@@ -63,7 +70,8 @@ async function main(): Promise<void> {
   if (command === 'update' && id) {
     const { name, scopes, expires, retention } = values
     const fixed = Object.fromEntries(Object.entries({ name, scopes, expires, retention }).filter(([, one]) => one))
-    const changes = parse(UpdateKey, { ...fixed, ...limitsOf(values) })
+    const tenant = values.tenant !== undefined && { tenant: values.tenant }
+    const changes = parse(UpdateKey, { ...fixed, ...tenant, ...limitsOf(values) })
     const key = Key.parse(await call('PATCH', `/keys/${encodeURIComponent(id)}`, changes))
     console.log(`${lineOf(key)}\n${limitsLineOf(key)}`)
     return
@@ -72,11 +80,24 @@ async function main(): Promise<void> {
     const overlap = values.overlap !== undefined && { overlap_hours: Number(values.overlap) }
     return printNew(await call('POST', `/keys/${encodeURIComponent(id)}/rotate`, { ...overlap }))
   }
-  if (command === 'revoke' && id) {
-    console.log(lineOf(Key.parse(await call('DELETE', `/keys/${encodeURIComponent(id)}`))))
+  if (command === 'revoke' && id) return revoke(encodeURIComponent(id), values.stop)
+  if (command === 'revoke-links' && id) {
+    console.log(lineOf(Key.parse(await call('POST', `/keys/${encodeURIComponent(id)}/links/revoke`))))
     return
   }
   throw new Error(usage)
+}
+
+/** With `stop`, its stories too, as many requests as that takes. */
+async function revoke(id: string, stop: boolean): Promise<void> {
+  const path = stop ? `/keys/${id}?stop=true` : `/keys/${id}`
+  for (;;) {
+    const { stopped, ...key } = RevokedKey.parse(await call('DELETE', path))
+    if (stopped) console.log(`${stopped.canceled} stories canceled, ${stopped.stopping} stopping`)
+    if (stopped?.more) continue
+    console.log(lineOf(key))
+    return
+  }
 }
 
 interface LimitOptions {
@@ -115,17 +136,25 @@ function dateOf(text: string): string {
 
 async function call(method: string, path: string, body?: object): Promise<unknown> {
   if (!FABLEFRAME_API_KEY) throw new Error('FABLEFRAME_API_KEY is to hold a key with the scope admin')
-  const response = await fetch(new URL(path, FABLEFRAME_EDGE_URL), {
+  const request = {
     method,
-    headers: { authorization: `Bearer ${FABLEFRAME_API_KEY}`, 'content-type': 'application/json' },
+    headers: {
+      authorization: `Bearer ${FABLEFRAME_API_KEY}`,
+      'content-type': 'application/json',
+      ...(method === 'POST' && { 'idempotency-key': randomUUID() }),
+    },
     ...(body && { body: JSON.stringify(body) }),
-  }).catch((error: Error) => {
-    throw new Error(`${FABLEFRAME_EDGE_URL} cannot be reached: ${error.cause ?? error.message}`)
-  })
-  const answer: unknown = await response.json()
-  if (response.ok) return answer
-  const { title, detail } = Problem.parse(answer)
-  throw new Error(`${response.status} ${title}: ${detail}`)
+  }
+  for (let left = TRIES - 1; ; left--) {
+    const response = await fetch(new URL(path, FABLEFRAME_EDGE_URL), request).catch((error: Error) => {
+      if (left === 0) throw new Error(`${FABLEFRAME_EDGE_URL} cannot be reached: ${error.cause ?? error.message}`)
+    })
+    if (left > 0 && (!response || response.status >= 500)) continue
+    const answer: unknown = await response?.json()
+    if (response?.ok) return answer
+    const { status, title, detail } = Problem.parse(answer)
+    throw new Error(`${status} ${title}: ${detail}`)
+  }
 }
 
 function printNew(answer: unknown): void {
@@ -143,6 +172,7 @@ async function printSql(wanted: CreateKey): Promise<void> {
   const values = {
     id: row.id,
     name: row.name,
+    tenant: wanted.tenant,
     hash: row.hash,
     prefix: row.prefix,
     webhook_secret: row.webhookSecret,

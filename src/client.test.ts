@@ -3,23 +3,14 @@ import { test } from 'node:test'
 import { testEdge } from '../test/worker.ts'
 import { fableframe } from './client.ts'
 
-const { url, key } = await testEdge()
-const client = fableframe(url, key)
-
-test('the typed client posts, reads and cancels, by stories and by predictions', async () => {
-  const posted = await client.stories.$post({ json: { frames: [{ prompt: 'one' }] }, header: {}, query: {} })
-  assert.ok(posted.status === 202)
-  const { id, status } = await posted.json()
-  assert.equal(status, 'queued')
-  const prediction = await client.v1.predictions[':id'].$get({ param: { id }, header: {} })
-  assert.ok(prediction.status === 200)
-  assert.equal((await prediction.json()).status, 'starting')
-  const canceled = await client.stories[':id'].cancel.$post({ param: { id } })
-  assert.ok(canceled.status === 200)
-  assert.equal((await canceled.json()).status, 'canceled')
-})
-
-test('the typed client sees problems as the server sends them', async () => {
-  const stranger = await fableframe(url, 'none').stories.$get({ query: {} })
-  assert.equal(stranger.status, 401)
+test('a create of the client carries an Idempotency-Key, its own or a given one', async () => {
+  const { url, key, bindings } = await testEdge()
+  const client = fableframe(url, key)
+  const json = { frames: [{ prompt: 'a fox wakes up' }] }
+  for (const header of [{}, { 'idempotency-key': 'mine' }, { 'idempotency-key': 'mine' }])
+    assert.equal((await client.stories.$post({ json, header, query: {} })).status, 202)
+  const { results } = await bindings.DB.prepare('SELECT "key" FROM idempotency_keys ORDER BY created_at').all()
+  assert.equal(results.length, 2)
+  assert.match(String(results[0]?.key), /^[0-9a-f-]{36}$/)
+  assert.equal(results[1]?.key, 'mine')
 })

@@ -9,5 +9,13 @@ export type Api = ReturnType<typeof createApp>
  * @param apiKey `ff_live_…`
  */
 export function fableframe(url: string, apiKey: string) {
-  return hc<Api>(url, { headers: { authorization: `Bearer ${apiKey}` } })
+  return hc<Api>(url, { headers: { authorization: `Bearer ${apiKey}` }, fetch: fetchOnce })
+}
+
+/** Gives each POST an Idempotency-Key, unless it has one, so that a proxy or a retry of `fetch` creates nothing twice. */
+const fetchOnce: typeof fetch = (input, init) => {
+  const request = new Request(input, init)
+  if (request.method === 'POST' && !request.headers.has('idempotency-key'))
+    request.headers.set('idempotency-key', crypto.randomUUID())
+  return fetch(request)
 }

@@ -4,6 +4,8 @@ import { PROBLEMS, type ProblemName } from '../../contract/problem.ts'
 import { openDb } from '../db/client.ts'
 import { readSettings, type Settings, systemTools, type Tools } from '../platform/env.ts'
 import { base32 } from '../platform/ids.ts'
+import { auditRoutes } from './admin/audit.ts'
+import { adminStoryRoutes } from './admin/stories.ts'
 import { characterRoutes } from './characters/characters.ts'
 import { drainBody } from './http/body.ts'
 import { onError, onNotFound } from './http/on-error.ts'
@@ -15,6 +17,8 @@ import { observeRequests } from './http/request-log.ts'
 import { newRoutes } from './http/routes.ts'
 import { securityHeaders } from './http/security-headers.ts'
 import { keyRoutes } from './keys/keys.ts'
+import { keyMakingRoutes } from './keys/make.ts'
+import { usageRoutes } from './keys/usage.ts'
 import { docsRoutes } from './operations/docs.ts'
 import { modelRoutes } from './operations/models.ts'
 import { operationsRoutes } from './operations/operations.ts'
@@ -81,6 +85,10 @@ export function createApp(tools: Tools = systemTools) {
     .route('/', eventRoutes)
     .route('/', webhookRoutes)
     .route('/', keyRoutes)
+    .route('/', keyMakingRoutes)
+    .route('/', usageRoutes)
+    .route('/', adminStoryRoutes)
+    .route('/', auditRoutes)
     .route('/', predictionRoutes)
     .route('/', predictionStreamRoutes)
     .route('/', fileRoutes)

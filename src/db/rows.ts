@@ -10,3 +10,13 @@ export function valuesOf<T extends Table>(table: T, row: T['$inferSelect']): SQL
     sql`, `,
   )
 }
+
+/** A row as it will be stored, with the table's defaults for what is left out. */
+export function withDefaults<T extends Table>(table: T, values: T['$inferInsert']): T['$inferSelect'] {
+  const given = new Map<string, unknown>(Object.entries(values))
+  const columns = Object.entries(getTableColumns(table))
+  // Every column has its value, which no type of Object.fromEntries can say.
+  return Object.fromEntries(
+    columns.map(([name, column]) => [name, given.get(name) === undefined ? (column.default ?? null) : given.get(name)]),
+  ) as T['$inferSelect']
+}

@@ -1,4 +1,6 @@
 /** How an API key is spelt, checked and hashed. */
+import { hmac } from '@noble/hashes/hmac.js'
+import { sha256 as sha256Now } from '@noble/hashes/sha2.js'
 import type { Tools } from './env.ts'
 import { base32, sha256 } from './ids.ts'
 
@@ -12,6 +14,13 @@ const KEY_FORMAT = /^ff_live_([a-z2-7]{32})([a-z2-7]{7})$/
 export function newKeyText({ randomBytes }: Pick<Tools, 'randomBytes'>): string {
   const random = base32(randomBytes(20))
   return `${PREFIX}${random}${checksum(random)}`
+}
+
+/** A key that can be derived again from a secret of the edge and a random salt, but from neither alone. */
+export function derivedKeyText(secret: string, salt: string): string {
+  const encode = (text: string) => new TextEncoder().encode(text)
+  const mac = hmac(sha256Now, encode(secret), encode(`fableframe key\n${salt}`))
+  return newKeyText({ randomBytes: (count) => mac.slice(0, count) })
 }
 
 /** What is kept of a key; throws when it is not spelt like one. */

@@ -26,14 +26,21 @@ export function linksEnd({ createdAt, retentionMs }: { createdAt: number; retent
 
 const encode = (text: string) => new TextEncoder().encode(text)
 
-/** `url` with `exp` and `sig`, good until `expiresAt` (ms since 1970). Deterministic: the same arguments, the same link. */
-export function signUrl(url: string, expiresAt: number, settings: LinkSettings): string {
+/**
+ * `url` with `exp` and `sig`, good until `expiresAt` (ms since 1970), as long as its key has this generation of links.
+ * Deterministic: the same arguments, the same link.
+ */
+export function signUrl(url: string, expiresAt: number, settings: LinkSettings, generation = 0): string {
   const signed = new URL(url)
   const exp = String(Math.floor(expiresAt / 1000))
   signed.searchParams.set('exp', exp)
-  signed.searchParams.set('sig', signatureOf(signed.pathname, exp, settings.URL_SECRET[0]))
+  if (generation > 0) signed.searchParams.set('gen', String(generation))
+  signed.searchParams.set('sig', signatureOf(signed.pathname, exp, generation, settings.URL_SECRET[0]))
   return signed.href
 }
+
+/** The generation of a link that `refuseSignedUrl` does not refuse. */
+export const generationOf = (url: string) => Number(new URL(url).searchParams.get('gen') ?? 0)
 
 /** Whether a URL claims to be signed; `refuseSignedUrl` checks the claim. */
 export const isSigned = (url: string) => new URL(url).searchParams.has('sig')
@@ -44,14 +51,17 @@ export function refuseSignedUrl(url: string, now: number, settings: LinkSettings
   const exp = searchParams.get('exp') ?? ''
   if (!/^\d{1,12}$/.test(exp)) return 'the link has no time of expiry: exp must be Unix seconds'
   const sig = searchParams.get('sig') ?? ''
-  if (!settings.URL_SECRET.some((secret) => isEqual(sig, signatureOf(pathname, exp, secret))))
+  const generation = generationOf(url)
+  if (!settings.URL_SECRET.some((secret) => isEqual(sig, signatureOf(pathname, exp, generation, secret))))
     return 'the signature of the link is wrong: it must be used as it was given, with its path, exp and sig'
   if (now >= Number(exp) * 1000) return `the link expired at ${new Date(Number(exp) * 1000).toISOString()}`
   return undefined
 }
 
-function signatureOf(path: string, exp: string, secret: string): string {
-  const mac = hmac(sha256, encode(secret), encode(`fableframe link\n${path}\n${exp}`))
+/** Links of the first generation do not name it. */
+function signatureOf(path: string, exp: string, generation: number, secret: string): string {
+  const about = [path, exp, ...(generation > 0 ? [generation] : [])]
+  const mac = hmac(sha256, encode(secret), encode(`fableframe link\n${about.join('\n')}`))
   return btoa(String.fromCharCode(...mac))
     .replaceAll('+', '-')
     .replaceAll('/', '_')

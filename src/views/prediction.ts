@@ -35,7 +35,7 @@ export function predictionOf(found: StoryWithFrames, settings: LinkSettings, abo
     urls: {
       get: base,
       cancel: `${base}/cancel`,
-      stream: signUrl(`${story.origin}/v1/files/${story.id}/stream`, linksEnd(story), settings),
+      stream: signUrl(`${story.origin}/v1/files/${story.id}/stream`, linksEnd(story), settings, found.linkGeneration),
       web: `${story.origin}/stories/${story.id}`,
     },
   }
@@ -54,12 +54,13 @@ export function errorOf({ status, error }: StoryRow): string | null {
 }
 
 /** The finished pictures, by index. The list grows while the story runs. */
-function outputOf({ story, frames }: StoryWithFrames, settings: LinkSettings): string[] {
-  return story.dataRemovedAt === null ? frames.map((frame) => frameUrl(story, frame, settings)) : []
+function outputOf(found: StoryWithFrames, settings: LinkSettings): string[] {
+  return found.story.dataRemovedAt === null ? found.frames.map((frame) => frameUrl(found, frame, settings)) : []
 }
 
-export function frameUrl(story: StoryRow, frame: FrameRow, settings: LinkSettings): string {
-  return signUrl(`${story.origin}/stories/${story.id}/frames/${fileOf(frame)}`, linksEnd(story), settings)
+export function frameUrl({ story, linkGeneration }: StoryWithFrames, frame: FrameRow, settings: LinkSettings): string {
+  const url = `${story.origin}/stories/${story.id}/frames/${fileOf(frame)}`
+  return signUrl(url, linksEnd(story), settings, linkGeneration)
 }
 
 /** A log: one line for each finished frame, and the progress. */

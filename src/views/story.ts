@@ -8,11 +8,11 @@ import { type LinkSettings, linksEnd, signUrl } from '../platform/signed-url.ts'
 
 /** `outlook` for those who read or follow one story. */
 export function viewOf(
-  { story, frames, outlook }: StoryWithFrames & { outlook?: Outlook },
+  { story, frames, linkGeneration, outlook }: StoryWithFrames & { outlook?: Outlook },
   settings: LinkSettings,
 ): Story {
   const self = `${story.origin}/stories/${story.id}`
-  const signed = (path: string) => signUrl(`${self}/${path}`, linksEnd(story), settings)
+  const signed = (path: string) => signUrl(`${self}/${path}`, linksEnd(story), settings, linkGeneration)
   const finished = new Map(frames.map((frame) => [frame.index, frame]))
   return {
     id: story.id,

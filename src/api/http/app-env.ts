@@ -2,6 +2,7 @@
 import type { RequestIdVariables } from 'hono/request-id'
 import type { Db } from '../../db/client.ts'
 import type { ApiKeyRow } from '../../db/keys/api-keys.ts'
+import type { Reader } from '../../db/stories/stories.ts'
 import type { Bindings, Settings, Tools } from '../../platform/env.ts'
 import type { RateLimiter } from './rate-limiter.ts'
 
@@ -16,6 +17,9 @@ export interface AppEnv {
     apiKey: ApiKeyRow
     /** Of the key that was shown: SHA-256 in hex. */
     keyHash: string
-    readerId?: string
+    /** Set where a signed link will do as well as a key. */
+    reader?: Reader
+    /** A rotation is to be answered again to the key that it replaced, and nothing else is to be done. */
+    onlyReplay?: true
   }
 }

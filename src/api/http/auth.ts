@@ -2,11 +2,13 @@
 import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { type ApiKeyRow, findApiKey } from '../../db/keys/api-keys.ts'
+import { findReplacedKey } from '../../db/keys/make-key.ts'
 import { isWellFormed } from '../../platform/api-key.ts'
 import { sha256 } from '../../platform/ids.ts'
-import { isSigned, refuseSignedUrl } from '../../platform/signed-url.ts'
+import { generationOf, isSigned, refuseSignedUrl } from '../../platform/signed-url.ts'
 import type { AppEnv } from './app-env.ts'
 import { wrongCredential } from './guesses.ts'
+import { IdempotencyKey } from './idempotency.ts'
 import { ProblemError } from './problems.ts'
 import { limit } from './rate-limit.ts'
 import type { Policy } from './rate-limiter.ts'
@@ -36,6 +38,30 @@ export const presumeApiKey = createMiddleware<AppEnv>(async (c, next) => {
   await countIn(c, onlyWrites ? PRESUME_MS : 0)
   await next()
 })
+
+/**
+ * For `POST /keys/{id}/rotate`: also admits the key that the very request has replaced, without overlap, while its answer is
+ * remembered; `c.var.onlyReplay` is then set. Else a lost answer would be a key that nobody has.
+ */
+export const requireApiKeyOrReplaced = createMiddleware<AppEnv>(async (c, next) => {
+  try {
+    await countIn(c)
+  } catch (error) {
+    const replaced = await replacedKey(c)
+    if (!replaced) throw error
+    c.set('apiKey', replaced)
+    c.set('onlyReplay', true)
+    requireScope(c, replaced)
+  }
+  await next()
+})
+
+async function replacedKey(c: Context<AppEnv>): Promise<ApiKeyRow | undefined> {
+  const { db, tools, keyHash } = c.var
+  const idempotencyKey = IdempotencyKey.safeParse(c.req.header('idempotency-key')).data
+  if (keyHash === undefined || idempotencyKey === undefined) return undefined
+  return findReplacedKey(db, keyHash, idempotencyKey, tools.now())
+}
 
 /** @param presumeMs how old what is known of the key may be, to do instead of its row. */
 async function countIn(c: Context<AppEnv>, presumeMs = 0): Promise<void> {
@@ -118,13 +144,13 @@ const policyFor =
   }
 
 /**
- * For paths that are read by an API key or by a signed link to them. `readerId` is then the key's id, or undefined: who
- * holds the link may read what it names, whoever owns that.
+ * For paths that are read by an API key or by a signed link to them, as long as the key that made what it leads to has
+ * the generation of the link. `c.var.reader` says which.
  */
 export const requireApiKeyOrLink = createMiddleware<AppEnv>(async (c, next) => {
   if (!isSigned(c.req.url)) {
     return requireApiKey(c, async () => {
-      c.set('readerId', c.var.apiKey.id)
+      c.set('reader', c.var.apiKey.id)
       await next()
     })
   }
@@ -132,6 +158,7 @@ export const requireApiKeyOrLink = createMiddleware<AppEnv>(async (c, next) => {
   if (refusal) throw wrongCredential(c, refusal)
   // By what the link leads to, since a page may be opened by many: nobody's requests stop another's.
   limit(c, c.req.param('id') ?? '', { name: 'link', quota: c.var.settings.RATE_LIMIT_LINK })
+  c.set('reader', { linkGeneration: generationOf(c.req.url) })
   await next()
 })
 

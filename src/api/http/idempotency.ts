@@ -17,7 +17,7 @@ import { ProblemError } from './problems.ts'
 const rule = '1-255 visible ASCII characters, bare or as an RFC 8941 string in double quotes'
 
 /** Bare, or as an RFC 8941 string; both spell the same key. */
-const IdempotencyKey = z
+export const IdempotencyKey = z
   .string()
   .regex(/^(?:[!#-~][!-~]*|"(?:[ !#-[\]-~]|\\["\\])+")$/, rule)
   .transform((text) => (text.startsWith('"') ? text.slice(1, -1).replace(/\\(.)/g, '$1') : text))

@@ -150,7 +150,7 @@ export const fileRoutes = newRoutes()
   })
   .openapi(download, async (c) => {
     const { id } = c.req.valid('param')
-    const file = await findFile(c.var.db, id, c.var.tools.now(), c.var.readerId)
+    const file = await findFile(c.var.db, id, c.var.tools.now(), c.var.reader)
     const object = file && (await c.env.IMAGES.get(file.key))
     if (!object) throw noSuchFile(id)
     return c.body(await object.arrayBuffer(), 200, {
@@ -216,7 +216,7 @@ function shown(c: Context<AppEnv>, file: FileRow): UploadedFile {
     metadata: file.metadata,
     created_at: new Date(file.createdAt).toISOString(),
     expires_at: new Date(file.expiresAt).toISOString(),
-    urls: { get: signUrl(path, file.expiresAt, c.var.settings) },
+    urls: { get: signUrl(path, file.expiresAt, c.var.settings, c.var.apiKey.linkGeneration) },
   }
 }
 

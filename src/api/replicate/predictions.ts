@@ -147,7 +147,7 @@ export const predictionRoutes = newRoutes()
   .openapi(list, async (c) => {
     const { cursor, ...times } = c.req.valid('query')
     const from = cursor ? parseCursor(cursor) : undefined
-    const page = await listStories(c.var.db, c.var.apiKey.id, from, PAGE + 1, spanOf(times))
+    const page = await listStories(c.var.db, { apiKeyId: c.var.apiKey.id, ...spanOf(times) }, from, PAGE + 1)
     const last = page.length > PAGE ? page[PAGE - 1]?.story : undefined
     const query = last && new URLSearchParams({ ...times, cursor: `${last.createdAt}.${last.id}` })
     const next = query ? `${originOf(c)}/v1/predictions?${query}` : null
@@ -193,7 +193,7 @@ async function answer(
       idempotencyKey,
       prediction: { input, events },
       answerOf: (story) => {
-        const body = starting({ story, frames: [] })
+        const body = starting({ story, frames: [], linkGeneration: c.var.apiKey.linkGeneration })
         return { status: 201, location: body.urls.get, body }
       },
     },

@@ -36,14 +36,14 @@ const stream = createRoute({
 })
 
 export const predictionStreamRoutes = newRoutes().openapi(stream, async (c) => {
-  const { db, settings, readerId } = c.var
+  const { db, settings, reader } = c.var
   const { id } = c.req.valid('param')
-  if ((await versionOf(db, id, readerId)) === undefined) throw new ProblemError('not-found', `no prediction ${id}`)
+  if ((await versionOf(db, id, reader)) === undefined) throw new ProblemError('not-found', `no prediction ${id}`)
   let position = positionOf(c.req.header('last-event-id'))
   return streamSSE(c, async (sse) => {
     const room = await followStory(c.env, id)
     for (let reads = 0; reads < MAX_READS && !sse.aborted; reads++) {
-      const found = await findStory(db, id, readerId)
+      const found = await findStory(db, id, reader)
       if (!found) return
       const events = eventsAfter(found, position, settings)
       for (const event of events) await sse.writeSSE(event)
@@ -73,7 +73,7 @@ function eventsAfter(found: StoryWithFrames, { outputs, progress }: Position, se
   const events = done.slice(outputs).map((frame, i) => ({
     event: 'output',
     id: `${frame.createdAt}:${outputs + i + 1}`,
-    data: frameUrl(story, frame, settings),
+    data: frameUrl(found, frame, settings),
   }))
   const id = `${story.completedAt ?? done.at(-1)?.createdAt ?? story.createdAt}:${done.length}`
   const now = progressOf(found)

@@ -25,7 +25,7 @@ const readRoute = createRoute({
 
 export const consistencyRoutes = newRoutes().openapi(readRoute, async (c) => {
   const { id } = c.req.valid('param')
-  const found = await findStory(c.var.db, id, c.var.readerId)
+  const found = await findStory(c.var.db, id, c.var.reader)
   if (!found) throw noSuchStory(id)
   const { consistencySheet } = found.story
   if (!consistencySheet) throw new ProblemError('not-found', `story ${id} has no consistency.png (yet)`)

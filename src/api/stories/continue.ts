@@ -135,7 +135,7 @@ async function continueStory(c: Context<AppEnv>, id: string, { idempotencyKey, b
     const { story } = found
     const next = reopenedStory(story, { request: continued(found, framesOf(found)), cancelAfterMs }, now)
     const frames = found.frames.filter((frame) => frame.index !== redraw)
-    const view = viewOf({ story: next, frames }, settings)
+    const view = viewOf({ ...found, story: next, frames }, settings)
     const answer = { status: 202, location: view.urls.self, body: view }
     const once = idempotencyKey === undefined ? undefined : { key: idempotencyKey, fingerprint, answer }
     const outcome = await reopen(db, { story, next, redraw, once }, now)

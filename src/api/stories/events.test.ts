@@ -101,18 +101,18 @@ test('a stream that is quiet says that it is still there, and misses nothing', a
   const { id } = await post({ frames })
   const db = openDb(bindings.DB)
   const seen: (number | undefined)[] = []
-  for await (const change of follow(bindings, id, { db, apiKeyId: undefined, after: 0, quietMs: 50 })) {
+  for await (const change of follow(bindings, id, { db, reader: undefined, after: 0, quietMs: 50 })) {
     seen.push(change?.story.version)
     if (seen.length === 3) await app('POST', `/stories/${id}/cancel`)
   }
   assert.deepEqual(seen.slice(0, 3), [1, undefined, undefined])
   assert.equal(seen.at(-1), 2)
-  assert.deepEqual(await Array.fromAsync(follow(bindings, 'none', { db, apiKeyId: undefined, after: 0 })), [])
+  assert.deepEqual(await Array.fromAsync(follow(bindings, 'none', { db, reader: undefined, after: 0 })), [])
 })
 
 test('a change that nobody announced is seen after a quiet spell', async () => {
   const { id } = await post({ frames })
-  const stream = follow(bindings, id, { db: openDb(bindings.DB), apiKeyId: undefined, after: 1, quietMs: 50 })
+  const stream = follow(bindings, id, { db: openDb(bindings.DB), reader: undefined, after: 1, quietMs: 50 })
   assert.equal((await stream.next()).value, undefined)
   await bindings.DB.prepare("UPDATE stories SET version = 2, status = 'canceled', claimable_at = NULL WHERE id = ?")
     .bind(id)

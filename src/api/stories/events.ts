@@ -37,15 +37,15 @@ const events = createRoute({
 })
 
 export const eventRoutes = newRoutes().openapi(events, async (c) => {
-  const { db, settings, readerId: apiKeyId } = c.var
+  const { db, settings, reader } = c.var
   const { id } = c.req.valid('param')
-  const found = await findStory(db, id, apiKeyId)
+  const found = await findStory(db, id, reader)
   if (!found) throw noSuchStory(id)
   const after = knownVersion(c.req.header('last-event-id'), found.story.version)
   if (isTerminal(found.story.status) && after === found.story.version) return c.body(null, 204)
   return streamSSE(c, async (stream) => {
     await stream.write(`retry: ${RETRY_MS}\n\n`)
-    for await (const change of follow(c.env, id, { db, apiKeyId, after })) {
+    for await (const change of follow(c.env, id, { db, reader, after })) {
       if (stream.aborted) return
       if (!change) await stream.write(': still here\n\n')
       else {

@@ -1,7 +1,7 @@
 /** Following a story: its versions as they come, with one read of D1 for each change. */
 import { isTerminal } from '../../../contract/story-view.ts'
 import type { Db } from '../../db/client.ts'
-import { findStoryInQueue, type StoryInQueue } from '../../db/stories/stories.ts'
+import { findStoryInQueue, type Reader, type StoryInQueue } from '../../db/stories/stories.ts'
 import { followStory } from '../../durable/announce.ts'
 import type { Bindings } from '../../platform/env.ts'
 
@@ -12,8 +12,7 @@ const MAX_READS = 400
 
 export interface FollowOptions {
   db: Db
-  /** Only a story of this API key; undefined for whoever holds a link. */
-  apiKeyId: string | undefined
+  reader: Reader
   /** The version that is known already. */
   after: number
   quietMs?: number
@@ -28,11 +27,11 @@ export interface FollowOptions {
 export async function* follow(
   env: Pick<Bindings, 'ROOMS'>,
   id: string,
-  { db, apiKeyId, after, quietMs = QUIET_MS }: FollowOptions,
+  { db, reader, after, quietMs = QUIET_MS }: FollowOptions,
 ): AsyncGenerator<StoryInQueue | undefined, void> {
   const room = await followStory(env, id)
   for (let reads = 0; reads < MAX_READS; reads++) {
-    const found = await findStoryInQueue(db, id, apiKeyId)
+    const found = await findStoryInQueue(db, id, reader)
     if (!found) return
     if (found.story.version > after) {
       after = found.story.version
@@ -47,12 +46,12 @@ export async function* follow(
 export async function awaitStory(
   env: Pick<Bindings, 'ROOMS'>,
   id: string,
-  { db, apiKeyId, after }: FollowOptions,
+  { db, reader, after }: FollowOptions,
   { until, now, signal }: { until: number; now: () => number; signal: AbortSignal },
 ): Promise<StoryInQueue | undefined> {
   const room = until > now() ? await followStory(env, id) : undefined
   for (;;) {
-    const found = await findStoryInQueue(db, id, apiKeyId)
+    const found = await findStoryInQueue(db, id, reader)
     const isNews = !found || found.story.version > after || isTerminal(found.story.status)
     if (isNews || !room || now() >= until || signal.aborted) return found
     await room.changed(until - now())

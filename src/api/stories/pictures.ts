@@ -54,7 +54,7 @@ export const pictureRoutes = newRoutes()
   .openapi(frame, async (c) => {
     const { id, file } = c.req.valid('param')
     const { index, revision } = file
-    const found = await findStory(c.var.db, id, c.var.readerId)
+    const found = await findStory(c.var.db, id, c.var.reader)
     if (!found) throw noSuchStory(id)
     const current = found.frames.find((row) => row.index === index && row.revision === revision)
     const picture = current ?? (await findFrame(c.var.db, id, index, revision))
@@ -63,7 +63,7 @@ export const pictureRoutes = newRoutes()
   })
   .openapi(storyboard, async (c) => {
     const { id } = c.req.valid('param')
-    const found = await findStory(c.var.db, id, c.var.readerId)
+    const found = await findStory(c.var.db, id, c.var.reader)
     if (!found) throw noSuchStory(id)
     if (!found.story.storyboard) throw new ProblemError('not-found', `story ${id} has no storyboard (yet)`)
     // A story that is continued has another one then.

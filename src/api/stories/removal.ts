@@ -34,7 +34,7 @@ export const removalRoutes = newRoutes().openapi(erase, async (c) => {
   const { id } = c.req.valid('param')
   const found = await cancel(db, id, apiKey.id, tools.now())
   if (!found) throw noSuchStory(id)
-  if (!isTerminal(found.story.status)) await keepNothing(db, id)
+  if (!isTerminal(found.story.status)) await keepNothing(db, [id])
   // It may have ended between the two statements above.
   await removeContent(db, [id], tools.now())
   announce(c, id)

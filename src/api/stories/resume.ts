@@ -2,10 +2,12 @@
 import { createRoute } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { isTerminal, Story } from '../../../contract/story-view.ts'
+import { audit } from '../../db/keys/audit.ts'
 import { resume } from '../../db/queue/resume.ts'
 import { findStory } from '../../db/stories/stories.ts'
 import { freezeMessages } from '../../durable/delivery.ts'
 import { viewOf } from '../../views/story.ts'
+import { actorOf } from '../http/actor.ts'
 import { announce } from '../http/announce.ts'
 import type { AppEnv } from '../http/app-env.ts'
 import { requireApiKey } from '../http/auth.ts'
@@ -61,8 +63,9 @@ export const resumeRoutes = newRoutes()
     return c.json(viewOf(found, settings), 200)
   })
   .openapi(redriveRoute, async (c) => {
-    const { db, settings } = c.var
+    const { db, settings, tools } = c.var
     const { id } = c.req.valid('param')
+    await audit(db, { ...actorOf(c), action: 'story.redriven', target: id }, tools.now())
     const redriven = await resumeFrozen(c, id, { deadLetter: true })
     const found = await findStory(db, id)
     if (!found) throw new ProblemError('not-found', `no story ${id}`)

@@ -110,7 +110,7 @@ export const storyRoutes = newRoutes()
       idempotencyKey: c.req.valid('header')['idempotency-key'],
       answerOf: async (story) => {
         const warnings = await storyWarnings(c, story.request, story.model)
-        const view = viewOf({ story, frames: [] }, c.var.settings)
+        const view = viewOf({ story, frames: [], linkGeneration: c.var.apiKey.linkGeneration }, c.var.settings)
         return {
           status: 202,
           location: view.urls.self,
@@ -125,14 +125,14 @@ export const storyRoutes = newRoutes()
     const { id } = c.req.valid('param')
     const { wait, since_version: after = Number.POSITIVE_INFINITY } = c.req.valid('query')
     const until = { until: tools.now() + wait * 1000, now: tools.now, signal: c.req.raw.signal }
-    const found = await awaitStory(c.env, id, { db, apiKeyId: apiKey.id, after }, until)
+    const found = await awaitStory(c.env, id, { db, reader: apiKey.id, after }, until)
     if (!found) throw noSuchStory(id)
     return c.json(viewOf(found, settings), 200, { 'cache-control': 'private, no-cache' })
   })
   .openapi(list, async (c) => {
     const { cursor, limit, ...times } = c.req.valid('query')
     const from = cursor ? parseCursor(cursor) : undefined
-    const page = await listStories(c.var.db, c.var.apiKey.id, from, limit + 1, spanOf(times))
+    const page = await listStories(c.var.db, { apiKeyId: c.var.apiKey.id, ...spanOf(times) }, from, limit + 1)
     const last = page.length > limit ? page[limit - 1]?.story : undefined
     const query = last && new URLSearchParams({ ...times, limit: `${limit}`, cursor: `${last.createdAt}.${last.id}` })
     const next = query ? `${originOf(c)}/stories?${query}` : null

@@ -12,12 +12,14 @@ import {
   RotateSecret,
   WebhookSecret,
 } from '../../../contract/webhook.ts'
+import { audit } from '../../db/keys/audit.ts'
 import { markBack, rotateSecret, secretsOf } from '../../db/webhooks/endpoint.ts'
 import { type LoggedDelivery, listDeliveries, replay } from '../../db/webhooks/log.ts'
 import { HOLD_MS } from '../../durable/delivery.ts'
 import { postWebhook } from '../../durable/webhook-post.ts'
 import { base32, newWebhookSecret } from '../../platform/ids.ts'
 import { refuseUrl } from '../../platform/url-guard.ts'
+import { actorOf } from '../http/actor.ts'
 import { announce } from '../http/announce.ts'
 import { requireApiKey } from '../http/auth.ts'
 import { limitBody, MAX_JSON_BYTES } from '../http/body.ts'
@@ -107,6 +109,7 @@ export const webhookRoutes = newRoutes()
     const { db, tools, apiKey } = c.var
     const until = tools.now() + c.req.valid('json').overlap_hours * 3_600_000
     const key = newWebhookSecret(tools.randomBytes)
+    await audit(db, { ...actorOf(c), action: 'key.secret_rotated', target: apiKey.id }, tools.now())
     await rotateSecret(db, apiKey.id, key, until)
     return c.json({ key, previous_valid_until: new Date(until).toISOString() }, 200)
   })

@@ -5,7 +5,7 @@ import { hasRoom } from '../keys/api-keys.ts'
 import { deleteObjects, keepObject } from '../objects/deletions.ts'
 import { valuesOf } from '../rows.ts'
 import { type FileRow, files } from '../schema/files.ts'
-import type { Cursor } from '../stories/stories.ts'
+import { type Cursor, type Reader, readableBy } from '../stories/stories.ts'
 
 /** Keep a file whose bytes are uploaded. False when its API key has no room for it. */
 export async function insertFile(db: Db, file: FileRow): Promise<boolean> {
@@ -21,13 +21,12 @@ export async function insertFile(db: Db, file: FileRow): Promise<boolean> {
   return kept.length > 0
 }
 
-/** Undefined when there is no such file, it has expired, or it belongs to another API key than the given one. */
-export async function findFile(db: Db, id: string, now: number, apiKeyId?: string): Promise<FileRow | undefined> {
-  const owned = apiKeyId === undefined ? undefined : eq(files.apiKeyId, apiKeyId)
+/** Undefined when there is no such file, it has expired, or `reader` may not read it. */
+export async function findFile(db: Db, id: string, now: number, reader?: Reader): Promise<FileRow | undefined> {
   return db
     .select()
     .from(files)
-    .where(and(eq(files.id, id), owned, gt(files.expiresAt, now)))
+    .where(and(eq(files.id, id), readableBy(files.apiKeyId, reader), gt(files.expiresAt, now)))
     .get()
 }
 

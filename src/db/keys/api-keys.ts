@@ -1,9 +1,10 @@
 /** Rows of `api_keys`: who may post stories. Only the hash of a key is kept. */
-import { and, desc, eq, gte, isNull, type Placeholder, type SQL, sql } from 'drizzle-orm'
+import { and, desc, eq, gte, type Placeholder, type SQL, sql } from 'drizzle-orm'
 import type { Db } from '../client.ts'
 import { apiKeys } from '../schema/keys.ts'
 import { queueClocks, queueShares } from '../schema/queue.ts'
 import { frames, stories } from '../schema/stories.ts'
+import { type Actor, auditQuery } from './audit.ts'
 
 export type ApiKeyRow = typeof apiKeys.$inferSelect
 
@@ -40,32 +41,52 @@ export async function listApiKeys(db: Db): Promise<ApiKeyRow[]> {
   return db.select().from(apiKeys).orderBy(desc(apiKeys.createdAt), desc(apiKeys.id))
 }
 
-/** Refuse a key from now on. Answers its row, unchanged if it was revoked before; undefined when there is none. */
-export async function revokeApiKey(db: Db, id: string, now: number): Promise<ApiKeyRow | undefined> {
-  return db
-    .update(apiKeys)
-    .set({ revokedAt: sql`coalesce(${apiKeys.revokedAt}, ${now})` })
-    .where(eq(apiKeys.id, id))
-    .returning()
-    .get()
-}
+/** Whether it is in force or not. */
+export const findKey = (db: Db, id: string): Promise<ApiKeyRow | undefined> =>
+  db.select().from(apiKeys).where(eq(apiKeys.id, id)).get()
 
-/** Put a new key in place of the present one, which stays good until `until`. Undefined when there is none in force. */
-export async function rotateApiKey(
+/**
+ * Refuse a key from now on. Answers its row, unchanged if it was revoked before; undefined when there is none.
+ *
+ * @param endLinks whether the signed links to what it has made end too.
+ */
+export async function revokeApiKey(
   db: Db,
   id: string,
-  { hash, prefix }: { hash: string; prefix: string },
-  until: number,
+  { endLinks, by }: { endLinks: boolean; by: Actor },
+  now: number,
 ): Promise<ApiKeyRow | undefined> {
-  return db
-    .update(apiKeys)
-    .set({ hash, prefix, previousHash: sql`${apiKeys.hash}`, previousHashUntil: until })
-    .where(and(eq(apiKeys.id, id), isNull(apiKeys.revokedAt)))
-    .returning()
-    .get()
+  const audited = { ...by, action: 'key.revoked', target: id, detail: { links: endLinks } } as const
+  const [, [row]] = await db.batch([
+    auditQuery(db, audited, now, isThere(id)),
+    db
+      .update(apiKeys)
+      .set({
+        revokedAt: sql`coalesce(${apiKeys.revokedAt}, ${now})`,
+        ...(endLinks && { linkGeneration: sql`${apiKeys.linkGeneration} + 1` }),
+      })
+      .where(eq(apiKeys.id, id))
+      .returning(),
+  ])
+  return row
 }
 
-export type KeyLimits = Pick<ApiKeyRow, 'createsPerMinute' | 'weight' | 'maxRunning' | 'maxQueued'>
+/** End all signed links to what the key has made; views have new ones from now on. */
+export async function revokeLinks(db: Db, id: string, by: Actor, now: number): Promise<ApiKeyRow | undefined> {
+  const [, [row]] = await db.batch([
+    auditQuery(db, { ...by, action: 'key.links_revoked', target: id }, now, isThere(id)),
+    db
+      .update(apiKeys)
+      .set({ linkGeneration: sql`${apiKeys.linkGeneration} + 1` })
+      .where(eq(apiKeys.id, id))
+      .returning(),
+  ])
+  return row
+}
+
+const isThere = (id: string) => sql`EXISTS (SELECT 1 FROM ${apiKeys} WHERE ${apiKeys.id} = ${id})`
+
+export type KeyChanges = Partial<Pick<ApiKeyRow, 'tenant' | 'createsPerMinute' | 'weight' | 'maxRunning' | 'maxQueued'>>
 
 /**
  * Change what bounds a key. Caps and weight are read whenever a story is taken in or claimed, so they count at once. What
@@ -73,11 +94,18 @@ export type KeyLimits = Pick<ApiKeyRow, 'createsPerMinute' | 'weight' | 'maxRunn
  * of Waldspurger and Weihl, 1995): else a key of small weight that is given a large one would sit out its old stride.
  * Answers the row; undefined when there is none.
  */
-export async function updateApiKey(db: Db, id: string, changes: Partial<KeyLimits>): Promise<ApiKeyRow | undefined> {
+export async function updateApiKey(
+  db: Db,
+  id: string,
+  changes: KeyChanges,
+  by: Actor,
+  now: number,
+): Promise<ApiKeyRow | undefined> {
   const clock = sql`(SELECT ${queueClocks.pass} FROM ${queueClocks} WHERE ${queueClocks.model} = ${queueShares.model})`
   const old = sql`(SELECT ${apiKeys.weight} FROM ${apiKeys} WHERE ${apiKeys.id} = ${id})`
   const { weight = null } = changes
-  const [, [row]] = await db.batch([
+  const [, , [row]] = await db.batch([
+    auditQuery(db, { ...by, action: 'key.updated', target: id, detail: changes }, now, isThere(id)),
     db
       .update(queueShares)
       .set({ pass: sql`${clock} + (${queueShares.pass} - ${clock}) * ${old} / ${weight}` })

@@ -8,7 +8,10 @@ import type { ApiKeyRow } from './api-keys.ts'
 type Random = Pick<Tools, 'randomBytes'>
 type Clock = Pick<Tools, 'now'>
 export type KeyOptions = Partial<
-  Pick<ApiKeyRow, 'scopes' | 'retentionDays' | 'createsPerMinute' | 'expiresAt' | 'weight' | 'maxRunning' | 'maxQueued'>
+  Pick<
+    ApiKeyRow,
+    'tenant' | 'scopes' | 'retentionDays' | 'createsPerMinute' | 'expiresAt' | 'weight' | 'maxRunning' | 'maxQueued'
+  >
 >
 
 /** A new key beside its row, because the row does not hold it. */

@@ -1,5 +1,6 @@
 /** API keys. Times are milliseconds since 1970. */
-import { integer, real, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+import { index, integer, real, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+import type { AuditAction } from '../../../contract/admin.ts'
 import { DEFAULT_RETENTION_DAYS, DEFAULT_SCOPES, type Scope } from '../../../contract/key.ts'
 
 /** What a key may store beside its stories: 10 GB. */
@@ -8,6 +9,8 @@ const DEFAULT_STORED_BYTES = 10_000_000_000
 export const apiKeys = sqliteTable('api_keys', {
   id: text('id').primaryKey(),
   name: text('name').notNull(),
+  /** Whose the key is, for operators; several keys may be of one tenant. */
+  tenant: text('tenant'),
   /** SHA-256 of the whole key in hex; the key itself is shown once and kept nowhere. */
   hash: text('hash').notNull().unique(),
   /** The key before the last rotation, good as well until the time beside it. */
@@ -27,6 +30,8 @@ export const apiKeys = sqliteTable('api_keys', {
   createsPerMinute: integer('creates_per_minute'),
   createdAt: integer('created_at').notNull(),
   expiresAt: integer('expires_at'),
+  /** Signed links carry it: raising it ends all links to what this key has made. */
+  linkGeneration: integer('link_generation').notNull().default(0),
   revokedAt: integer('revoked_at'),
   /** The key's share of the runners, beside that of other keys whose stories wait. */
   weight: real('weight').notNull().default(1),
@@ -41,3 +46,21 @@ export const apiKeys = sqliteTable('api_keys', {
   running: integer('running').notNull().default(0),
   queued: integer('queued').notNull().default(0),
 })
+
+/** What was done to keys, and by operators to stories of any key. Written in the batch that does it. */
+export const auditLog = sqliteTable(
+  'audit_log',
+  {
+    id: integer('id').primaryKey({ autoIncrement: true }),
+    at: integer('at').notNull(),
+    /** The API key that did it. */
+    actor: text('actor').notNull(),
+    action: text('action').notNull().$type<AuditAction>(),
+    /** The key, the story or the tenant that it was done to. */
+    target: text('target').notNull(),
+    detail: text('detail', { mode: 'json' }).notNull().$type<Record<string, unknown>>(),
+    requestId: text('request_id').notNull(),
+  },
+  (table) => [index('audit_log_target').on(table.target, table.id)],
+)
+export type AuditRow = typeof auditLog.$inferSelect

@@ -3,7 +3,7 @@
  * `stories` sets whenever one ends), or its app deletes it. The row stays, with its times and counts, for usage and for
  * those who still ask; what the app wrote and what was generated go. The pictures go afterwards: `files_left` until then.
  */
-import { and, eq, inArray, isNotNull, isNull, lte, notInArray, type SQL, sql } from 'drizzle-orm'
+import { and, inArray, isNotNull, isNull, lte, notInArray, type SQL, sql } from 'drizzle-orm'
 import { StoryRequest } from '../../../contract/story.ts'
 import type { Db } from '../client.ts'
 import { deleteObjects, deleteWithStories, hasObjects } from '../objects/deletions.ts'
@@ -30,13 +30,16 @@ export async function expiredStories(db: Db, now: number, limit: number): Promis
   return rows.map(({ id }) => id)
 }
 
-/** Erase the content of stories that have ended, and enqueue the deletion of their pictures; others stay as they are. */
-export async function removeContent(db: Db, ids: string[], now: number): Promise<void> {
+/**
+ * Erase the content of stories that have ended, and enqueue the deletion of their pictures; others stay as they are.
+ * Answers how many were erased by this call.
+ */
+export async function removeContent(db: Db, ids: string[], now: number): Promise<number> {
   const these = sql`(SELECT value FROM json_each(${JSON.stringify(ids)}))`
   const ended = and(inArray(stories.id, these), hasEnded)
   const theirs = sql`(${db.select({ id: stories.id }).from(stories).where(ended)})`
   const messages = db.select({ id: deliveries.id }).from(deliveries).where(inArray(deliveries.storyId, theirs))
-  await db.batch([
+  const [, , erased] = await db.batch([
     deleteObjects(db, picturesOf(theirs), now),
     deleteWithStories(db, theirs, now),
     db
@@ -56,13 +59,15 @@ export async function removeContent(db: Db, ids: string[], now: number): Promise
         filesLeft: hasObjects,
         version: sql`${stories.version} + 1`,
       })
-      .where(and(ended, isNull(stories.dataRemovedAt))),
+      .where(and(ended, isNull(stories.dataRemovedAt)))
+      .returning({ id: stories.id }),
     db.update(frames).set({ key: '', sha256: '' }).where(inArray(frames.storyId, theirs)),
     db.delete(pastFrames).where(inArray(pastFrames.storyId, theirs)),
     db.delete(webhookAttempts).where(inArray(webhookAttempts.deliveryId, messages)),
     db.delete(deliveries).where(inArray(deliveries.storyId, theirs)),
     db.delete(idempotencyKeys).where(inArray(idempotencyKeys.resourceId, theirs)),
   ])
+  return erased.length
 }
 
 /** Keys of all pictures that stories show, with the story. */
@@ -72,9 +77,13 @@ const picturesOf = (storyIds: SQL) => sql`
   UNION ALL SELECT storyboard ->> 'key', id FROM stories WHERE id IN ${storyIds} AND storyboard IS NOT NULL
   UNION ALL SELECT consistency_sheet ->> 'key', id FROM stories WHERE id IN ${storyIds} AND consistency_sheet IS NOT NULL`
 
-/** Have the content of a story that has not ended yet removed as soon as it has. */
-export async function keepNothing(db: Db, id: string): Promise<void> {
-  await db.update(stories).set({ retentionMs: 0 }).where(eq(stories.id, id))
+/** Have the content of stories that have not ended yet removed as soon as they have. */
+export async function keepNothing(db: Db, ids: string[]): Promise<void> {
+  const these = sql`(SELECT value FROM json_each(${JSON.stringify(ids)}))`
+  await db
+    .update(stories)
+    .set({ retentionMs: 0 })
+    .where(and(inArray(stories.id, these), sql`NOT ${hasEnded}`))
 }
 
 /** Stories whose pictures are left though nothing says which: those that were removed before deletions were enqueued. */

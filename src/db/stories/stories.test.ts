@@ -46,14 +46,14 @@ test('pages go from new to old and meet without a gap, even among stories of the
   for (let i = 0; i < 7; i++) ids.push((await queued(100 + Math.floor(i / 3), {}, 'listed')).id)
   const seen: string[] = []
   for (let cursor: { createdAt: number; id: string } | undefined; ; ) {
-    const page = await listStories(db, apiKeyId, cursor, 2)
+    const page = await listStories(db, { apiKeyId }, cursor, 2)
     seen.push(...page.map(({ story }) => story.id).filter((id) => ids.includes(id)))
     const last = page.at(-1)
     if (!last) break
     cursor = last.story
   }
   assert.deepEqual(seen.toSorted(), ids.toSorted())
-  assert.deepEqual(await listStories(db, row.id, undefined, 10), [])
+  assert.deepEqual(await listStories(db, { apiKeyId: row.id }, undefined, 10), [])
 })
 
 test('a key is found by its hash until it is revoked, and is not kept itself', async () => {

@@ -1,71 +1,102 @@
 /** What apps read of rows of `stories`. An app sees the stories of its own API key only. */
-import { and, desc, eq, gte, lt, or } from 'drizzle-orm'
+import { and, desc, eq, gte, inArray, lt, or, type SQL, sql } from 'drizzle-orm'
+import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
+import type { StoryStatus } from '../../../contract/story-view.ts'
 import type { Db } from '../client.ts'
 import { type Outlook, outlookOf, outlookQueries } from '../queue/outlook.ts'
+import { apiKeys } from '../schema/keys.ts'
 import { type FrameRow, frames, type StoryRow, stories } from '../schema/stories.ts'
 import { framesOf } from './frames.ts'
 
-export type StoryWithFrames = { story: StoryRow; frames: FrameRow[] }
+/** `linkGeneration` is that of its key, for the links of its views. */
+export type StoryWithFrames = { story: StoryRow; frames: FrameRow[]; linkGeneration: number }
 export type StoryInQueue = StoryWithFrames & { outlook: Outlook }
 
+/** Who reads: an API key, by its id, or the holder of a link of this generation; undefined for the edge itself. */
+export type Reader = string | { linkGeneration: number } | undefined
+
 /** Both queries see one state, because a batch is one transaction. */
-export async function findStory(db: Db, id: string, apiKeyId?: string): Promise<StoryWithFrames | undefined> {
-  const [[story], drawn] = await db.batch(storyQueries(db, id, apiKeyId))
-  return story && { story, frames: drawn }
+export async function findStory(db: Db, id: string, reader?: Reader): Promise<StoryWithFrames | undefined> {
+  const [[found], finished] = await db.batch(storyQueries(db, id, reader))
+  return found && { ...found, frames: finished }
 }
 
 /** The same with what its place in the queue and its times are told from, for those who read or follow one story. */
-export async function findStoryInQueue(db: Db, id: string, apiKeyId?: string): Promise<StoryInQueue | undefined> {
-  const [[story], drawn, own, shares, history] = await db.batch([
-    ...storyQueries(db, id, apiKeyId),
+export async function findStoryInQueue(db: Db, id: string, reader?: Reader): Promise<StoryInQueue | undefined> {
+  const [[found], finished, own, shares, history] = await db.batch([
+    ...storyQueries(db, id, reader),
     ...outlookQueries(db, id),
   ])
-  return story && { story, frames: drawn, outlook: outlookOf(own, shares, history) }
+  return found && { ...found, frames: finished, outlook: outlookOf(own, shares, history) }
 }
 
-const storyQueries = (db: Db, id: string, apiKeyId: string | undefined) =>
+const storyQueries = (db: Db, id: string, reader: Reader) =>
   [
-    db.select().from(stories).where(ownedBy(id, apiKeyId)),
+    selectStories(db).where(ownedBy(id, reader)),
     db.select().from(frames).where(eq(frames.storyId, id)).orderBy(frames.index),
   ] as const
 
 /** Grows with every change; undefined when there is no such story. Cheaper than the story, for those who wait. */
-export async function versionOf(db: Db, id: string, apiKeyId?: string): Promise<number | undefined> {
-  const row = await db.select({ version: stories.version }).from(stories).where(ownedBy(id, apiKeyId)).get()
+export async function versionOf(db: Db, id: string, reader?: Reader): Promise<number | undefined> {
+  const row = await db.select({ version: stories.version }).from(stories).where(ownedBy(id, reader)).get()
   return row?.version
 }
 
 export type Cursor = { createdAt: number; id: string }
 
 /** Unix milliseconds: from `after` on, and up to just before `before`. */
-export type Span = { after?: number; before?: number }
+type Span = { after?: number; before?: number }
 
-/** Newest first, from just after `cursor`; of those that were created within `span`. */
+/** Which stories to list: of one key or of all keys of a tenant, or of everybody. */
+export interface Listing extends Span {
+  apiKeyId?: string
+  tenant?: string
+  status?: StoryStatus
+}
+
+/** Newest first, from just after `cursor`. */
 export async function listStories(
   db: Db,
-  apiKeyId: string,
+  { apiKeyId, tenant, status, after, before }: Listing,
   cursor: Cursor | undefined,
   limit: number,
-  { after, before }: Span = {},
 ): Promise<StoryWithFrames[]> {
   const older = cursor && or(lt(stories.createdAt, cursor.createdAt), and(at(cursor), lt(stories.id, cursor.id)))
-  const within = [
+  const wanted = [
+    apiKeyId === undefined ? undefined : eq(stories.apiKeyId, apiKeyId),
+    tenant === undefined ? undefined : ofTenant(db, tenant),
+    status === undefined ? undefined : eq(stories.status, status),
     after === undefined ? undefined : gte(stories.createdAt, after),
     before === undefined ? undefined : lt(stories.createdAt, before),
   ]
-  const rows = await db
-    .select()
-    .from(stories)
-    .where(and(eq(stories.apiKeyId, apiKeyId), older, ...within))
+  const rows = await selectStories(db)
+    .where(and(older, ...wanted))
     .orderBy(desc(stories.createdAt), desc(stories.id))
     .limit(limit)
-  const drawn = await framesOf(
+  const finished = await framesOf(
     db,
-    rows.map((story) => story.id),
+    rows.map(({ story }) => story.id),
   )
-  return rows.map((story) => ({ story, frames: drawn.filter((frame) => frame.storyId === story.id) }))
+  return rows.map((row) => ({ ...row, frames: finished.filter((frame) => frame.storyId === row.story.id) }))
 }
 
-export const ownedBy = (id: string, apiKeyId: string | undefined) =>
-  and(eq(stories.id, id), apiKeyId === undefined ? undefined : eq(stories.apiKeyId, apiKeyId))
+const selectStories = (db: Db) =>
+  db
+    .select({ story: stories, linkGeneration: apiKeys.linkGeneration })
+    .from(stories)
+    .innerJoin(apiKeys, eq(apiKeys.id, stories.apiKeyId))
+
+export const ofTenant = (db: Db, tenant: string) =>
+  inArray(stories.apiKeyId, db.select({ id: apiKeys.id }).from(apiKeys).where(eq(apiKeys.tenant, tenant)))
+
+export const ownedBy = (id: string, reader: Reader) => and(eq(stories.id, id), readableBy(stories.apiKeyId, reader))
+
+/** What belongs to the key `owner` may be read by that key, and by links of its present generation. */
+export function readableBy(owner: SQLiteColumn, reader: Reader): SQL | undefined {
+  if (reader === undefined) return undefined
+  if (typeof reader === 'string') return eq(owner, reader)
+  const present = sql`(SELECT ${apiKeys.linkGeneration} FROM ${apiKeys} WHERE ${apiKeys.id} = ${owner})`
+  return sql`${present} = ${reader.linkGeneration}`
+}
+
 const at = (cursor: Cursor) => eq(stories.createdAt, cursor.createdAt)
