@@ -27,27 +27,27 @@ const where =
   /\b(?:(?:in|at|on|under|inside|outside|near|by|beside|behind|between|among|across|through|along|over|during|beneath|around)\s+\S|underwater\b)/i
 
 /**
- * One prompt for each character in the order in which they are named, which says first where it stands; null for fewer
- * than two. What comes before the first name is everybody's. Words after a name are those of that character, but for the
- * place: who has none of their own gets the next one named, or the last. "Fern and Bo play": who is only joined to the
- * next does what the next one does.
+ * One prompt for each character, in the order in which they are named, that begins with its column; null for fewer than
+ * two. What comes before the first name is in all of them. Words after a name are about that character, but for the
+ * place: a character without one gets the next that is named, or else the last. In "Fern and Bo play" Fern is only joined
+ * to Bo, and does what Bo does.
  */
 export function regionalPrompts(prompt: readonly PromptSegment[]): PromptSegment[][] | null {
   const order = namedIn(prompt)
   if (order.length < 2) return null
   const first = prompt.findIndex(({ character }) => character !== undefined)
   const clauses = clausesOf(prompt.slice(first))
-  const doings = clauses.map(({ words }) => parted(words.replace(joiners, '')))
-  for (let i = clauses.length - 2; i >= 0; i--) if (!doings[i]!.action && !doings[i]!.place) doings[i] = doings[i + 1]!
+  const said = clauses.map(({ words }) => parted(words.replace(joiners, '')))
+  for (let i = clauses.length - 2; i >= 0; i--) if (!said[i]!.action && !said[i]!.place) said[i] = said[i + 1]!
   return order.map((character, column) => {
     const own = clauses.flatMap((clause, i) => (clause.character === character ? [i] : []))
-    const placed = own.some((i) => doings[i]!.place)
-    const later = doings.find(({ place }, i) => i > own.at(-1)! && place) ?? doings.findLast(({ place }) => place)
+    const placed = own.some((i) => said[i]!.place)
+    const later = said.find(({ place }, i) => i > own.at(-1)! && place) ?? said.findLast(({ place }) => place)
     return [
       { text: positionWords(column, order.length) },
       ...prompt.slice(0, first),
       ...own.flatMap((i) => {
-        const { action, place } = doings[i]!
+        const { action, place } = said[i]!
         const there = placed || i !== own.at(-1) ? place : (later?.place ?? '')
         return [
           ...clauses[i]!.mention,
@@ -60,8 +60,8 @@ export function regionalPrompts(prompt: readonly PromptSegment[]): PromptSegment
 }
 
 /**
- * The same prompt, in which what is said of a character's doings is marked as being about that character, as the captions
- * are that such a model was trained on: its words for clothes show where the clothes are, those for deeds all of somebody.
+ * The same prompt, in which what is said of a character's actions is marked as being about that character, as the captions
+ * are that such a model was trained on: words for clothes show where the clothes are, those for actions all of somebody.
  */
 export function withActions(prompt: readonly PromptSegment[]): PromptSegment[] {
   let character: number | undefined

@@ -1,4 +1,4 @@
-/** The real story model: samples a story, looks at what it drew, and hands over frames as they are done. */
+/** The real story model: samples a story, checks how consistent its frames are, and hands them over as they are done. */
 
 import type { StoryRequest } from '../../../contract/story.ts'
 import { openPipeline, type Pipeline } from '../engine/pipeline/open.ts'
@@ -6,7 +6,7 @@ import { encodeBank } from './bank/bank.ts'
 import { type RedrawOptions, redraw } from './check/redraw.ts'
 import { SelfCheck } from './check/self-check.ts'
 import { abilitiesOf } from './model-facts.ts'
-import { type SampleOptions, sampledStory } from './sampled.ts'
+import { type SampledStory, type SampleOptions, sampledStory } from './sampled.ts'
 import type { GenerateOptions, OpenStoryOptions, StoryEvent, StoryFrameResult, StoryModel } from './types.ts'
 
 export async function openStoryModel({ folder, ...options }: OpenStoryOptions): Promise<StoryModel> {
@@ -14,7 +14,7 @@ export async function openStoryModel({ folder, ...options }: OpenStoryOptions): 
 }
 
 export interface StoryModelOptions extends SampleOptions {
-  /** Whether to look at what was drawn: no report without. */
+  /** Whether to check the frames: no report without. */
   readonly check?: boolean
 }
 
@@ -36,7 +36,7 @@ async function* generate(
 ): AsyncGenerator<StoryEvent> {
   let unfinished = false
   try {
-    for await (const event of told(pipeline, model, request, options)) {
+    for await (const event of finishedFrames(pipeline, model, request, options)) {
       unfinished = true
       yield event
     }
@@ -47,7 +47,7 @@ async function* generate(
 }
 
 /** Frames are handed over as they are decoded, unless they have to be checked first; the report goes before the last. */
-async function* told(
+async function* finishedFrames(
   pipeline: Pipeline,
   model: StoryModelOptions,
   request: StoryRequest,
@@ -55,27 +55,23 @@ async function* told(
 ): AsyncGenerator<StoryEvent> {
   const { skip = new Set(), finished = {}, signal } = options
   const all = request.frames.map((_, frame) => frame)
-  const wanted = all.filter((frame) => !skip.has(frame))
-  if (wanted.length === 0) return
+  const missing = all.filter((frame) => !skip.has(frame))
+  if (missing.length === 0) return
   const minScore = request.consistency.min_score
   // Which pictures are kept depends on all of them: without the others, a story that was cut short would go on otherwise.
-  const drawn = minScore === undefined || options.bank ? wanted : all
-  const sampled = yield* sampledStory(pipeline, model, request, options, drawn)
+  const toSample = minScore === undefined || options.bank ? missing : all
+  const sampled = yield* sampledStory(pipeline, model, request, options, toSample)
   if (sampled.bank) yield { type: 'bank', bytes: encodeBank(sampled.bank) }
 
   yield { type: 'stage', stage: 'decoding' }
   const check = model.check === false ? null : new SelfCheck(pipeline, sampled)
-  for (const { picture, masks } of check ? await sampled.anchorPictures() : []) await check?.beside(picture, masks)
-  for (const index of check ? all.filter((frame) => !drawn.includes(frame)) : []) {
-    const seen = finished[index] && (await sampled.finishedFrame(index, finished[index]))
-    if (seen) await check?.see(index, seen.picture, seen.masks)
-  }
+  if (check) await seeOthers(check, sampled, { frames: all.filter((frame) => !toSample.includes(frame)), finished })
   const held = new Map<number, StoryFrameResult>()
-  for (const index of drawn) {
+  for (const index of toSample) {
     signal.throwIfAborted()
     const frame = await sampled.frame(index)
     await check?.see(index, frame, sampled.masks(index))
-    if (check && (minScore !== undefined || index === drawn.at(-1))) held.set(index, frame)
+    if (check && (minScore !== undefined || index === toSample.at(-1))) held.set(index, frame)
     else yield { type: 'frame', frame }
   }
   if (!check) return
@@ -86,5 +82,19 @@ async function* told(
   }
   signal.throwIfAborted()
   yield { type: 'report', ...(await check.report(minScore)) }
-  for (const [index, frame] of held) if (wanted.includes(index)) yield { type: 'frame', frame }
+  for (const [index, frame] of held) if (missing.includes(index)) yield { type: 'frame', frame }
+}
+
+/** What the frames are compared with beside each other: anchors, and frames that an earlier attempt finished. */
+async function seeOthers(
+  check: SelfCheck,
+  sampled: SampledStory,
+  { frames, finished }: { frames: readonly number[]; finished: NonNullable<GenerateOptions['finished']> },
+): Promise<void> {
+  for (const { picture, masks } of await sampled.anchorPictures()) await check.seeAnchor(picture, masks)
+  for (const index of frames) {
+    const png = finished[index]
+    const seen = png && (await sampled.finishedFrame(index, png))
+    if (seen) await check.see(index, seen.picture, seen.masks)
+  }
 }

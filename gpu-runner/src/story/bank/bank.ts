@@ -1,5 +1,5 @@
 /**
- * The character bank of a story as one file: the frames that others look at, as latents, with where the characters are
+ * The character bank of a story as one file: the frames that others attend to, as latents, with where the characters are
  * in them, and what references made of the characters. Its header, in `contract/bank.ts`, has prompts and settings.
  *
  * | tensor | type, shape | |
@@ -62,7 +62,7 @@ export function readBank(bytes: Uint8Array): Bank {
   const tensor = (name: string, dtype: string, dimensions: number) => {
     const info = file.tensors.get(name)
     if (info?.dtype !== dtype || info.shape.length !== dimensions || info.shape.includes(0))
-      throw new BankError(`'${name}' is ${info ? `${info.dtype} [${info.shape}]` : 'missing'}; ${dtype} is wanted`)
+      throw new BankError(`'${name}' is ${info ? `${info.dtype} [${info.shape}]` : 'missing'}; ${dtype} is expected`)
     const values = checked(() => file.read(name))
     if (!values.every(Number.isFinite)) throw new BankError(`'${name}' has values that are no numbers`)
     return { shape: info.shape, values }
@@ -78,8 +78,8 @@ export function readBank(bytes: Uint8Array): Bank {
   const [, height, width] = latentShape
   const masks = header.anchors.map(({ prompt }, i): CharacterMasks => {
     const { shape, values } = tensor(`anchors.${i}.masks`, 'U8', 3)
-    const wanted = [header.cast.length, height, width]
-    if (String(shape) !== String(wanted)) throw new BankError(`its masks ${i} are [${shape}], not [${wanted}]`)
+    const expected = [header.cast.length, height, width]
+    if (String(shape) !== String(expected)) throw new BankError(`its masks ${i} are [${shape}], not [${expected}]`)
     if (values.some((bit) => bit > 1)) throw new BankError(`its masks ${i} hold more than 0 and 1`)
     return header.cast.map(({ id }, c) =>
       prompt.some(({ character }) => character === id)

@@ -29,7 +29,7 @@ const frames = [
 const known: Known = {
   ...{ cast: ['fox', 'owl', 'cat'], curve },
   references: [[unit(), unit()], [], [unit()]],
-  beside: [[sighting(), null, null]],
+  anchors: [[sighting(), null, null]],
 }
 
 test('the report agrees with plain loops over what was seen', () => {
@@ -55,7 +55,7 @@ test('the report agrees with plain loops over what was seen', () => {
         for (const other of frames)
           if (other.index !== index && other.characters[c]?.likeness)
             others.push(same(one.likeness, other.characters[c].likeness))
-        for (const other of known.beside) if (other[c]?.likeness) others.push(same(one.likeness, other[c].likeness))
+        for (const other of known.anchors) if (other[c]?.likeness) others.push(same(one.likeness, other[c].likeness))
         for (const reference of known.references[c]!) {
           references.push(same(one.likeness, reference))
           const [plain, turned] = [dot(one.likeness, reference), dot(one.mirrored!, reference)]

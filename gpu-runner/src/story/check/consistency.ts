@@ -33,8 +33,8 @@ export interface Known {
   readonly cast: readonly string[]
   /** Of each of the cast: its reference pictures. */
   readonly references: readonly (readonly Float32Array[])[]
-  /** Pictures beside the frames that show the cast, as of a bank. */
-  readonly beside: readonly Sightings[]
+  /** In pictures of the cast that are none of the frames: anchors of a bank, or handed over. */
+  readonly anchors: readonly Sightings[]
   /** From cosines to probabilities; null where nothing is known of them. */
   readonly curve: Logistic | null
 }
@@ -58,9 +58,9 @@ export function frameScore(frame: Sightings, others: readonly Sightings[], known
 }
 
 /** All pictures of the cast but this frame's own. */
-export const othersOf = (frames: readonly SeenFrame[], at: SeenFrame, { beside }: Known): Sightings[] => [
+export const othersOf = (frames: readonly SeenFrame[], at: SeenFrame, { anchors }: Known): Sightings[] => [
   ...frames.filter((frame) => frame !== at).map(({ characters }) => characters),
-  ...beside,
+  ...anchors,
 ]
 
 export function reportOf(frames: readonly SeenFrame[], known: Known, warnings: readonly string[]): ConsistencyReport {

@@ -1,4 +1,4 @@
-/** Frames that are not enough like the others are drawn again, and the better picture is kept. */
+/** Frames that are not enough like the others are generated again, and the better picture is kept. */
 import { REDRAWS } from '../../../../contract/consistency.ts'
 import type { StoryRequest } from '../../../../contract/story.ts'
 import { derivedSeed } from '../../engine/diffusion/noise.ts'
@@ -18,14 +18,14 @@ export interface RedrawOptions {
   sample(
     request: StoryRequest,
     options: GenerateOptions,
-    wanted: readonly number[],
+    frames: readonly number[],
   ): AsyncGenerator<StoryEvent, SampledStory>
 }
 
 /**
- * Replaces pictures in `frames`, those of the first pass. Each is drawn from the story's own bank, so that it looks at
- * the frames that it looked at before, and by a seed that follows from its own: the same story is drawn again the same
- * way. Whoever has been drawn again least goes first, then whoever scores lowest.
+ * Replaces pictures in `frames`, those of the first pass. Each is generated from the story's own bank, so that it attends
+ * to the frames that it attended to before, and by a seed that follows from its own: the same story is redrawn the same
+ * way. Whichever frame has been redrawn least goes first, then whichever scores lowest.
  */
 export async function* redraw(
   frames: Map<number, StoryFrameResult>,
@@ -33,7 +33,7 @@ export async function* redraw(
 ): AsyncGenerator<StoryEvent> {
   const bank = sampled.bank ? encodeBank(sampled.bank) : options.bank
   if (!bank) return
-  // The others look at the first frame; a story that began with a bank has such frames elsewhere.
+  // The others attend to the first frame; a story that began with a bank has such frames elsewhere.
   const free = [...frames.values()].filter(({ index }) => index > 0 || options.bank !== undefined)
   const firstSeeds = new Map(free.map(({ index, seed }) => [index, seed]))
   const tries = new Map(free.map(({ index }) => [index, 0]))
@@ -54,8 +54,8 @@ export async function* redraw(
       anchors: [],
       frames: request.frames.map((frame, i) => (i === index ? { ...frame, seed } : frame)),
     }
-    const drawn = yield* sample(again, { ...options, bank }, [index])
-    const frame = await drawn.frame(index)
-    if (await check.improve(index, frame, drawn.masks(index)!)) frames.set(index, frame)
+    const sampledAgain = yield* sample(again, { ...options, bank }, [index])
+    const frame = await sampledAgain.frame(index)
+    if (await check.improve(index, frame, sampledAgain.masks(index)!)) frames.set(index, frame)
   }
 }

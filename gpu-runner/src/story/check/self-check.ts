@@ -28,7 +28,7 @@ interface Shown extends SeenFrame {
 export class SelfCheck {
   readonly #pipeline: Pipeline
   readonly #options: CheckOptions
-  readonly #known: Known & { beside: Sightings[] }
+  readonly #known: Known & { anchors: Sightings[] }
   readonly #frames = new Map<number, Shown>()
 
   constructor(pipeline: Pipeline, options: CheckOptions) {
@@ -43,7 +43,7 @@ export class SelfCheck {
           ? (references?.cast[c]?.whole ?? []).map((i) => centred(references!.tokens[i]!, calibration.mean))
           : [],
       ),
-      beside: [],
+      anchors: [],
       curve: calibration,
     }
   }
@@ -53,9 +53,9 @@ export class SelfCheck {
     return this.#known.curve !== null
   }
 
-  /** A picture beside the frames, that shows some of the cast. */
-  async beside(picture: Picture, masks: CharacterMasks): Promise<void> {
-    this.#known.beside.push((await this.#look(picture, masks)).characters)
+  /** A picture of some of the cast that is none of the frames. */
+  async seeAnchor(picture: Picture, masks: CharacterMasks): Promise<void> {
+    this.#known.anchors.push((await this.#look(picture, masks)).characters)
   }
 
   async see(index: number, picture: Picture, masks: CharacterMasks, redraws = 0): Promise<void> {

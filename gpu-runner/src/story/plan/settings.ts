@@ -9,7 +9,7 @@ import { StoryRejected } from '../types.ts'
 
 /**
  * Steps, guidance and its interval by what a model was trained for: a rectified flow, SD or SDXL. The last quarter of a
- * flow's steps goes unguided: guidance there only roughens what is drawn already (docs/evaluation.md, "Sampling").
+ * flow's steps goes unguided: guidance there only roughens what is there already (docs/evaluation.md, "Sampling").
  */
 const defaults = {
   flow: { steps: 20, guidance: 3, interval: [0, 0.75] },

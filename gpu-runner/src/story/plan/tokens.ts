@@ -26,7 +26,7 @@ interface RegionalPrompt {
 export interface TokenOptions {
   /** Characters of the cast. */
   readonly cast: number
-  /** Whether a prompt about several characters is read as one for each, and deeds are among the words of who does them. */
+  /** Whether a prompt about several characters is read as one for each, and actions are among the words of who does them. */
   readonly byColumn: boolean
   /** Of the model, which agree on where words begin: SDXL's differ in padding alone. */
   readonly tokenizers: readonly Tokenizer[]

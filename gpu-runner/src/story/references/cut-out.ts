@@ -63,6 +63,11 @@ export function cutOut({ rgb: from, size, mask, parts }: Portrayed, side: number
   return { size: side, rgb, alpha, box: moved(around), parts: boxes.map((box) => box && moved(box)) }
 }
 
+/** A square picture as it is, background and all. */
+export function wholePicture({ rgb, width: size }: { rgb: Uint8Array; width: number }): Reference {
+  return { size, rgb, alpha: new Uint8Array(size * size).fill(255), box: [0, 0, size, size], parts: [] }
+}
+
 /** Planes in −1 … 1 of `region` as an image encoder of `side` pixels takes them: white behind, nothing changed. */
 export function plainReference(reference: Reference, region: Region, side: number): Float32Array {
   return drawReference(reference, region, side, {

@@ -9,7 +9,8 @@ import { openPipeline } from '../../engine/pipeline/open.ts'
 import { type StoryModelOptions, storyModel } from '../open.ts'
 import { StoryRejected } from '../types.ts'
 import { plainBackground } from './foreground.ts'
-import { prepareReferences, regionMasks } from './references.ts'
+import { regionMasks } from './prompt-guided-segmentation.ts'
+import { prepareReferences } from './references.ts'
 
 const adapters = { base: join(sd15, '../ip_base.safetensors'), plus: join(sd15, '../ip_plus.safetensors') }
 const forever = new AbortController().signal

@@ -5,6 +5,7 @@ import type { Sharing } from '../../engine/pipeline/guided.ts'
 import { foreignPixels, type SharedImage } from './amsa.ts'
 import { type AttentionMap, type CharacterMasks, characterMasks, coarser, subjectMask } from './masks.ts'
 import { type SharingMode, type SharingRule, sharingRule } from './modes.ts'
+import { tokenSelector } from './token-selector.ts'
 
 /**
  * Share of a foreign character's pixels that are left out at full strength, so that poses stay free. ConsiStory leaves out
@@ -76,7 +77,7 @@ export class Synchronizer implements Sharing {
     this.#hasWords = groups.map((own) => own.map((positions) => positions.length > 0))
     this.tokenGroups = Math.max(1, groups[0]?.length ?? 0)
     this.selectors = groups.map((own, image) =>
-      tokenSelector(own, (images[image]!.regional?.length ?? 1) * promptLength, this.tokenGroups),
+      tokenSelector(own, (images[image]!.regional?.length ?? 1) * promptLength),
     )
   }
 
@@ -166,12 +167,4 @@ function columnLabels(regional: readonly { readonly character: number }[], { wid
     { length: width * height },
     (_, p) => 1 + regional[promptRegionOf(p % width, width, regional.length)]!.character,
   )
-}
-
-/** Mean over the tokens of each group of words as a matrix, [T,K]. */
-function tokenSelector(groups: readonly (readonly number[])[], length: number, count: number): Float32Array {
-  const data = new Float32Array(length * count)
-  for (const [group, positions] of groups.entries())
-    for (const position of positions) data[position * count + group] = 1 / positions.length
-  return data
 }
