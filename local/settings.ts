@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { Settings as RunnerSettings } from '../gpu-runner/src/service/settings.ts'
 import { Settings as EdgeSettings } from '../src/platform/env.ts'
 
-const LocalSettings = z.object({
+export const LocalSettings = z.object({
   /** Where the edge listens, on 127.0.0.1; 0 for any free port. */
   PORT: z
     .string()
