@@ -185,7 +185,7 @@ test('bad flags: a clear message and exit 2', () => {
     [['--out', 'x', '--sets', '1', '--frames', '1'], /--seed <number> is missing/],
     [['--out', 'x', '--seed', '1'], /--images <number> or --sets <number> is missing/],
     [[...good, '--images', '9'], /--sets and --images say the same/],
-    [[...good, '--level', '5'], /--level must be 1, 2, 3, 4 or all, not '5'/],
+    [[...good, '--level', '7'], /--level must be 1, 2, 3, 4, 5, 6 or all, not '7'/],
     [[...good, '--format', 'zip'], /--format must be folders or shards, not 'zip'/],
     [[...good, '--threads', '0'], /--threads must be a whole number from 1 to 256, not '0'/],
     [[...good, '--split', 'test'], /--split must be train or held-out, not 'test'/],

@@ -7,7 +7,7 @@ import { writeStoryDb } from '../lab/storydb/write.ts'
 import { progressBar } from './progress.ts'
 
 const USAGE = `usage: npm run storydb -- --out <folder> --images <n> --seed <s>
-         [--frames <a set>] [--sets <n>, instead of --images] [--level 1|2|3|4|all] [--split train|held-out]
+         [--frames <a set>] [--sets <n>, instead of --images] [--level 1|2|3|4|5|6|all] [--split train|held-out]
          [--size <pixels>] [--format folders|shards] [--shard-images <n>] [--threads <n>] [--card]`
 
 /** From so many images on, a folder a set is more than file systems and tools like. */

@@ -14,7 +14,7 @@ import { generateStory } from './generate.ts'
 import { evaluationStory, referencePicture, type StoryOptions } from './stories.ts'
 
 /** What may be wrong with a frame; nothing ticked is nothing wrong. */
-export const faults = ['figures', 'species', 'place', 'action', 'prop', 'colour', 'face', 'limbs'] as const
+const faults = ['figures', 'species', 'place', 'action', 'prop', 'colour', 'face', 'limbs'] as const
 
 const Key = z.array(z.object({ number: z.int(), arm: z.string(), story: z.int(), frame: z.int() }))
 const Answers = z.record(z.string(), z.array(z.enum(faults)))

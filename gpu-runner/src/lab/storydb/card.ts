@@ -1,9 +1,9 @@
 /** The data card: what a collection is and how it is spread, as Markdown beside its contact sheet. */
 
 import type { Level } from './levels.ts'
-import type { StoryDbOptions } from './options.ts'
+import { type StoryDbOptions, widest } from './options.ts'
 import type { Histogram, Statistics } from './statistics.ts'
-import type { Attribute } from './vocabulary.ts'
+import { type Attribute, valuesAt } from './vocabulary.ts'
 
 const levelWords: Readonly<Record<number, string>> = {
   1: 'one large character, small vocabulary',
@@ -74,10 +74,13 @@ export function describeCollection(options: StoryDbOptions, statistics: Statisti
     '|---|--:|--:|',
     ...rows(statistics.heights, (tenth) => `${10 * tenth}–${10 * tenth + 10} %`, characters),
     '',
-    ...TABLES.flatMap(([title, attribute, of]) => [
-      `**${title}** (${of}): ${listed(statistics.values[attribute])}.`,
-      '',
-    ]),
+    '![Every species, action, prop, place, hour, weather and view](storydb-values.png)',
+    '',
+    ...TABLES.flatMap(([title, attribute, of]) => {
+      const possible: readonly string[] = valuesAt(attribute, widest(options))
+      const counts = [...statistics.values[attribute]].filter(([value]) => possible.includes(value))
+      return possible.length > 1 ? [`**${title}** (${of}): ${listed(new Map(counts))}.`, ''] : []
+    }),
     'Captions of the first frames with one, two and three characters, as far as there are any:',
     '',
     ...[...statistics.examples].sort(([a], [b]) => a - b).map(([, caption]) => `- ${caption}`),

@@ -57,7 +57,7 @@ let source: ReturnType<typeof outsideWords> | undefined
 const outsideSource = () => (source ??= outsideWords(meansSomething()))
 
 /** Whether a word, or what it is a plain form of, is one that captions say something with. */
-export function meansSomething(): (word: string) => boolean {
+function meansSomething(): (word: string) => boolean {
   const known = new Set(
     [...stringsIn(VOCABULARY), ...stringsIn(tables)].flatMap((text) => text.toLowerCase().split(/[^a-z]+/)),
   )

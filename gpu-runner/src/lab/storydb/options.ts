@@ -30,6 +30,9 @@ const MIXED: readonly Level[] = [3, 2, 3, 1, 3, 2, 3, 1, 3, 2]
 export const levelOf = (level: LevelChoice, set: number): Level =>
   level === 'all' ? MIXED[set % MIXED.length]! : level
 
+/** The level of a collection that has all its values. */
+export const widest = ({ level }: Pick<StoryDbOptions, 'level'>): Level => (level === 'all' ? 3 : level)
+
 /**
  * A unit is what is written at a time, whole or not at all: a set in folders, else a shard. `first` and `end` are sets,
  * `end` the one after the last.

@@ -6,9 +6,11 @@
 import { createRequire } from 'node:module'
 import type { Random } from './random.ts'
 
+const require = createRequire(import.meta.url)
+
 const words = (text: string): readonly string[] => text.trim().split(/\s+/)
 
-export const ADJECTIVES = words(`
+const ADJECTIVES = words(`
   cute fluffy brave clever friendly lovely beautiful curious kind old young tall funny chubby sweet gentle wise silly
   lazy shy proud busy fast slow quiet noisy strong weak tired hungry thirsty sleepy dirty clean messy neat rich poor
   famous strange magical mysterious ancient modern fancy elegant adorable cuddly furry fuzzy soft shaggy scruffy plump
@@ -19,16 +21,16 @@ export const ADJECTIVES = words(`
   colorful plain-looking handmade beloved royal evil spooky creepy haunted enchanted hidden secret distant endless`)
 
 /** Said of a place without a change to it. */
-export const PLACE_ADJECTIVES = words(`
+const PLACE_ADJECTIVES = words(`
   big huge old quiet busy beautiful lovely peaceful empty crowded magical enchanted mysterious wide vast local nearby
   faraway distant famous ancient little small pretty calm cosy cozy noisy wonderful strange familiar lonely`)
 
-export const ADVERBS = words(`
+const ADVERBS = words(`
   quickly slowly gently suddenly carefully softly bravely proudly eagerly gracefully lazily politely patiently silently
   playfully calmly cleverly excitedly nervously secretly together alone again once twice often always never almost
   finally carelessly clumsily dreamily energetically kindly lightly nearly really simply soon still already`)
 
-export const NOUNS = words(`
+const NOUNS = words(`
   friend adventure tail whisker paw ear eye nose button pocket sleeve collar boot shoe sock glove belt necklace watch
   treasure map compass telescope lantern candle pizza sandwich cheese cookie pancake honey carrot banana bread soup
   knight wizard fairy giant monster ghost pirate witch queen king teacher doctor neighbour neighbor grandmother
@@ -42,7 +44,7 @@ export const NOUNS = words(`
   shop bakery garage attic cellar island valley volcano waterfall swamp jungle cave harbour lighthouse village`)
 
 /** Base form, third person, -ing. */
-export const VERBS: readonly (readonly [base: string, third: string, ing: string])[] = words(`
+const VERBS: readonly (readonly [base: string, third: string, ing: string])[] = words(`
   chase:chases:chasing find:finds:finding follow:follows:following watch:watches:watching love:loves:loving
   help:helps:helping meet:meets:meeting visit:visits:visiting build:builds:building fix:fixes:fixing
   paint:paints:painting hide:hides:hiding seek:seeks:seeking discover:discovers:discovering explore:explores:exploring
@@ -60,7 +62,7 @@ export const VERBS: readonly (readonly [base: string, third: string, ing: string
 })
 
 /** Species that StoryDB does not draw. */
-export const CREATURES = words(`
+const CREATURES = words(`
   giraffe zebra hippo rhino kangaroo koala otter beaver badger weasel ferret hamster hedgehog raccoon skunk moose camel
   llama alpaca donkey goat goose swan pigeon sparrow eagle falcon flamingo peacock crocodile lizard snake chameleon
   octopus crab lobster shark whale dolphin seal walrus alien goblin troll elf dwarf mermaid centaur phoenix griffin yeti
@@ -101,7 +103,7 @@ export interface OutsideWords {
 /** Word lists without words for which `isKnown` says that they stand for something. */
 export function outsideWords(isKnown: (word: string) => boolean): (r: Random) => OutsideWords {
   const strange = (list: readonly string[]) => list.filter((word) => !isKnown(word))
-  const all = createRequire(import.meta.url)('an-array-of-english-words') as string[]
+  const all = require('an-array-of-english-words') as string[]
   const rare = strange(all.filter((word) => /^[a-z]{4,10}$/.test(word) && !offensive.test(word)))
   const common = {
     adjective: strange(ADJECTIVES),

@@ -22,7 +22,7 @@ export type HeldProp = Extract<
 export type StandingProp = Exclude<Prop, HeldProp>
 
 /** A five-pointed star. */
-export const fivePoints =
+const fivePoints =
   (x: number, y: number, r: number): Path =>
   (g) => {
     for (let i = 0; i < 10; i++) {

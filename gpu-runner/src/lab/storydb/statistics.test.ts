@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { describeCollection } from './card.ts'
+import { drawCatalogue } from './catalogue.ts'
 import { drawSet, type FrameLabel } from './draw.ts'
 import type { StoryDbOptions } from './options.ts'
 import { drawSheet } from './sheet.ts'
@@ -78,4 +79,6 @@ test('a sheet stays below 400 kB, also when it is full', async () => {
     shardImages: 1000,
   })
   assert.ok(sheet.length < 400_000, `${sheet.length} bytes`)
+  const catalogue = await drawCatalogue(6)
+  assert.ok(catalogue.length < 400_000, `${catalogue.length} bytes`)
 })

@@ -9,7 +9,8 @@ import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { describeCollection } from './card.ts'
-import { labelsOf, type StoryDbOptions, type Unit, unitsOf } from './options.ts'
+import { drawCatalogue } from './catalogue.ts'
+import { labelsOf, type StoryDbOptions, type Unit, unitsOf, widest } from './options.ts'
 import { drawSheet } from './sheet.ts'
 import { countLabels } from './statistics.ts'
 import { writeOnThreads } from './threads.ts'
@@ -17,7 +18,8 @@ import { writeOnThreads } from './threads.ts'
 /**
  * Write what is missing; yields how many frames are there, first those that were there before.
  *
- * Afterwards come `storydb.png`, in folders `labels.jsonl`, and with `card` the card, `storydb.md`.
+ * Afterwards come `storydb.png`, in folders `labels.jsonl`, and with `card` the card, `storydb.md`, and
+ * `storydb-values.png`, every value once.
  */
 export async function* writeStoryDb(
   options: StoryDbOptions,
@@ -37,6 +39,7 @@ export async function* writeStoryDb(
   if (!card) return
   const statistics = await countLabels(units.map((unit) => join(options.out, labelsOf(options, unit))))
   await writeWhole(join(options.out, 'storydb.md'), describeCollection(options, statistics))
+  await writeWhole(join(options.out, 'storydb-values.png'), await drawCatalogue(widest(options)))
 }
 
 /** Sets of different options must not mix in one folder, so the first run leaves its options there. */
