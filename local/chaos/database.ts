@@ -39,7 +39,7 @@ export async function readDatabase(db: D1Database, pictures: R2Bucket): Promise<
   const all = async <Row>(sql: string) => (await db.prepare(sql).all<Row>()).results
   const transitions = await all<Omit<Transition, 'ready'> & { ready: number }>(
     `SELECT seq, story, api_key AS key, model, from_status AS "from", to_status AS "to", ready, lease, at, due, error
-     FROM chaos_history ORDER BY seq`,
+     FROM chaos_history WHERE story NOT LIKE 'planted%' ORDER BY seq`,
   )
   const frames = await all<{ story: string; index: number; key: string; sha256: string; lease: string | null }>(
     `SELECT story_id AS story, f."index", key, sha256, c.lease FROM frames f
@@ -83,14 +83,19 @@ export async function readDatabase(db: D1Database, pictures: R2Bucket): Promise<
 
 /** Objects without a name, and names without an object. Hours after the run, no upload is under way. */
 export async function readStores(d1: D1Database, bucket: R2Bucket) {
-  const { results } = await d1
-    .prepare(
-      `SELECT key FROM frames UNION ALL SELECT key FROM past_frames UNION ALL SELECT key FROM files
-       UNION ALL SELECT key FROM reference_pictures UNION ALL SELECT key FROM object_deletions WHERE due_at IS NULL
-       UNION ALL SELECT storyboard ->> 'key' FROM stories WHERE storyboard IS NOT NULL`,
-    )
-    .all<{ key: string }>()
-  const named = new Set(results.map(({ key }) => key).filter((key) => key !== ''))
+  const named = new Set<string>()
+  for (const column of [
+    'key FROM frames',
+    'key FROM past_frames',
+    'key FROM files',
+    'key FROM reference_pictures',
+    'key FROM object_deletions WHERE due_at IS NULL',
+    "storyboard ->> 'key' AS key FROM stories WHERE storyboard IS NOT NULL",
+    "consistency_sheet ->> 'key' AS key FROM stories WHERE consistency_sheet IS NOT NULL",
+  ]) {
+    const { results } = await d1.prepare(`SELECT ${column}`).all<{ key: string }>()
+    for (const { key } of results) if (key !== '') named.add(key)
+  }
   const stored = await keysOf(bucket, '')
   return {
     unnamed: [...stored].filter((key) => !named.has(key)),

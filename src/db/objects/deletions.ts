@@ -33,7 +33,7 @@ export async function beginUpload(db: Db, key: string, now: number): Promise<voi
 
 /**
  * Ahead of an upload for a story: only for the holder of its lease. Answers how the story stands, undefined when there
- * is none. A key that is in use already stays.
+ * is none. A key that the story has already keeps its place; what is left of an earlier upload under it begins anew.
  */
 export async function beginStoryUpload(
   db: Db,
@@ -42,7 +42,13 @@ export async function beginStoryUpload(
 ) {
   const row = sql`SELECT ${key}, ${stories.id}, ${now + UPLOAD_MS}, 0 FROM ${stories} WHERE ${heldBy(storyId, leaseToken)}`
   const [, [state]] = await db.batch([
-    db.insert(objectDeletions).select(row).onConflictDoNothing(),
+    db
+      .insert(objectDeletions)
+      .select(row)
+      .onConflictDoUpdate({
+        target: objectDeletions.key,
+        set: { dueAt: sql`iif(${dueAt} IS NULL, NULL, excluded.due_at)`, attempts: 0 },
+      }),
     leaseStateQuery(db, storyId, leaseToken),
   ])
   return state && { ...state, held: state.held === 1 }
