@@ -14,14 +14,14 @@ import { isDevice } from '../gpu-runner/src/engine/runtime/device.ts'
 import { withHugePages } from '../gpu-runner/src/engine/runtime/huge-pages.ts'
 import { matmulPeak } from '../gpu-runner/src/engine/runtime/peak.ts'
 import { useThreads } from '../gpu-runner/src/engine/runtime/threads.ts'
-import { busyCores, machineFigures } from './machine.ts'
+import { busyCores, machineFigures, orExit } from './machine.ts'
 
 withHugePages()
 const { checkpoint, device, frames, steps, width, height } = readOptions()
 const show = progressBar('bench:engine', steps + 2)
 const written = process.resourceUsage().fsWrite
 const from = performance.now()
-const pipeline = await openPipeline(checkpoint, { device }).catch((error: Error) => fail(error.message, 1))
+const pipeline = await orExit('bench:engine', () => openPipeline(checkpoint, { device }))
 const compileSeconds = (performance.now() - from) / 1000
 show(1, 'open')
 
@@ -116,13 +116,12 @@ function readOptions() {
     return fail(
       'usage: npm run bench:engine -- --checkpoint <folder> [--size 512x512] [--frames N] [--steps N]\n' +
         '         [--device cpu|webgpu|cuda] [--threads N]',
-      2,
     )
   }
   try {
     useThreads(values.threads)
   } catch (error) {
-    fail(`--threads: ${(error as Error).message}`, 2)
+    fail(`--threads: ${(error as Error).message}`)
   }
   return {
     checkpoint: values.checkpoint,
@@ -134,7 +133,7 @@ function readOptions() {
   }
 }
 
-function fail(message: string, code: 1 | 2): never {
+function fail(message: string): never {
   process.stderr.write(`bench:engine: ${message}\n`)
-  process.exit(code)
+  process.exit(2)
 }

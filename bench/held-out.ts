@@ -13,7 +13,7 @@ import { evaluationStory } from '../gpu-runner/src/lab/eval/stories.ts'
 import type { Level } from '../gpu-runner/src/lab/storydb/levels.ts'
 import { openStoryModel } from '../gpu-runner/src/story/open.ts'
 import { contactSheet, type SheetCell } from '../gpu-runner/src/story/page/sheet.ts'
-import { busyCores, machineFigures } from './machine.ts'
+import { busyCores, machineFigures, orExit } from './machine.ts'
 
 const { values } = parseArgs({
   options: {
@@ -32,8 +32,10 @@ const stories = Array.from({ length: count }, (_, i) => evaluationStory(i, optio
 mkdirSync(values.out, { recursive: true })
 writeFileSync(join(values.out, 'stories.jsonl'), `${stories.map((story) => JSON.stringify(story)).join('\n')}\n`)
 
-useThreads(values.threads)
-const model = await openStoryModel({ folder: values.model, device: 'cpu' })
+const model = await orExit('bench:held-out', async () => {
+  useThreads(values.threads)
+  return openStoryModel({ folder: values.model, device: 'cpu' })
+})
 const show = progressBar('stories', count)
 const cells: SheetCell[] = []
 const seconds: number[] = []
