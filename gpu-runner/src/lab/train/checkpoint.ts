@@ -1,14 +1,24 @@
 /** Training state on disk: everything that a resumed run needs to go on as if it had never stopped. */
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type NewTensor, openSafetensors, writeSafetensors } from '../../engine/io/safetensors.ts'
 import type { AdamState } from './adamw.ts'
 import type { Parameter, ParameterData } from './parameters.ts'
 
-const fileOf = (folder: string) => join(folder, 'state.safetensors')
+/** Says which of two folders holds the state. Written last, so that a state is whole or is the one before. */
+const pointer = (folder: string) => join(folder, 'state.json')
+
+/** Bytes of one file of a state. Machines that are lent for an hour often take or give no larger ones. */
+const pieceBytes = 15e6
+
+interface Pointer {
+  step: number
+  place: 'state-a' | 'state-b'
+  pieces: number
+}
 
 export function hasState(folder: string): boolean {
-  return existsSync(fileOf(folder))
+  return existsSync(pointer(folder))
 }
 
 export function saveState(
@@ -17,14 +27,42 @@ export function saveState(
   data: ParameterData,
   state: AdamState,
 ): void {
-  mkdirSync(folder, { recursive: true })
+  const before = hasState(folder) ? readPointer(folder).place : null
+  const place = before === 'state-a' ? 'state-b' : 'state-a'
+  rmSync(join(folder, place), { recursive: true, force: true })
+  mkdirSync(join(folder, place), { recursive: true })
   const buffers = { p: data.flat, m: state.m, v: state.v, ema: state.ema }
-  const tensors: Record<string, NewTensor> = {}
+  const pieces: { tensors: Record<string, NewTensor>; bytes: number }[] = []
   for (const [kind, buffer] of Object.entries(buffers))
-    for (const { name, shape, slice } of places(parameters))
-      tensors[`${kind}.${name}`] = { dtype: 'F32', shape, data: slice(buffer) }
-  writeSafetensors(fileOf(folder), tensors, { step: String(state.step) })
+    for (const { name, shape, slice } of places(parameters)) {
+      const own = slice(buffer)
+      let last = pieces.at(-1)
+      if (!last || last.bytes + own.byteLength > pieceBytes) pieces.push((last = { tensors: {}, bytes: 0 }))
+      last.tensors[`${kind}.${name}`] = { dtype: 'F32', shape, data: own }
+      last.bytes += own.byteLength
+    }
+  for (const [i, { tensors }] of pieces.entries()) writeSafetensors(pieceFile(folder, place, i), tensors, {})
+  const now: Pointer = { step: state.step, place, pieces: pieces.length }
+  writeFileSync(`${pointer(folder)}.new`, `${JSON.stringify(now)}\n`)
+  renameSync(`${pointer(folder)}.new`, pointer(folder))
+  if (before) rmSync(join(folder, before), { recursive: true, force: true })
 }
+
+/** The numbers of a saved state by name, `p.`, `m.`, `v.` and `ema.` before the parameter's, and its step. */
+export function readState(folder: string) {
+  const { step, place, pieces } = readPointer(folder)
+  const files = Array.from({ length: pieces }, (_, i) => openSafetensors(pieceFile(folder, place, i)))
+  const found = new Map(files.flatMap((file) => [...file.tensors.keys()].map((name) => [name, file] as const)))
+  return {
+    step,
+    names: [...found.keys()],
+    shapeOf: (name: string) => found.get(name)?.tensors.get(name)?.shape,
+    read: (name: string) => found.get(name)!.read(name),
+  }
+}
+
+const pieceFile = (folder: string, place: string, i: number) => join(folder, place, `${i}.safetensors`)
+const readPointer = (folder: string): Pointer => JSON.parse(readFileSync(pointer(folder), 'utf8'))
 
 /** Read a state into `data` and `state`; every parameter must be there with its shape. */
 export function loadState(
@@ -33,12 +71,16 @@ export function loadState(
   data: ParameterData,
   state: AdamState,
 ): void {
-  const checkpoint = openSafetensors(fileOf(folder))
+  const saved = readState(folder)
   const buffers = { p: data.flat, m: state.m, v: state.v, ema: state.ema }
   for (const [kind, buffer] of Object.entries(buffers))
-    for (const { name, shape, slice } of places(parameters))
-      slice(buffer).set(fitting(checkpoint, `${kind}.${name}`, shape))
-  state.step = Number(checkpoint.metadata.step)
+    for (const { name, shape, slice } of places(parameters)) {
+      const found = saved.shapeOf(`${kind}.${name}`)
+      if (found?.join() !== shape.join())
+        throw new RangeError(`${name}: the saved state has [${found}], this configuration needs [${shape}]; start anew`)
+      slice(buffer).set(saved.read(`${kind}.${name}`))
+    }
+  state.step = saved.step
 }
 
 /** Take first values from a model's weights, as far as names and shapes agree; returns the names that were not found. */
@@ -82,13 +124,6 @@ export function exportWeights(
   for (const { name, shape, slice } of places(parameters))
     if (name.startsWith(prefix)) tensors[name.slice(prefix.length)] = { dtype: 'F16', shape, data: slice(flat) }
   writeSafetensors(path, tensors, { format: 'pt' })
-}
-
-function fitting(checkpoint: ReturnType<typeof openSafetensors>, name: string, shape: readonly number[]) {
-  const found = checkpoint.tensors.get(name)?.shape
-  if (found?.join() !== shape.join())
-    throw new RangeError(`${name}: the saved state has [${found}], this configuration needs [${shape}]; start anew`)
-  return checkpoint.read(name)
 }
 
 function places(parameters: readonly Parameter[]) {

@@ -9,7 +9,7 @@ import { adapterConfig, crossAttentionLayers } from '../../engine/models/ip-adap
 import { parseUNetConfig } from '../../engine/models/unet-config.ts'
 import { openStoryModel } from '../../story/open.ts'
 import { StoryRejected } from '../../story/types.ts'
-import { weightsFile } from './checkpoint.ts'
+import { readState, weightsFile } from './checkpoint.ts'
 import { exportModel } from './export.ts'
 import { recipes } from './recipes.ts'
 import type { Stage, StageOptions, StageReport } from './stage.ts'
@@ -84,7 +84,7 @@ test('from an empty folder: every stage lowers its loss, resumes to the same num
   for (const [name, stage] of Object.entries(stages)) await t.test(`${name}: ${resumes}`, () => resumed(name, stage))
 
   async function resumed(name: string, stage: Stage): Promise<void> {
-    const state = () => openSafetensors(join(folder, 'training', name, 'state.safetensors'))
+    const state = () => readState(join(folder, 'training', name))
     // Stages refine what they begin with, so that every run must be given the same.
     const begun = ['text_encoder/model', 'unet/diffusion_pytorch_model', 'image_encoder/model', 'ip_adapter'].map(
       (base) => weightsFile(folder, base),
@@ -92,7 +92,7 @@ test('from an empty folder: every stage lowers its loss, resumes to the same num
     const before = begun.map((file) => readFileSync(file))
     const restore = () => begun.map((file, i) => writeFileSync(file, before[i]!))
     const whole = await run(stage, folder, 6)
-    const wanted = new Map([...state().tensors.keys()].map((name) => [name, state().read(name)]))
+    const wanted = new Map(state().names.map((name) => [name, state().read(name)]))
     restore()
     await run(stage, folder, 3)
     restore()
