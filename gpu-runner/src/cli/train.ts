@@ -2,8 +2,10 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { type Device, devices, isDevice } from '../engine/runtime/device.ts'
 import { withHugePages } from '../engine/runtime/huge-pages.ts'
 import { useThreads } from '../engine/runtime/threads.ts'
+import { withBatch } from '../lab/train/batch.ts'
 import { copyParts, exportModel } from '../lab/train/export.ts'
 import { recipeFile } from '../lab/train/model-card.ts'
 import { type Recipe, recipes } from '../lab/train/recipes.ts'
@@ -29,7 +31,7 @@ const stages: Record<string, { stage: Stage; part: Exclude<keyof Recipe, 'vocabu
 
 const usage = `usage: npm run train -- <${Object.keys(stages).join('|')}> [--minutes N] [--resume] [--out <folder>]
          [--init <model folder>] [--recipe ${Object.keys(recipes).join('|')}] [--steps N] [--seed N] [--sheet-minutes N]
-         [--threads N]
+         [--threads N] [--device ${devices.join('|')}] [--batch N]
        npm run train -- export --to <model folder> [--out <folder>]
 
 Stages in the order that a model needs them: text-encoder, autoencoder, denoiser, segmenter, identity, sets.
@@ -38,7 +40,7 @@ Stages in the order that a model needs them: text-encoder, autoencoder, denoiser
 --resume goes on from that state. --init begins with the weights of a finished model instead of random ones.
 A stage ends after --minutes (10, or without end if --steps is given) or --steps (the recipe's), whichever comes first.
 --steps counts those of the state that is resumed; the learning rate, and what else changes while a stage trains, get there
-at the last of them.`
+at the last of them. --batch is the number of frames in a step of 'sets', for devices that want many at once.`
 
 withHugePages()
 const flags = readFlags()
@@ -59,8 +61,11 @@ async function train({ stage, part }: (typeof stages)[string]): Promise<void> {
   const whole = recipes[values.recipe] ?? fail(`there is no recipe '${values.recipe}'`)
   const steps = values.steps ? positive('steps', values.steps) : whole[part].steps
   if (!Number.isInteger(steps)) fail(`--steps must be a whole number, not '${values.steps}'`)
-  const recipe = { ...whole, [part]: { ...whole[part], steps } }
-  const { init } = values
+  const { init, device, batch } = values
+  if (!isDevice(device)) fail(`there is no device '${device}'`)
+  if (batch && part !== 'sets') fail("--batch is for the stage 'sets'")
+  const own = { ...whole[part], steps }
+  const recipe = { ...whole, [part]: batch ? batched({ ...whole.sets, steps }, positive('batch', batch), device) : own }
   if (init && !existsSync(join(init, 'model_index.json'))) fail(`--init: ${init} is no model folder`)
   if (init) copyParts(init, folder)
   mkdirSync(dirname(recipeFile(folder, name)), { recursive: true })
@@ -76,6 +81,7 @@ async function train({ stage, part }: (typeof stages)[string]): Promise<void> {
     resume: values.resume,
     sheetMinutes: positive('sheet-minutes', values['sheet-minutes']),
     signal: stop.signal,
+    device,
     ...(init ? { init } : {}),
   }
   const show = progressBar(name, 1000)
@@ -88,6 +94,14 @@ async function train({ stage, part }: (typeof stages)[string]): Promise<void> {
     fail(error instanceof Error ? error.message : String(error), 1)
   }
   show(1000)
+}
+
+function batched(sets: Recipe['sets'], frames: number, device: Device): Recipe['sets'] {
+  try {
+    return withBatch(sets, frames, device)
+  } catch (error) {
+    return fail((error as Error).message)
+  }
 }
 
 function readFlags() {
@@ -105,6 +119,8 @@ function readFlags() {
         seed: { type: 'string', default: '1' },
         'sheet-minutes': { type: 'string', default: '5' },
         threads: { type: 'string' },
+        device: { type: 'string', default: 'cpu' },
+        batch: { type: 'string' },
       },
     })
     useThreads(flags.values.threads)

@@ -37,17 +37,17 @@ const modelIndex = {
 /** Take over the parts of a finished model that are not in `to` yet. */
 export function copyParts(from: string, to: string): void {
   for (const part of partsOf(from)) cpSync(join(from, part), join(to, part), { recursive: true, force: false })
-  copyLogs(from, to)
+  copyLogs(from, to, false)
 }
 
 /** What training said of itself goes along, so that a card tells all of it, however many runs there were. */
-function copyLogs(from: string, to: string): void {
+function copyLogs(from: string, to: string, force: boolean): void {
   for (const stage of trainedStages) {
     for (const fileOf of [logFile, recipeFile]) {
       const [note, copy] = [fileOf(from, stage), fileOf(to, stage)]
       if (!existsSync(note)) continue
       mkdirSync(dirname(copy), { recursive: true })
-      cpSync(note, copy)
+      cpSync(note, copy, { force })
     }
   }
 }
@@ -58,7 +58,7 @@ export function exportModel(from: string, to: string, levels: readonly Level[]):
   mkdirSync(join(to, 'scheduler'), { recursive: true })
   writeFileSync(join(to, 'scheduler', 'scheduler_config.json'), `${JSON.stringify(scheduler, null, 2)}\n`)
   writeCaptionVocabulary(to, levels)
-  copyLogs(from, to)
+  copyLogs(from, to, true)
   for (const [file, svg] of Object.entries(trainingCharts(from))) writeFileSync(join(to, file), svg)
   writeFileSync(join(to, 'README.md'), modelCard(from))
   writeFileSync(join(to, 'model_index.json'), `${JSON.stringify(modelIndex, null, 2)}\n`)

@@ -15,13 +15,13 @@ import { writeSheet } from './pictures.ts'
 import { randomAt } from './random.ts'
 import type { Recipe } from './recipes.ts'
 import { runTraining } from './run.ts'
-import type { Stage, StageOptions } from './stage.ts'
-import { cosineRate, Trainer } from './trainer.ts'
+import { openTrainer, type Stage, type StageOptions } from './stage.ts'
+import { cosineRate, type Trainer } from './trainer.ts'
 import { Window } from './window.ts'
 
 const weightsName = 'diffusion_pytorch_model'
 
-export const autoencoderStage: Stage = async function* ({ recipe, folder, resume, init, ...options }: StageOptions) {
+export const autoencoderStage: Stage = async function* ({ recipe, folder, init, ...options }: StageOptions) {
   const { config: json, training, pool, rate, steps } = recipe.autoencoder
   const config = AutoencoderTinyConfig.parse(json)
   const target = join(folder, 'vae')
@@ -29,20 +29,21 @@ export const autoencoderStage: Stage = async function* ({ recipe, folder, resume
   const encoder = modelWeights(target, weightsName)
   const parameters = new ParameterSet()
   const { loss, mse, latentShape } = decoderLoss(config, training, encoder, parameters)
-  const trainer = await Trainer.open({
-    folder: join(folder, 'training', 'autoencoder'),
-    weights: target,
-    parameters,
-    loss,
-    outputs: { mse },
-    seed: options.seed,
-    rate: cosineRate(rate, 100, steps),
-    adam: { emaDecay: 0.998, weightDecay: 0 },
-    resume,
-    begin: (list, data) => {
-      if (init) loadWeights(weightsFile(join(init, 'vae'), weightsName), '', list, data)
+  const trainer = await openTrainer(
+    'autoencoder',
+    { folder, ...options },
+    {
+      weights: target,
+      parameters,
+      loss,
+      outputs: { mse },
+      rate: cosineRate(rate, 100, steps),
+      adam: { emaDecay: 0.998, weightDecay: 0 },
+      begin: (list, data) => {
+        if (init) loadWeights(weightsFile(join(init, 'vae'), weightsName), '', list, data)
+      },
     },
-  })
+  )
   const evaluator = await openEvaluator(config, pool.size, encoder, target)
   const unseen = [0, 1, 2, 3].map((part) => {
     const sources = Array.from({ length: 8 }, (_, i) =>

@@ -14,10 +14,10 @@ import { openHeldOut } from './held-out.ts'
 import { LatentPool } from './latent-pool.ts'
 import { ParameterSet } from './parameters.ts'
 import { runTraining } from './run.ts'
-import type { Stage, StageOptions } from './stage.ts'
-import { cosineRate, noteOf, Trainer } from './trainer.ts'
+import { openTrainer, type Stage, type StageOptions } from './stage.ts'
+import { cosineRate, noteOf, type Trainer } from './trainer.ts'
 
-export const denoiserStage: Stage = async function* ({ recipe, folder, resume, init, ...options }: StageOptions) {
+export const denoiserStage: Stage = async function* ({ recipe, folder, init, ...options }: StageOptions) {
   const { config: json, training, pool: poolRecipe, rate, steps } = recipe.denoiser
   const { seed } = options
   const unetConfig = parseUNetConfig(json)
@@ -29,19 +29,20 @@ export const denoiserStage: Stage = async function* ({ recipe, folder, resume, i
   const parameters = new ParameterSet()
   const { loss, outputs } = denoiserLoss(unetConfig, textConfig, training, pool.latentShape, parameters)
   const textFile = weightsFile(join(folder, 'text_encoder'), 'model')
-  const trainer = await Trainer.open({
-    folder: join(folder, 'training', 'denoiser'),
-    parameters,
-    loss,
-    outputs,
-    seed,
-    rate: cosineRate(rate, 200, steps),
-    resume,
-    begin: (list, data) => {
-      loadWeights(textFile, 'text_encoder.', list, data)
-      if (init) loadWeights(weightsFile(join(init, 'unet'), 'diffusion_pytorch_model'), 'unet.', list, data)
+  const trainer = await openTrainer(
+    'denoiser',
+    { folder, ...options },
+    {
+      parameters,
+      loss,
+      outputs,
+      rate: cosineRate(rate, 200, steps),
+      begin: (list, data) => {
+        loadWeights(textFile, 'text_encoder.', list, data)
+        if (init) loadWeights(weightsFile(join(init, 'unet'), 'diffusion_pytorch_model'), 'unet.', list, data)
+      },
     },
-  })
+  )
   const heldOut = await openHeldOut({
     pool: { ...poolRecipe, folder, config, seed },
     unetConfig,

@@ -16,9 +16,9 @@ import { writeSheet } from './pictures.ts'
 import type { Random } from './random.ts'
 import { cutOutOf, shuffledReference } from './references.ts'
 import { runTraining } from './run.ts'
-import type { Stage, StageOptions } from './stage.ts'
+import { openTrainer, type Stage, type StageOptions } from './stage.ts'
 import { accuracy, answerTargets } from './text-queries.ts'
-import { cosineRate, type Piece, Trainer } from './trainer.ts'
+import { cosineRate, type Piece, type Trainer } from './trainer.ts'
 import { Window } from './window.ts'
 
 /** One character of a frame that can be seen. */
@@ -28,21 +28,22 @@ interface Portrait {
   reference: Reference
 }
 
-export const identityStage: Stage = async function* ({ recipe, folder, resume, ...options }: StageOptions) {
+export const identityStage: Stage = async function* ({ recipe, folder, ...options }: StageOptions) {
   const { training, batch, pool, regions, rate, steps } = recipe.identity
   const { size } = CharacterEncoderConfig.parse(training.encoder)
   const parameters = new ParameterSet()
   const { loss, logits } = identityLoss(training, batch, parameters)
-  const trainer = await Trainer.open({
-    folder: join(folder, 'training', 'identity'),
-    parameters,
-    loss,
-    outputs: { logits },
-    seed: options.seed,
-    rate: cosineRate(rate, 50, steps),
-    adam: { emaDecay: 0.998 },
-    resume,
-  })
+  const trainer = await openTrainer(
+    'identity',
+    { folder, ...options },
+    {
+      parameters,
+      loss,
+      outputs: { logits },
+      rate: cosineRate(rate, 50, steps),
+      adam: { emaDecay: 0.998 },
+    },
+  )
   const window = new Window(pool, async (indices) =>
     indices.map((index) => {
       const level = pool.levels[index % pool.levels.length]!

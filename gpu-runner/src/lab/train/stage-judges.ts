@@ -24,8 +24,8 @@ import { exportWeights, weightsFile } from './checkpoint.ts'
 import { judgeFeeds, judgeSet } from './judge-feeds.ts'
 import { ParameterSet } from './parameters.ts'
 import { runTraining } from './run.ts'
-import type { Stage, StageOptions } from './stage.ts'
-import { cosineRate, Trainer } from './trainer.ts'
+import { openTrainer, type Stage, type StageOptions } from './stage.ts'
+import { cosineRate, type Trainer } from './trainer.ts'
 import { Window } from './window.ts'
 
 /** Of the similarities that tell identities apart. */
@@ -33,20 +33,21 @@ const temperature = 0.1
 /** Beside the mean cross-entropy of a head. */
 const weights = { presence: 2, offsets: 10, identity: 0.2 }
 
-export const judgesStage: Stage = async function* ({ recipe, folder, resume, ...options }: StageOptions) {
+export const judgesStage: Stage = async function* ({ recipe, folder, ...options }: StageOptions) {
   const { networks, sets, size, measured, rate, steps } = recipe.judges
   const parameters = new ParameterSet()
   const { loss, wrong } = judgesLoss(networks, 2 * sets, parameters)
-  const trainer = await Trainer.open({
-    folder: join(folder, 'training', 'judges'),
-    parameters,
-    loss,
-    outputs: { wrong },
-    seed: options.seed,
-    rate: cosineRate(rate, 50, steps),
-    adam: { emaDecay: 0.99 },
-    resume,
-  })
+  const trainer = await openTrainer(
+    'judges',
+    { folder, ...options },
+    {
+      parameters,
+      loss,
+      outputs: { wrong },
+      rate: cosineRate(rate, 50, steps),
+      adam: { emaDecay: 0.99 },
+    },
+  )
   const window = new Window(recipe.judges, async (indices) =>
     indices.map((index) => judgeSet(options.seed, index, recipe.judges)),
   )

@@ -13,13 +13,13 @@ import { LatentPool } from './latent-pool.ts'
 import { ParameterSet } from './parameters.ts'
 import { runTraining } from './run.ts'
 import { partLoss, partTargets, segment } from './segmenter.ts'
-import type { Stage, StageOptions } from './stage.ts'
-import { cosineRate, Trainer } from './trainer.ts'
+import { openTrainer, type Stage, type StageOptions } from './stage.ts'
+import { cosineRate } from './trainer.ts'
 
 /** Where φ is kept, below the model folder. */
 export const segmenterFile = 'segmenter'
 
-export const segmenterStage: Stage = async function* ({ recipe, folder, resume, ...options }: StageOptions) {
+export const segmenterStage: Stage = async function* ({ recipe, folder, ...options }: StageOptions) {
   const { training, batch, pool: poolRecipe, latentNoise, rate, steps } = recipe.segmenter
   const config = AutoencoderTinyConfig.parse(JSON.parse(readFileSync(join(folder, 'vae', 'config.json'), 'utf8')))
   const pool = await LatentPool.open({ ...poolRecipe, folder, config, seed: options.seed })
@@ -30,16 +30,17 @@ export const segmenterStage: Stage = async function* ({ recipe, folder, resume, 
   const parameters = new ParameterSet()
   const { logits } = segment(shaken, parameters.weights(''), training)
   const loss = mean(partLoss(logits, targets))
-  const trainer = await Trainer.open({
-    folder: join(folder, 'training', 'segmenter'),
-    parameters,
-    loss,
-    outputs: { logits, targets },
-    seed: options.seed,
-    rate: cosineRate(rate, 50, steps),
-    adam: { emaDecay: 0.99 },
-    resume,
-  })
+  const trainer = await openTrainer(
+    'segmenter',
+    { folder, ...options },
+    {
+      parameters,
+      loss,
+      outputs: { logits, targets },
+      rate: cosineRate(rate, 50, steps),
+      adam: { emaDecay: 0.99 },
+    },
+  )
   let smooth = 0
   try {
     const run = runTraining({

@@ -18,13 +18,13 @@ import { setFeeds } from './set-feeds.ts'
 import { openSetHeldOut } from './set-held-out.ts'
 import { type SetModel, setLoss } from './set-loss.ts'
 import { SetPool } from './sets.ts'
-import type { Stage, StageOptions } from './stage.ts'
+import { openTrainer, type Stage, type StageOptions } from './stage.ts'
 import { exportDenoiser } from './stage-denoiser.ts'
 import { exportIdentity } from './stage-identity.ts'
 import { segmenterFile } from './stage-segmenter.ts'
-import { cosineRate, noteOf, Trainer } from './trainer.ts'
+import { cosineRate, noteOf } from './trainer.ts'
 
-export const setsStage: Stage = async function* ({ recipe, folder, resume, init, ...options }: StageOptions) {
+export const setsStage: Stage = async function* ({ recipe, folder, init, ...options }: StageOptions) {
   const { training, pool: poolRecipe, rate, steps } = recipe.sets
   const { seed } = options
   const textFile = weightsFile(join(folder, 'text_encoder'), 'model')
@@ -48,27 +48,28 @@ export const setsStage: Stage = async function* ({ recipe, folder, resume, init,
   const parameters = new ParameterSet()
   const { loss, outputs } = setLoss(model, training, modelWeights(segmenter, 'model'), parameters)
   const unetFolder = init ? join(init, 'unet') : join(folder, 'unet')
-  const trainer = await Trainer.open({
-    folder: join(folder, 'training', 'sets'),
-    weights: segmenter,
-    pieces: training.pieces,
-    parameters,
-    loss,
-    outputs,
-    seed,
-    rate: cosineRate(rate, 200, steps),
-    // Over the last 8,000 frames or so.
-    adam: { emaDecay: 0.998 },
-    resume,
-    begin: (list, data) => {
-      loadWeights(textFile, 'text_encoder.', list, data)
-      loadWeights(encoderFile, 'image_encoder.', list, data)
-      const unet = weightsFile(unetFolder, 'diffusion_pytorch_model')
-      if (existsSync(unet)) loadWeights(unet, 'unet.', list, data)
-      const missing = loadWeights(adapterFile, 'adapter.', list, data)
-      beginAdapter(new Set(missing), list, data, model.unet)
+  const trainer = await openTrainer(
+    'sets',
+    { folder, ...options },
+    {
+      weights: segmenter,
+      pieces: training.pieces,
+      parameters,
+      loss,
+      outputs,
+      rate: cosineRate(rate, 200, steps),
+      // Over the last 8,000 frames or so.
+      adam: { emaDecay: 0.998 },
+      begin: (list, data) => {
+        loadWeights(textFile, 'text_encoder.', list, data)
+        loadWeights(encoderFile, 'image_encoder.', list, data)
+        const unet = weightsFile(unetFolder, 'diffusion_pytorch_model')
+        if (existsSync(unet)) loadWeights(unet, 'unet.', list, data)
+        const missing = loadWeights(adapterFile, 'adapter.', list, data)
+        beginAdapter(new Set(missing), list, data, model.unet)
+      },
     },
-  })
+  )
   const heldOut = await openSetHeldOut({ pool: poolOptions, model, recipe: training, tokenizer, segmenter })
   const previewOptions = { folder, unetConfig: model.unet, textConfig: model.text, vaeConfig, tokenizer, seed }
   const preview = await openPreview({ ...previewOptions, ...poolRecipe })

@@ -8,34 +8,35 @@ import { exportWeights, loadWeights, weightsFile } from './checkpoint.ts'
 import { type ParameterData, ParameterSet } from './parameters.ts'
 import type { Recipe } from './recipes.ts'
 import { runTraining } from './run.ts'
-import type { Stage, StageOptions } from './stage.ts'
+import { openTrainer, type Stage, type StageOptions } from './stage.ts'
 import { accuracy, queryLoss, queryTargets } from './text-queries.ts'
-import { cosineRate, type Piece, Trainer } from './trainer.ts'
+import { cosineRate, type Piece } from './trainer.ts'
 import { growVocabulary, readVocabulary, trainVocabulary, writeVocabulary } from './vocabulary.ts'
 
-export const textEncoderStage: Stage = async function* ({ recipe, folder, resume, init, ...options }: StageOptions) {
+export const textEncoderStage: Stage = async function* ({ recipe, folder, init, ...options }: StageOptions) {
   const { config: json, levels, batch, rate, steps } = recipe.textEncoder
   const known = existsSync(join(folder, 'tokenizer', 'vocab.json')) ? readVocabulary(join(folder, 'tokenizer')) : null
-  if (!resume) learnVocabulary(folder, known, recipe.vocabulary, options.seed)
+  if (!options.resume) learnVocabulary(folder, known, recipe.vocabulary, options.seed)
   const tokenizer = openTokenizer(join(folder, 'tokenizer'))
   const config = ClipTextConfig.parse(json)
   const parameters = new ParameterSet()
   const { loss, logits } = queryLoss(config, batch, captionTokens, parameters)
-  const trainer = await Trainer.open({
-    folder: join(folder, 'training', 'text-encoder'),
-    parameters,
-    loss,
-    outputs: { logits },
-    seed: options.seed,
-    // An encoder that a denoiser reads already is to move little: it learns new words among those that it has.
-    rate: cosineRate(init ? rate / 3 : rate, 50, steps),
-    resume,
-    begin: (list, data) => {
-      if (!init) return
-      loadWeights(weightsFile(join(init, 'text_encoder'), 'model'), 'text_encoder.', list, data)
-      if (known) embedMerges(readVocabulary(join(folder, 'tokenizer')), known, data)
+  const trainer = await openTrainer(
+    'text-encoder',
+    { folder, ...options },
+    {
+      parameters,
+      loss,
+      outputs: { logits },
+      // An encoder that a denoiser reads already is to move little: it learns new words among those that it has.
+      rate: cosineRate(init ? rate / 3 : rate, 50, steps),
+      begin: (list, data) => {
+        if (!init) return
+        loadWeights(weightsFile(join(init, 'text_encoder'), 'model'), 'text_encoder.', list, data)
+        if (known) embedMerges(readVocabulary(join(folder, 'tokenizer')), known, data)
+      },
     },
-  })
+  )
   let right = 0
   try {
     const run = runTraining({
