@@ -6,7 +6,7 @@ import { copyModel, editJson, sd15, sdxl } from '../../../../test/model-folder.t
 import { openSafetensors, writeSafetensors } from '../io/safetensors.ts'
 import { encodeConditioning, promptIds } from './conditioning.ts'
 import { ModelError } from './folder.ts'
-import { openPipeline } from './open.ts'
+import { openPipeline, type PipelineOptions } from './open.ts'
 
 test('what a folder is: name, kind and size of SD and SDXL', async () => {
   for (const [folder, kind, takesSizes] of [
@@ -47,6 +47,11 @@ test('half-precision variants, shards and links, under every name they are saved
     change(folder)
     assert.deepEqual(await prediction(folder), expected)
   }
+})
+
+test('a model computes the same bytes on any number of threads', async () => {
+  const expected = await prediction(sd15, { threads: 1 })
+  for (const threads of [2, 4]) assert.deepEqual(await prediction(sd15, { threads }), expected)
 })
 
 test('a folder that is no model, or not one for here: a ModelError that names the file and says why', async (t) => {
@@ -155,8 +160,8 @@ async function broken(t: TestContext, model: string, reason: RegExp, change: (fo
 }
 
 /** What the UNet says to one prompt, and the decoder to that. */
-async function prediction(folder: string): Promise<[Float32Array, Float32Array]> {
-  const pipeline = await openPipeline(folder, {})
+async function prediction(folder: string, options: PipelineOptions = {}): Promise<[Float32Array, Float32Array]> {
+  const pipeline = await openPipeline(folder, options)
   const prompts = [promptIds('a red fox', pipeline.text)]
   const { conditional } = await encodeConditioning(pipeline, { prompts, size: [64, 64] })
   const latent = Float32Array.from({ length: 4 * 64 }, (_, i) => Math.sin(i))
