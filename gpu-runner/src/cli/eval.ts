@@ -8,6 +8,7 @@ import { openPipeline } from '../engine/pipeline/open.ts'
 import { withHugePages } from '../engine/runtime/huge-pages.ts'
 import { type ArmName, armNames, arms, isArm, textArms } from '../lab/eval/arms.ts'
 import { blindSheet, countFaults } from '../lab/eval/blind-sheet.ts'
+import { fillerStudy } from '../lab/eval/filler-words.ts'
 import { evaluate } from '../lab/eval/run.ts'
 import { descriptions } from '../lab/eval/stories.ts'
 import { JudgesAccuracy } from '../lab/judges/accuracy.ts'
@@ -19,6 +20,7 @@ const usage = `usage: npm run eval -- --out <folder> [--model <folder>] [--judge
          [--seed 1] [--level 1|2|3|4|5|6] [--descriptions full|species] [--layout columns|free] [--steps <n>]
          [--arms none,amsa,…]
        npm run eval -- --out <folder> --sheet [--count 60], and the options above: frames for people to judge
+       npm run eval -- --out <folder> --filler-words 10, and the options above: what words that stand for nothing change
        npm run eval -- --out <folder> --answers <answers.json>: what they found
 Arms, all by default: ${armNames.join(', ')}; those with id or regions and whole-picture want a
 model that reads reference pictures.`
@@ -32,6 +34,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 try {
   if (flags.answers) process.stdout.write(await countFaults(flags.out, flags.answers))
   else if (flags.sheet) await makeSheet(flags.sheet)
+  else if (flags.fillers) await studyFillers(flags.fillers)
   else await runEvaluation()
 } catch (error) {
   fail(error instanceof Error ? error.message : String(error), 1)
@@ -44,6 +47,17 @@ async function makeSheet(count: number): Promise<void> {
   for await (const done of blindSheet({ ...flags, arms: chosen, pipeline, count, signal: stop.signal })) show(done)
   await pipeline.release()
   process.stdout.write(`${join(flags.out, 'sheet.html')} has ${count} frames; key.json beside it says what they are\n`)
+}
+
+async function studyFillers(words: number): Promise<void> {
+  const judges = await Judges.open(flags.judges)
+  const pipeline = await openPipeline(flags.model, { device: 'cpu' })
+  const show = progressBar('stories', flags.stories)
+  const study = fillerStudy({ ...flags, arm: 'amsa', pipeline, judges, words, signal: stop.signal })
+  for await (const done of study) show(done)
+  await pipeline.release()
+  await judges.close()
+  process.stdout.write(readFileSync(join(flags.out, 'filler-words.json'), 'utf8'))
 }
 
 async function runEvaluation(): Promise<void> {
@@ -63,7 +77,7 @@ function readFlags() {
   const options = {
     ...{ out: text, model: text, judges: text, stories: text, frames: text },
     ...{ seed: text, level: text, descriptions: text, layout: text, steps: text, arms: text },
-    ...{ sheet: { type: 'boolean' } as const, count: text, answers: text },
+    ...{ sheet: { type: 'boolean' } as const, count: text, answers: text, 'filler-words': text },
   }
   const values = parse(options)
   const { out, model = here('../../models/story-mini'), judges = here('../../models/judges') } = values
@@ -80,6 +94,7 @@ function readFlags() {
     chosen: values.arms === undefined ? undefined : [...new Set(wanted)],
     sheet: values.sheet ? whole('count', values.count ?? '60', 1, 1000) : 0,
     answers: values.answers,
+    fillers: values['filler-words'] === undefined ? 0 : whole('filler-words', values['filler-words'], 1, 40),
     stories: whole('stories', values.stories ?? '20', 1, 10_000),
     frames: whole('frames', values.frames ?? '4', 2, 12),
     seed: whole('seed', values.seed ?? '1', 0, 2 ** 31 - 1),

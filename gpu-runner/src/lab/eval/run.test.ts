@@ -12,6 +12,7 @@ import { Judges } from '../judges/judges.ts'
 import { recipes } from '../train/recipes.ts'
 import { judgesStage } from '../train/stage-judges.ts'
 import { armNames } from './arms.ts'
+import { fillerStudy } from './filler-words.ts'
 import { EvaluationReport } from './report.ts'
 import { evaluate } from './run.ts'
 import { metricNames } from './score.ts'
@@ -74,6 +75,15 @@ test('judges learn from nothing, go on where they stopped, and score every arm o
     )
     assert.deepEqual([stories, Object.keys(arms)], [1, ['amsa', 'none']])
     assert.ok(arms.amsa!.scene_accuracy.ceiling !== null)
+    const study = { ...size, stories: 1, pipeline, judges, arm: 'amsa', signal } as const
+    const changes = []
+    for (const words of [0, 10]) {
+      const folderOf = join(folder, `fillers-${words}`)
+      await Array.fromAsync(fillerStudy({ ...study, words, out: folderOf }))
+      changes.push(JSON.parse(readFileSync(join(folderOf, 'filler-words.json'), 'utf8')).changed)
+    }
+    assert.equal(changes[0], 0, 'the same story twice is the same')
+    assert.ok(changes[1] >= 0 && changes[1] <= 1)
     await pipeline.release()
     await judges.close()
   })

@@ -121,6 +121,15 @@ function exclamation({ words }: Writer): string {
   return `. what ${withArticle(`${words.adjective()} ${words.noun()}`)}`
 }
 
+/** `count` or a few more words that stand for nothing, as they may follow a prompt. */
+export function fillerWords(variant: number, count: number): string {
+  const w = everydayWriter({ variant, outside: true, characters: 1 })
+  const pieces: string[] = []
+  while (pieces.join(' ').split(' ').filter(Boolean).length < count)
+    pieces.push(outsideTail({ ...w, outside: () => true }, 'it').trim())
+  return pieces.join(' ')
+}
+
 function drawDetail(r: Random, characters: number): Detail {
   const full = characters === 1 ? 0.45 : characters === 2 ? 0.3 : 0.15
   return r.chance(full) ? 'full' : r.chance(0.45) ? 'partial' : 'short'
