@@ -23,6 +23,8 @@ export interface World {
   known: Known
   /** Fitting credentials for a path. */
   fitting: (path: string) => string
+  /** The path of an operator's request, who may do to others' stories what he likes: confined to those of nobody else. */
+  confined: (path: string) => string
   /** What was deleted, has ended or was lost is there again, under other ids. */
   renew: () => Promise<void>
   /** All that the other key owns, as it sees it: nothing may touch that. */
@@ -55,10 +57,16 @@ export async function makeWorld(url: string, admin: string): Promise<World> {
     fields: { type: ['story.started', 'story.progress', 'story.failed', 'story.completed', 'story.canceled'] },
     credentials: Object.values(credentials),
   }
+  const none = 'a'.repeat(26)
   const world = {
     known,
     fitting: (path: string) =>
       credentials[/^\/(keys|admin)/.test(path) ? 'admin' : /^\/runner/.test(path) ? 'runner' : 'own'],
+    confined: (path: string) => {
+      const spared = path.replaceAll(theirs.story, none).replaceAll(theirs.prediction, none)
+      if (!/^\/admin\/stories\/?(\?|$)/.test(path) || /[?&]key=/.test(path)) return spared
+      return `${spared}${path.includes('?') ? '&' : '?'}key=${own.id}`
+    },
     renew,
     othersThings,
   }
@@ -135,8 +143,9 @@ export async function makeWorld(url: string, admin: string): Promise<World> {
   }
 
   async function release({ story, lease }: { story: string; lease: string }): Promise<void> {
-    const headers = { ...runner, [LEASE_HEADER]: lease }
-    await steadyFetch(`${url}/runner/stories/${story}/release`, { method: 'POST', headers })
+    const headers = { authorization: runner.authorization, [LEASE_HEADER]: lease }
+    const answer = await steadyFetch(`${url}/runner/stories/${story}/release`, { method: 'POST', headers })
+    if (!answer.ok) throw new Error(`release: ${answer.status} ${await answer.text()}`)
   }
 
   async function post(path: string, authorization: string, body?: object): Promise<unknown> {
