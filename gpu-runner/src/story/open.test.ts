@@ -76,9 +76,9 @@ test('each of several characters is in its own column, in the order of the promp
   const model = storyModel(pipeline, { onMasks: (masks) => seen.push(masks[0]!) })
   const owl = { id: 'owl', name: 'Ola', description: 'a white owl in a green hat' }
   const both = { characters: [fox, owl], frames: [{ prompt: 'Ola waves and Fern sits in the snow' }], steps: 2 }
-  const told = async (layout?: 'columns' | 'free') =>
+  const inLayout = async (layout?: 'columns' | 'free') =>
     pictures(await generate(model, { ...both, consistency: { layout } }))
-  const [columns, free, usual] = [await told('columns'), await told('free'), await told()]
+  const [columns, free, usual] = [await inLayout('columns'), await inLayout('free'), await inLayout()]
   assert.notDeepEqual(columns, free)
   assert.deepEqual(usual, free, 'a checkpoint that was not trained on columns reads a prompt as a whole')
   const halves = (masks: CharacterMasks) =>
@@ -123,7 +123,7 @@ test('a long story in small calls is the same story; frames already there are ne
   const bytes = rowBytes(pipeline.denoiser.config, { width: 16, height: 16 })
   const small = storyModel(pipeline, { callBytes: 3.5 * bytes })
   near(pictures(await generate(small, long)), whole)
-  // The two anchors are in every conditional call; unconditional rows look at nobody, and have calls of their own.
+  // The two anchors are in every conditional call; unconditional rows attend to nobody, and have calls of their own.
   const step = [3, 3, 1, 3, 1, 3, 1, 3]
   assert.deepEqual(rows.splice(0), [...step, ...step, ...step])
   const last = pictures(await generate(model, long, { skip: new Set([0, 1, 2, 3, 4]) }))
@@ -142,7 +142,7 @@ test('frames that need more memory than there is are refused with the figures, a
   assert.equal(pipeline.denoiser.part.isOpen, false)
 })
 
-test('a story cancelled in the middle stops at the next step and gives back all sessions; the next one is told', async (t) => {
+test('a story cancelled in the middle stops at the next step and gives back all sessions; the next one is generated', async (t) => {
   const { model, pipeline } = await open(t, sdxl)
   const expected = pictures(await generate(model, two))
   const parts = [...pipeline.text.parts, pipeline.denoiser.part, pipeline.autoencoder.decoder]

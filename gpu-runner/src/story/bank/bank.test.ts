@@ -202,7 +202,7 @@ const rejected = (why: RegExp) => (error: unknown) => {
   return true
 }
 
-/** Tells a story: its bank, and for each frame the latents that were decoded, and its seed. */
+/** Generates a story: its bank, and for each frame the latents that were decoded, and its seed. */
 async function open(t: TestContext, folder: string, options: PipelineOptions = {}) {
   const opened = await openPipeline(folder, options)
   let decoded: Float32Array[] = []

@@ -1,4 +1,4 @@
-/** Stories that look at themselves: the report, frames drawn again for it, and what an interruption leaves. */
+/** Stories that check themselves: the report, frames generated again for it, and what an interruption leaves. */
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -68,7 +68,7 @@ test('min_score: nothing is shown before all is checked; the better picture is k
     [0, 1, 1],
   )
   assert.match(one.report.warnings.join(), /below min_score 1: frame 0, 1, 2/)
-  assert.ok(same(usual.drawn, one.drawn, 0), 'the first frame is what the others look at')
+  assert.ok(same(usual.drawn, one.drawn, 0), 'the first frame is what the others attend to')
   assert.ok(one.report.score! >= usual.report.score!, `${one.report.score} is worse than ${usual.report.score}`)
   // Cut short after two pictures: the third is the very one.
   const rest = await generate(wanted, { skip: new Set([0, 1]) })

@@ -28,7 +28,7 @@ test('what a story says comes before what its model is used to', () => {
   assert.deepEqual(sampling(settingsOf(own, null, factsOf(mini))), [9, 2, [0.1, 1]])
 })
 
-test('a scheduler, or a size, that the model has not is the fault of the story, and it is told what would do', () => {
+test('a scheduler, or a size, that the model lacks is the fault of the story, and the error says what would do', () => {
   const rejected = (model: typeof mini, more: object, message: string) =>
     assert.throws(() => settingsOf(story(more), null, factsOf(model)), new StoryRejected(message))
   rejected(mini, { scheduler: 'ddim' }, "scheduler 'ddim' does not fit this model; flow-match-euler do")

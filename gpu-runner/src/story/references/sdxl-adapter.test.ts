@@ -16,7 +16,7 @@ const owl = {
   ...{ id: 'owl', name: 'Ola', description: 'a white owl wearing a green coat' },
   references: [await portrait([230, 230, 220], [20, 140, 60])],
 }
-/** The first two of each character are what all others look at, so that changes to the shared frame stay in it. */
+/** The first two of each character are what all others attend to, so that changes to the shared frame stay in it. */
 const prompts = ['Fern waves', 'Ola sits', 'Fern reads', 'Ola sleeps', 'Fern and Ola dance', 'a beach at night']
 const [foxAlone, both, empty] = [[0, 2], 4, 5]
 const frames = prompts.map((prompt) => ({ prompt }))
@@ -61,7 +61,7 @@ for (const [kind, file] of Object.entries(sdxlAdapters))
     }
   })
 
-/** Tells a story: its bank, and for each frame the latents that were decoded, and its seed. */
+/** Generates a story: its bank, and for each frame the latents that were decoded, and its seed. */
 async function open(t: TestContext, folder: string, ipAdapter?: string) {
   const opened = await openPipeline(folder, { ipAdapter })
   let decoded = new Float32Array()
@@ -75,26 +75,26 @@ async function open(t: TestContext, folder: string, ipAdapter?: string) {
   const model = storyModel({ ...opened, autoencoder }, { check: false })
   t.after(() => model.close())
   return async (request: StoryInput, options: Partial<GenerateOptions> = {}) => {
-    const told: Told = { latents: new Map(), seeds: [], bank: undefined }
+    const generated: Generated = { latents: new Map(), seeds: [], bank: undefined }
     const { signal } = new AbortController()
     for await (const event of model.generate(StoryRequest.parse(request), { seed: 5, signal, ...options })) {
-      if (event.type === 'bank') told.bank = event.bytes
+      if (event.type === 'bank') generated.bank = event.bytes
       if (event.type !== 'frame') continue
-      told.latents.set(event.frame.index, decoded)
-      told.seeds[event.frame.index] = event.frame.seed
+      generated.latents.set(event.frame.index, decoded)
+      generated.seeds[event.frame.index] = event.frame.seed
     }
-    return told
+    return generated
   }
 }
 
-interface Told {
+interface Generated {
   readonly latents: Map<number, Float32Array>
   readonly seeds: number[]
   bank: Uint8Array | undefined
 }
 
-function same(a: Told, b: Told, index: number): boolean {
-  const bytes = ({ latents }: Told) => Buffer.from(latents.get(index)!.buffer)
+function same(a: Generated, b: Generated, index: number): boolean {
+  const bytes = ({ latents }: Generated) => Buffer.from(latents.get(index)!.buffer)
   return Buffer.compare(bytes(a), bytes(b)) === 0
 }
 
