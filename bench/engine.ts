@@ -2,7 +2,7 @@
  * `npm run bench:engine`: how fast a checkpoint in diffusers layout opens and samples, as JSON. A step is one call of the
  * UNet for all frames with classifier-free guidance; its arithmetic is set against matrix products timed in the same run.
  */
-import { parseArgs } from 'node:util'
+import { type Command, command, sentenceOf } from '../gpu-runner/src/cli/command.ts'
 import { progressBar } from '../gpu-runner/src/cli/progress.ts'
 import { countFlops } from '../gpu-runner/src/engine/graph/flops.ts'
 import { input } from '../gpu-runner/src/engine/graph/value.ts'
@@ -14,14 +14,19 @@ import { isDevice } from '../gpu-runner/src/engine/runtime/device.ts'
 import { withHugePages } from '../gpu-runner/src/engine/runtime/huge-pages.ts'
 import { matmulPeak } from '../gpu-runner/src/engine/runtime/peak.ts'
 import { useThreads } from '../gpu-runner/src/engine/runtime/threads.ts'
-import { busyCores, machineFigures, orExit } from './machine.ts'
+import { busyCores, machineFigures } from './machine.ts'
 
+const cli: Command = command(
+  'bench:engine',
+  `usage: npm run bench:engine -- --checkpoint <folder> [--size 512x512] [--frames N] [--steps N]
+         [--device cpu|webgpu|cuda] [--threads N]`,
+)
 withHugePages()
 const { checkpoint, device, frames, steps, width, height } = readOptions()
 const show = progressBar('bench:engine', steps + 2)
 const written = process.resourceUsage().fsWrite
 const from = performance.now()
-const pipeline = await orExit('bench:engine', () => openPipeline(checkpoint, { device }))
+const pipeline = await openPipeline(checkpoint, { device }).catch((error: Error) => cli.fail(sentenceOf(error), 1))
 const compileSeconds = (performance.now() - from) / 1000
 show(1, 'open')
 
@@ -100,40 +105,29 @@ function stepFlops(): number {
 }
 
 function readOptions() {
-  const { values } = parseArgs({
-    options: {
-      checkpoint: { type: 'string', default: '' },
-      size: { type: 'string', default: '512x512' },
-      frames: { type: 'string', default: '1' },
-      steps: { type: 'string', default: '5' },
-      device: { type: 'string', default: 'cpu' },
-      threads: { type: 'string' },
-    },
+  const { values } = cli.read({
+    checkpoint: { type: 'string' },
+    size: { type: 'string', default: '512x512' },
+    frames: { type: 'string', default: '1' },
+    steps: { type: 'string', default: '5' },
+    device: { type: 'string', default: 'cpu' },
+    threads: { type: 'string' },
   })
+  if (!values.checkpoint) return cli.fail('--checkpoint <folder> is missing')
   const size = /^(\d+)x(\d+)$/.exec(values.size)
-  const [count, number] = [Number(values.frames), Number(values.steps)]
-  if (!values.checkpoint || !size || !(count >= 1) || !(number >= 1) || !isDevice(values.device)) {
-    return fail(
-      'usage: npm run bench:engine -- --checkpoint <folder> [--size 512x512] [--frames N] [--steps N]\n' +
-        '         [--device cpu|webgpu|cuda] [--threads N]',
-    )
-  }
+  if (!size) return cli.fail(`--size must be such as 512x512, not '${values.size}'`)
+  if (!isDevice(values.device)) return cli.fail(`--device must be cpu, webgpu or cuda, not '${values.device}'`)
   try {
     useThreads(values.threads)
   } catch (error) {
-    fail(`--threads: ${(error as Error).message}`)
+    cli.fail(sentenceOf(error))
   }
   return {
     checkpoint: values.checkpoint,
     device: values.device,
-    frames: count,
-    steps: number,
+    frames: cli.whole('frames', values.frames, 1),
+    steps: cli.whole('steps', values.steps, 1),
     width: Number(size[1]),
     height: Number(size[2]),
   }
-}
-
-function fail(message: string): never {
-  process.stderr.write(`bench:engine: ${message}\n`)
-  process.exit(2)
 }

@@ -1,36 +1,47 @@
 /**
- * `node bench/held-out.ts`: stories about characters that no model was trained on, to be looked at. Writes
+ * `npm run bench:held-out`: stories about characters that no model was trained on, to be looked at. Writes
  * `<out>/stories.jsonl` (for `npm run generate`) and `<out>/sheet.png`, a row a story, each frame under its prompt,
  * and prints JSON with the time each story took.
  */
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import type { StoryRequest } from '../contract/story.ts'
+import { type Command, command } from '../gpu-runner/src/cli/command.ts'
 import { progressBar } from '../gpu-runner/src/cli/progress.ts'
+import { writeWholeSync } from '../gpu-runner/src/engine/io/whole-file.ts'
 import { useThreads } from '../gpu-runner/src/engine/runtime/threads.ts'
 import { evaluationStory } from '../gpu-runner/src/lab/eval/stories.ts'
-import type { Level } from '../gpu-runner/src/lab/storydb/levels.ts'
+import { LEVELS, type Level } from '../gpu-runner/src/lab/storydb/levels.ts'
 import { openStoryModel } from '../gpu-runner/src/story/open.ts'
 import { contactSheet, type SheetCell } from '../gpu-runner/src/story/page/sheet.ts'
 import { busyCores, machineFigures, orExit } from './machine.ts'
 
-const { values } = parseArgs({
-  options: {
-    model: { type: 'string', default: 'gpu-runner/models/story-mini' },
-    out: { type: 'string', default: 'out/held-out' },
-    stories: { type: 'string', default: '20' },
-    frames: { type: 'string', default: '4' },
-    seed: { type: 'string', default: '1' },
-    level: { type: 'string', default: '4' },
-    threads: { type: 'string' },
-  },
+const cli: Command = command(
+  'bench:held-out',
+  `usage: npm run bench:held-out -- [--model <folder>] [--out out/held-out] [--stories 20] [--frames 4] [--seed 1]
+         [--level 4] [--threads <n>]`,
+)
+const { values } = cli.read({
+  model: { type: 'string', default: 'gpu-runner/models/story-mini' },
+  out: { type: 'string', default: 'out/held-out' },
+  stories: { type: 'string', default: '20' },
+  frames: { type: 'string', default: '4' },
+  seed: { type: 'string', default: '1' },
+  level: { type: 'string', default: '4' },
+  threads: { type: 'string' },
 })
-const [count, perStory, seed] = [values.stories, values.frames, values.seed].map(Number) as [number, number, number]
-const options = { seed, level: Number(values.level) as Level, frames: perStory, descriptions: 'full' as const }
+const count = cli.whole('stories', values.stories, 1)
+const perStory = cli.whole('frames', values.frames, 1, 12)
+const seed = cli.whole('seed', values.seed, 0)
+const options = {
+  seed,
+  level: cli.whole('level', values.level, 1, LEVELS.length) as Level,
+  frames: perStory,
+  descriptions: 'full' as const,
+}
 const stories = Array.from({ length: count }, (_, i) => evaluationStory(i, options).request)
 mkdirSync(values.out, { recursive: true })
-writeFileSync(join(values.out, 'stories.jsonl'), `${stories.map((story) => JSON.stringify(story)).join('\n')}\n`)
+writeWholeSync(join(values.out, 'stories.jsonl'), `${stories.map((story) => JSON.stringify(story)).join('\n')}\n`)
 
 const model = await orExit('bench:held-out', async () => {
   useThreads(values.threads)
@@ -51,7 +62,7 @@ for (const [i, request] of stories.entries()) {
 }
 const cores = busy()
 await model.close()
-writeFileSync(join(values.out, 'sheet.png'), await contactSheet(cells, 2 * perStory))
+writeWholeSync(join(values.out, 'sheet.png'), await contactSheet(cells, 2 * perStory))
 seconds.sort((a, b) => a - b)
 const medianSeconds = seconds[seconds.length >> 1]
 const about = { model: model.name, ...machineFigures(), ...cores }

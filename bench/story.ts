@@ -2,8 +2,9 @@
  * `npm run bench:story`: seconds to generate a story of two characters by the whole method, and the same frames each on its
  * own, in one run. Prints JSON: medians over `--runs` alternating runs for each number of frames, and their ratios.
  */
-import { parseArgs } from 'node:util'
+
 import { type StoryInput, StoryRequest } from '../contract/story.ts'
+import { type Command, command } from '../gpu-runner/src/cli/command.ts'
 import { openPipeline } from '../gpu-runner/src/engine/pipeline/open.ts'
 import { matmulPeak } from '../gpu-runner/src/engine/runtime/peak.ts'
 import { useThreads } from '../gpu-runner/src/engine/runtime/threads.ts'
@@ -11,13 +12,15 @@ import { evaluationStory, referencePicture } from '../gpu-runner/src/lab/eval/st
 import { storyModel } from '../gpu-runner/src/story/open.ts'
 import { busyCores, machineFigures, orExit } from './machine.ts'
 
-const { values } = parseArgs({
-  options: {
-    model: { type: 'string', default: 'gpu-runner/models/story-mini' },
-    runs: { type: 'string', default: '5' },
-    steps: { type: 'string', default: '20' },
-    threads: { type: 'string' },
-  },
+const cli: Command = command(
+  'bench:story',
+  `usage: npm run bench:story -- [--model <folder>] [--runs 5] [--steps 20] [--threads <n>]`,
+)
+const { values } = cli.read({
+  model: { type: 'string', default: 'gpu-runner/models/story-mini' },
+  runs: { type: 'string', default: '5' },
+  steps: { type: 'string', default: '20' },
+  threads: { type: 'string' },
 })
 
 /** Both alone as often as together. */
@@ -55,7 +58,7 @@ const busy = busyCores()
 const results = []
 for (const frames of [4, 8]) {
   const seconds = Object.fromEntries(names.map((name): [Arm, number[]] => [name, []])) as Record<Arm, number[]>
-  for (let run = 0; run <= Number(values.runs); run++)
+  for (let run = 0; run <= cli.whole('runs', values.runs, 1); run++)
     for (const name of names) {
       const took = await generate(frames, name)
       // The first round warms up.
@@ -68,7 +71,7 @@ for (const frames of [4, 8]) {
 }
 const cores = busy()
 await pipeline.release()
-const steps = Number(values.steps)
+const steps = cli.whole('steps', values.steps, 1)
 const about = { model: pipeline.name, steps, ...machineFigures(), ...cores, matmulPeakGflops: await matmulPeak() }
 console.log(JSON.stringify({ ...about, results }, null, 2))
 
@@ -79,7 +82,7 @@ async function generate(frames: number, name: Arm): Promise<number> {
       references ? { ...character, references: [picture] } : character,
     ),
     frames: Array.from({ length: frames }, (_, i) => ({ prompt: prompts[i % prompts.length]! })),
-    steps: Number(values.steps),
+    steps: cli.whole('steps', values.steps, 1),
     consistency,
   } satisfies StoryInput)
   const from = performance.now()

@@ -3,17 +3,16 @@
  * the real edge, which is killed in between; then the whole history is checked. With `--faults`, D1 and R2 fail now and
  * then. Exits 1 when anything was violated.
  */
-import { parseArgs } from 'node:util'
+import { type Command, command } from '../gpu-runner/src/cli/command.ts'
 import { describe, violationsOf } from './chaos/check.ts'
 import { runChaos } from './chaos/run.ts'
 
-const { values } = parseArgs({
-  options: {
-    minutes: { type: 'string', default: '2' },
-    runners: { type: 'string', default: '8' },
-    seed: { type: 'string', default: '1' },
-    faults: { type: 'boolean', default: false },
-  },
+const cli: Command = command('chaos', 'usage: npm run chaos -- [--minutes 2] [--runners 8] [--seed 1] [--faults]')
+const { values } = cli.read({
+  minutes: { type: 'string', default: '2' },
+  runners: { type: 'string', default: '8' },
+  seed: { type: 'string', default: '1' },
+  faults: { type: 'boolean', default: false },
 })
 const minutes = positive('minutes', values.minutes)
 const runners = positive('runners', values.runners)
@@ -38,7 +37,5 @@ process.exitCode = violations.length > 0 ? 1 : 0
 
 function positive(name: string, text: string): number {
   const number = Number(text)
-  if (number > 0) return number
-  console.error(`--${name} is '${text}'; a number above 0 is wanted`)
-  process.exit(2)
+  return number > 0 ? number : cli.fail(`--${name} must be a number above 0, not '${text}'`)
 }

@@ -4,7 +4,7 @@
  */
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -14,7 +14,9 @@ import { Webhook } from 'standardwebhooks'
 import { z } from 'zod'
 import type { StoryInput } from '../contract/story.ts'
 import { isTerminal, Story, StoryWebhook } from '../contract/story-view.ts'
+import { command, sentenceOf } from '../gpu-runner/src/cli/command.ts'
 import { progressBar } from '../gpu-runner/src/cli/progress.ts'
+import { writeWhole } from '../gpu-runner/src/engine/io/whole-file.ts'
 import { keepApiKey } from './api-key.ts'
 import { startServers } from './servers.ts'
 import { environmentOrExit } from './settings.ts'
@@ -42,6 +44,13 @@ const story: StoryInput = {
   seed: 7,
 }
 
+command(
+  'demo',
+  `usage: npm run demo
+
+Starts everything, posts a story over HTTP, receives its webhook and leaves the pictures in out/demo.
+Settings are environment variables: FABLEFRAME_DEMO_OUT, FABLEFRAME_DATA, FABLEFRAME_MODEL and those of docs/.`,
+).read({})
 const { dataDir, demoOut: out, edgeEnv, apiKey: given } = environmentOrExit()
 const WebhookSecret = z.object({ key: z.string() })
 /** From the start to the last picture. */
@@ -72,7 +81,7 @@ try {
   console.log(`Done in ${((performance.now() - started) / 1000).toFixed(1)} s: ${join(out, 'storyboard.png')}`)
 } catch (error) {
   const why = over.signal.aborted ? over.signal.reason : error
-  console.error(`\nThe demo failed: ${why instanceof Error ? why.message : why}`)
+  console.error(`\nThe demo failed: ${sentenceOf(why)}`)
   console.error(['The last words of the runner:', ...runnerLines.slice(-5)].join('\n  '))
   process.exitCode = 1
 } finally {
@@ -111,12 +120,12 @@ async function demo(): Promise<void> {
     if (!url) throw new Error(`the story succeeded without frame ${index}`)
     await download(url, `frame-${index}.png`)
   }
-  await writeFile(join(out, 'story.json'), `${JSON.stringify(finished, null, 2)}\n`)
+  await writeWhole(join(out, 'story.json'), `${JSON.stringify(finished, null, 2)}\n`)
 }
 
 /** Read the story until it has ended, as a bar of its steps and frames. */
 async function follow({ urls }: Story): Promise<Story> {
-  const bar = progressBar(story.title ?? 'story', 100)
+  using bar = progressBar(story.title ?? 'story', 100, { percent: true })
   for (;;) {
     const now = Story.parse(await (await call(urls.self)).json())
     const frames = now.frames.filter(({ status }) => status === 'succeeded').length
@@ -124,7 +133,7 @@ async function follow({ urls }: Story): Promise<Story> {
     const ended = isTerminal(now.status)
     // The bar ends at 100, and the story only when it says so itself.
     const percent = ended ? 100 : Math.min(99, Math.round(100 * (now.progress?.fraction ?? 0)))
-    bar(percent, `% · ${ended ? now.status : stage} · step ${step}/${steps} · frame ${frames}/${now.frames.length}`)
+    bar(percent, `· ${ended ? now.status : stage} · step ${step}/${steps} · frame ${frames}/${now.frames.length}`)
     if (ended) return now
     await sleep(POLL_MS, undefined, { signal: over.signal })
   }
@@ -133,7 +142,7 @@ async function follow({ urls }: Story): Promise<Story> {
 async function download(url: string, name: string): Promise<void> {
   const bytes = await (await call(url)).bytes()
   if (Buffer.from(bytes.subarray(1, 4)).toString() !== 'PNG') throw new Error(`${url} is not a PNG`)
-  await writeFile(join(out, name), bytes)
+  await writeWhole(join(out, name), bytes)
 }
 
 async function call(path: string, init: RequestInit = {}): Promise<Response> {

@@ -4,10 +4,10 @@
  * none, comes from `create --sql`: SQL on the standard output, the key on the standard error.
  */
 import { randomBytes, randomUUID } from 'node:crypto'
-import { parseArgs } from 'node:util'
 import type { z } from 'zod'
 import { CreateKey, Key, KeyList, NewKey, RevokedKey, UpdateKey } from '../contract/key.ts'
 import { issuesOf, Problem } from '../contract/problem.ts'
+import { type Command, command as openCommand, sentenceOf } from '../gpu-runner/src/cli/command.ts'
 import { apiKeyRow } from '../src/db/keys/new-key.ts'
 import { newKeyText } from '../src/platform/api-key.ts'
 
@@ -23,19 +23,18 @@ npm run keys -- revoke-links <id>`
 /** Tries of a request that was not answered, or with a fault of the edge. What they send again takes effect once. */
 const TRIES = 3
 
+const cli: Command = openCommand('keys', usage)
 const { FABLEFRAME_EDGE_URL = 'http://127.0.0.1:8787', FABLEFRAME_API_KEY } = process.env
 
 try {
   await main()
 } catch (error) {
-  console.error(error instanceof Error ? error.message : error)
-  process.exitCode = 1
+  cli.fail(sentenceOf(error), 1)
 }
 
 async function main(): Promise<void> {
-  const { positionals, values } = parseArgs({
-    allowPositionals: true,
-    options: {
+  const { positionals, values } = cli.read(
+    {
       name: { type: 'string' },
       scopes: { type: 'string' },
       expires: { type: 'string' },
@@ -49,7 +48,8 @@ async function main(): Promise<void> {
       stop: { type: 'boolean', default: false },
       sql: { type: 'boolean', default: false },
     },
-  })
+    { positionals: true },
+  )
   const [command, id] = positionals
   if (command === 'create') {
     const { name, tenant, scopes, expires, retention } = values

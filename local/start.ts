@@ -1,10 +1,19 @@
 /** `npm start`: the edge and a runner on this machine, until Ctrl-C, SIGTERM, or the end of the npm that started it. */
 import { relative } from 'node:path'
+import { command } from '../gpu-runner/src/cli/command.ts'
 import { type KeptKey, keepApiKey } from './api-key.ts'
 import { whenNpmEnds } from './npm-parent.ts'
 import { startServers } from './servers.ts'
 import { environmentOrExit } from './settings.ts'
 
+command(
+  'start',
+  `usage: npm start
+
+Runs the edge and a runner on this machine until Ctrl-C.
+Settings are environment variables: PORT (8787), FABLEFRAME_DATA (.fableframe), FABLEFRAME_API_KEY, FABLEFRAME_MODEL and
+those of edge and runner.`,
+).read({})
 const { port, dataDir, apiKey, edgeEnv } = environmentOrExit()
 const kept = apiKey === undefined ? await keepApiKey(dataDir) : undefined
 let ending: Promise<void> | undefined

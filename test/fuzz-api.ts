@@ -4,9 +4,9 @@
  * and nothing of another API key is ever in it, or changed by it. Exits 1 with the requests that broke this; `--from <index> --requests 1`
  * sends one of them again.
  */
-import { parseArgs } from 'node:util'
 import { Webhook } from 'standardwebhooks'
 import { Problem } from '../contract/problem.ts'
+import { type Command, command } from '../gpu-runner/src/cli/command.ts'
 import { startEdge } from '../local/edge.ts'
 import { newApiKey } from '../src/db/keys/new-key.ts'
 import { randomBytes } from './d1.ts'
@@ -132,15 +132,15 @@ function parse(text: string): unknown {
 }
 
 if (import.meta.main) {
-  const { values } = parseArgs({
-    options: {
-      requests: { type: 'string', default: '20000' },
-      seed: { type: 'string', default: '1' },
-      from: { type: 'string', default: '0' },
-    },
+  const cli: Command = command('fuzz:api', 'usage: npm run fuzz:api -- [--requests 20000] [--seed 1] [--from 0]')
+  const { values } = cli.read({
+    requests: { type: 'string', default: '20000' },
+    seed: { type: 'string', default: '1' },
+    from: { type: 'string', default: '0' },
   })
-  const seed = Number(values.seed)
-  const { counts, violations } = await fuzz({ requests: Number(values.requests), seed, from: Number(values.from) })
+  const seed = cli.whole('seed', values.seed, 0)
+  const [requests, from] = [cli.whole('requests', values.requests, 1), cli.whole('from', values.from, 0)]
+  const { counts, violations } = await fuzz({ requests, seed, from })
   for (const [route, byStatus] of [...counts].sort()) {
     const cells = [...byStatus].sort().map(([status, count]) => `${status}: ${count}`)
     console.log(`${route.padEnd(60)} ${cells.join('  ')}`)

@@ -1,10 +1,10 @@
 /** `npm run checkpoint:random`: a checkpoint of full size and random weights, to measure the engine with. */
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { gaussian } from '../engine/diffusion/noise.ts'
 import { input, type Value } from '../engine/graph/value.ts'
 import { writeSafetensors } from '../engine/io/safetensors.ts'
+import { writeWholeSync } from '../engine/io/whole-file.ts'
 import { AutoencoderConfig, decode, encode } from '../engine/models/autoencoder-kl.ts'
 import { ClipTextConfig, clipText, pooledText, projectedText } from '../engine/models/clip-text.ts'
 import { unet } from '../engine/models/unet.ts'
@@ -12,12 +12,14 @@ import { parseUNetConfig } from '../engine/models/unet-config.ts'
 import type { Weights } from '../engine/nn/weights.ts'
 import { type PublishedModel, publishedModels } from '../lab/checkpoints/published.ts'
 import { randomTensors, wantedTensors } from '../lab/checkpoints/random-weights.ts'
+import { type Command, command } from './command.ts'
 import { progressBar } from './progress.ts'
 
 const usage = `usage: npm run checkpoint:random -- --like ${Object.keys(publishedModels).join('|')} --out <folder> [--dtype f16|f32] [--seed N]
 
 Writes a folder in diffusers layout. Its pictures are noise; its sizes, and so its speed, are those of the real one.`
 
+const cli: Command = command('checkpoint:random', usage)
 const { like, out, dtype, seed } = readOptions()
 const model = publishedModels[like]
 const parts = [...modelParts(model)]
@@ -78,7 +80,7 @@ function writeTokenizer(folder: string): void {
   while (tokens.length < 49_406) tokens.push(`<unused-${tokens.length}>`)
   const all = [...tokens, '<|startoftext|>', '<|endoftext|>']
   writeJson(folder, 'vocab.json', Object.fromEntries(all.map((token, id) => [token, id])))
-  writeFileSync(join(folder, 'merges.txt'), '#version: 0.2\n')
+  writeWholeSync(join(folder, 'merges.txt'), '#version: 0.2\n')
   writeJson(folder, 'tokenizer_config.json', { tokenizer_class: 'CLIPTokenizer', model_max_length: 77 })
 }
 
@@ -88,33 +90,21 @@ function range(from: number, to: number): number[] {
 
 function writeJson(folder: string, name: string, value: unknown): void {
   mkdirSync(folder, { recursive: true })
-  writeFileSync(join(folder, name), `${JSON.stringify(value, null, 2)}\n`)
+  writeWholeSync(join(folder, name), `${JSON.stringify(value, null, 2)}\n`)
 }
 
 function readOptions() {
-  try {
-    const { values } = parseArgs({
-      options: {
-        like: { type: 'string', default: '' },
-        out: { type: 'string', default: '' },
-        dtype: { type: 'string', default: 'f16' },
-        seed: { type: 'string', default: '1' },
-      },
-    })
-    const { like: name, out: folder, dtype: type } = values
-    if (name !== 'sd15' && name !== 'sd2' && name !== 'sdxl')
-      return fail(`--like must be sd15, sd2 or sdxl, not '${name}'`)
-    if (type !== 'f16' && type !== 'f32') return fail(`--dtype must be f16 or f32, not '${type}'`)
-    if (!folder) return fail('--out <folder> is missing')
-    const number = Number(values.seed)
-    if (!Number.isSafeInteger(number) || number < 0) return fail(`--seed must be a whole number, not '${values.seed}'`)
-    return { like: name, out: folder, dtype: type, seed: number } as const
-  } catch (error) {
-    return fail(error instanceof Error ? error.message : String(error))
+  const { values } = cli.read({
+    like: { type: 'string', default: '' },
+    out: { type: 'string', default: '' },
+    dtype: { type: 'string', default: 'f16' },
+    seed: { type: 'string', default: '1' },
+  })
+  if (!values.out) cli.fail('--out <folder> is missing')
+  return {
+    like: cli.oneOf('like', ['sd15', 'sd2', 'sdxl'], values.like),
+    out: values.out,
+    dtype: cli.oneOf('dtype', ['f16', 'f32'], values.dtype),
+    seed: cli.whole('seed', values.seed, 0),
   }
-}
-
-function fail(message: string): never {
-  process.stderr.write(`checkpoint:random: ${message}\n${usage}\n`)
-  process.exit(2)
 }

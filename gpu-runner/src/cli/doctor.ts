@@ -1,9 +1,9 @@
 /** `npm run doctor`: what this machine has, whether each device computes what the CPU does, and what to install. */
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import type { DeviceCheck } from '../engine/runtime/check-device.ts'
 import { devices } from '../engine/runtime/device.ts'
 import { useThreads } from '../engine/runtime/threads.ts'
+import { type Command, command, sentenceOf } from './command.ts'
 import { jsonOf } from './doctor/child.ts'
 import { type Diagnosis, diagnose } from './doctor/diagnosis.ts'
 import { inspectMachine, type Machine } from './doctor/machine.ts'
@@ -12,6 +12,7 @@ const usage = `usage: npm run doctor -- [--json] [--timeout <seconds a device, d
 
 Exits 0 when the CPU works, 1 when it does not.`
 
+const cli: Command = command('doctor', usage)
 const { json, timeoutMs } = readOptions()
 const machine = inspectMachine()
 if (!json) printMachine(machine)
@@ -57,16 +58,16 @@ function print(name: string, value: string): void {
 }
 
 function readOptions(): { json: boolean; timeoutMs: number } {
+  const { values } = cli.read({
+    json: { type: 'boolean', default: false },
+    timeout: { type: 'string', default: '120' },
+  })
   try {
     useThreads(undefined)
-    const { values } = parseArgs({
-      options: { json: { type: 'boolean', default: false }, timeout: { type: 'string', default: '120' } },
-    })
-    const seconds = Number(values.timeout)
-    if (!(seconds > 0)) throw new RangeError(`--timeout must be a number of seconds, not '${values.timeout}'`)
-    return { json: values.json, timeoutMs: seconds * 1e3 }
   } catch (error) {
-    process.stderr.write(`doctor: ${error instanceof Error ? error.message : error}\n${usage}\n`)
-    process.exit(2)
+    cli.fail(sentenceOf(error))
   }
+  const seconds = Number(values.timeout)
+  if (!(seconds > 0)) cli.fail(`--timeout must be a number of seconds, not '${values.timeout}'`)
+  return { json: values.json, timeoutMs: seconds * 1e3 }
 }

@@ -2,7 +2,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
 import { Layout } from '../../../contract/story.ts'
 import { openPipeline } from '../engine/pipeline/open.ts'
 import { withHugePages } from '../engine/runtime/huge-pages.ts'
@@ -14,6 +13,7 @@ import { descriptions } from '../lab/eval/stories.ts'
 import { JudgesAccuracy } from '../lab/judges/accuracy.ts'
 import { Judges } from '../lab/judges/judges.ts'
 import { LEVELS, type Level } from '../lab/storydb/levels.ts'
+import { type Command, command, sentenceOf } from './command.ts'
 import { progressBar } from './progress.ts'
 
 const usage = `usage: npm run eval -- --out <folder> [--model <folder>] [--judges <folder>] [--stories 20] [--frames 4]
@@ -27,6 +27,7 @@ model that reads reference pictures.`
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
+const cli: Command = command('eval', usage)
 withHugePages()
 const flags = readFlags()
 const stop = new AbortController()
@@ -37,7 +38,7 @@ try {
   else if (flags.fillers) await studyFillers(flags.fillers)
   else await runEvaluation()
 } catch (error) {
-  fail(error instanceof Error ? error.message : String(error), 1)
+  cli.fail(sentenceOf(error), 1)
 }
 
 async function makeSheet(count: number): Promise<void> {
@@ -79,57 +80,32 @@ function readFlags() {
     ...{ seed: text, level: text, descriptions: text, layout: text, steps: text, arms: text },
     ...{ sheet: { type: 'boolean' } as const, count: text, answers: text, 'filler-words': text },
   }
-  const values = parse(options)
+  const { values } = cli.read(options)
   const { out, model = here('../../models/story-mini'), judges = here('../../models/judges') } = values
-  if (!out) fail('--out <folder> is missing')
+  if (!out) cli.fail('--out <folder> is missing')
   const refers = existsSync(join(model, 'ip_adapter.safetensors'))
   const wanted = values.arms?.split(',').map(arm) ?? (refers ? armNames : textArms)
   if (wanted.some((name) => arms[name].references) && !refers)
-    fail(`${model} has no ip_adapter.safetensors, so that it reads no reference pictures; choose among ${textArms}`)
+    cli.fail(`${model} has no ip_adapter.safetensors, so that it reads no reference pictures; choose among ${textArms}`)
   return {
     out,
     model,
     judges,
     arms: [...new Set(wanted)],
     chosen: values.arms === undefined ? undefined : [...new Set(wanted)],
-    sheet: values.sheet ? whole('count', values.count ?? '60', 1, 1000) : 0,
+    sheet: values.sheet ? cli.whole('count', values.count ?? '60', 1, 1000) : 0,
     answers: values.answers,
-    fillers: values['filler-words'] === undefined ? 0 : whole('filler-words', values['filler-words'], 1, 40),
-    stories: whole('stories', values.stories ?? '20', 1, 10_000),
-    frames: whole('frames', values.frames ?? '4', 2, 12),
-    seed: whole('seed', values.seed ?? '1', 0, 2 ** 31 - 1),
-    level: whole('level', values.level ?? '4', 1, LEVELS.length) as Level,
-    descriptions: oneOf('descriptions', descriptions, values.descriptions ?? 'full'),
-    layout: values.layout === undefined ? undefined : oneOf('layout', Layout.options, values.layout),
-    steps: values.steps === undefined ? undefined : whole('steps', values.steps, 1, 100),
+    fillers: values['filler-words'] === undefined ? 0 : cli.whole('filler-words', values['filler-words'], 1, 40),
+    stories: cli.whole('stories', values.stories ?? '20', 1, 10_000),
+    frames: cli.whole('frames', values.frames ?? '4', 2, 12),
+    seed: cli.whole('seed', values.seed ?? '1', 0, 2 ** 31 - 1),
+    level: cli.whole('level', values.level ?? '4', 1, LEVELS.length) as Level,
+    descriptions: cli.oneOf('descriptions', descriptions, values.descriptions ?? 'full'),
+    layout: values.layout === undefined ? undefined : cli.oneOf('layout', Layout.options, values.layout),
+    steps: values.steps === undefined ? undefined : cli.whole('steps', values.steps, 1, 100),
   }
-}
-
-function parse<T extends Record<string, { type: 'string' | 'boolean' }>>(options: T) {
-  try {
-    return parseArgs({ options }).values
-  } catch (error) {
-    return fail(error instanceof Error ? error.message : String(error))
-  }
-}
-
-function oneOf<T extends string>(name: string, choices: readonly T[], wanted: string): T {
-  return (
-    choices.find((choice) => choice === wanted) ?? fail(`--${name} must be ${choices.join(' or ')}, not '${wanted}'`)
-  )
 }
 
 function arm(name: string): ArmName {
-  return isArm(name) ? name : fail(`--arms: there is no '${name}'; there are ${armNames.join(', ')}`)
-}
-
-function whole(name: string, value: string, least: number, most: number): number {
-  const number = Number(value)
-  if (/^\d+$/.test(value) && number >= least && number <= most) return number
-  return fail(`--${name} must be a whole number from ${least} to ${most}, not '${value}'`)
-}
-
-function fail(message: string, code: 1 | 2 = 2): never {
-  process.stderr.write(`eval: ${message}\n${code === 2 ? `${usage}\n` : ''}`)
-  process.exit(code)
+  return isArm(name) ? name : cli.fail(`--arms: there is no '${name}'; there are ${armNames.join(', ')}`)
 }

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -10,6 +10,7 @@ import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { readBankHeader } from '../../../contract/bank.ts'
 import { copyModel, editJson, fillTensor, sd15 } from '../../../test/model-folder.ts'
+import { readImage } from '../engine/io/png.ts'
 import { writeSafetensors } from '../engine/io/safetensors.ts'
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url))
@@ -155,16 +156,75 @@ test('--bank: a character of one line is known to the next, and to a later call'
   assert.match(stderr, /line 1: \/bank: .*safetensors|header/)
 })
 
+test('a disk that is full: whole files or none, and the last line says what is missing', async (t) => {
+  const { folder, run } = await setUp(t)
+  const disk = join(folder, 'disk')
+  await mkdir(disk)
+  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=16k', 'tmpfs', disk], { encoding: 'utf8' })
+  if (mounted.status !== 0) return t.skip(`no small disk can be mounted here: ${mounted.stderr ?? mounted.error}`)
+  try {
+    const out = join(disk, 'out')
+    const { code, stderr } = await run(`${good}\n${good}\n${good}`, '--out', out)
+    assert.equal(code, 1, stderr)
+    assert.match(stderr, /^line 1: no space is left for .*storyboard\.png$/m)
+    const missing = `Missing of 3 stories in ${out}: line 1 (2 of 2 frames are there), line 2, line 3\n`
+    assert.ok(stderr.endsWith(missing), stderr)
+    assert.doesNotMatch(stderr, /^\s+at /m)
+    const files = await readdir(join(out, '1'))
+    assert.deepEqual(files.sort(), ['frame-0.png', 'frame-1.png'])
+    for (const file of files) await readImage(await readFile(join(out, '1', file)))
+  } finally {
+    spawnSync('umount', [disk])
+  }
+})
+
+test('a file that may not grow: nothing of it stays, and an older result does not pass for a new one', async (t) => {
+  const { folder, args } = await setUp(t)
+  const line = join(folder, 'out/1')
+  await mkdir(line, { recursive: true })
+  for (const name of ['result.json', 'storyboard.png']) await writeFile(join(line, name), 'of an earlier run')
+  const limited = 'trap "" XFSZ; ulimit -f 4; exec "$@"'
+  const { env, command } = args()
+  const { status, stderr } = spawnSync('bash', ['-c', limited, 'bash', ...command], {
+    env,
+    input: good,
+    encoding: 'utf8',
+  })
+  assert.equal(status, 1, stderr)
+  assert.match(stderr, /^line 1: .*storyboard\.png would be larger than is allowed here$/m)
+  assert.match(stderr, /Missing of 1 story in .*: line 1 \(2 of 2 frames are there\)\n$/)
+  assert.deepEqual((await readdir(line)).sort(), ['frame-0.png', 'frame-1.png', 'storyboard.png'])
+  assert.equal(await readFile(join(line, 'storyboard.png'), 'utf8'), 'of an earlier run')
+})
+
+test('--out that is a file, and input that is not there: a sentence, no stack', async (t) => {
+  const { folder, run } = await setUp(t)
+  const file = join(folder, 'drawing.json')
+  const { code, stderr } = await run(good, '--out', file)
+  assert.equal(code, 1)
+  assert.equal(stderr, `--out: ${file} cannot be made: there is a file where a folder is needed\n`)
+  const missing = await run(good, '--in', join(folder, 'none.jsonl'))
+  assert.equal(missing.code, 2)
+  assert.match(missing.stderr, /^generate: --in: .*none\.jsonl does not exist\n/)
+})
+
 async function setUp(t: TestContext) {
   const folder = await mkdtemp(join(tmpdir(), 'generate-'))
   t.after(() => rm(folder, { recursive: true }))
   await writeFile(join(folder, 'drawing.json'), '{}')
   const env = { ...process.env, FABLEFRAME_MODEL_MODULE: path('../../../test/drawing-model.ts') }
+  const call = (...flags: string[]) => [
+    path('generate.ts'),
+    ...['--in', '-', '--out', join(folder, 'out'), '--model', folder],
+    ...flags,
+  ]
   return {
     folder,
+    /** What another program needs to start it. */
+    args: () => ({ env, command: [process.execPath, ...call()] }),
     async run(given: string | { input: string; env: Record<string, string | undefined> }, ...flags: string[]) {
       const { input, env: own } = typeof given === 'string' ? { input: given, env: {} } : given
-      const args = [path('generate.ts'), '--in', '-', '--out', join(folder, 'out'), '--model', folder, ...flags]
+      const args = call(...flags)
       const child = spawn(process.execPath, args, { env: { ...env, ...own }, stdio: ['pipe', 'ignore', 'pipe'] })
       child.stdin.on('error', () => {}).end(input) // closed early where the flags are wrong
       const [stderr, [code]] = await Promise.all([text(child.stderr), once(child, 'exit')])

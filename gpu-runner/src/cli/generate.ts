@@ -4,21 +4,22 @@
  */
 import { randomInt } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { parseArgs } from 'node:util'
 import type { ConsistencyReport } from '../../../contract/consistency.ts'
 import { issuesOf } from '../../../contract/problem.ts'
 import { StoryRequest } from '../../../contract/story.ts'
 import { encodePng } from '../engine/io/png.ts'
+import { writeWhole } from '../engine/io/whole-file.ts'
 import { devices, isDevice } from '../engine/runtime/device.ts'
 import { withHugePages } from '../engine/runtime/huge-pages.ts'
 import { parseLoraFile } from '../engine/runtime/lora.ts'
 import { useThreads } from '../engine/runtime/threads.ts'
 import { pageOf } from '../service/generator.ts'
 import { type StoryModel, type StoryModelModule, StoryRejected } from '../story/types.ts'
+import { type Command, command, sentenceOf } from './command.ts'
 import { progressBar } from './progress.ts'
 
 const USAGE = `npm run generate -- --in <stories.jsonl, or - for standard input> --out <folder>
@@ -36,33 +37,48 @@ interface Line {
   request: StoryRequest
 }
 
+const cli: Command = command('generate', USAGE)
 withHugePages()
 const flags = readFlags()
 const lines = parse(await readInput(flags.in), flags)
+await mkdir(flags.out, { recursive: true }).catch((error) => fail(1, `--out: ${sentenceOf(error)}`))
 const { openStoryModel } = await loadModule()
 const { model: folder, device, loras } = flags
 const model = await openStoryModel({ folder, device, loras }).catch((error) =>
-  fail(1, `The model in ${flags.model} could not be opened: ${error.message}`),
+  fail(1, `The model in ${flags.model} could not be opened: ${sentenceOf(error)}`),
 )
 const foreign = lines.filter(({ request }) => request.model !== null && request.model !== model.name)
 if (foreign.length > 0)
   fail(1, ...foreign.map(({ number, request }) => wrong(number, '/model', `'${request.model}'; this is ${model.name}`)))
-for (const line of lines) {
-  await generate(model, line).catch((error) => {
-    const message = `\nline ${line.number}: ${error instanceof Error ? error.message : error}`
-    // Anything but a story that is refused would meet the next line too: broken weights, a lost device.
-    if (!(error instanceof StoryRejected)) fail(1, message)
-    console.error(message)
-    process.exitCode = 1
-  })
+/** Lines without all of their pictures. */
+const missing: string[] = []
+for (const [i, line] of lines.entries()) {
+  const done = { frames: 0 }
+  try {
+    await generate(model, line, done)
+  } catch (error) {
+    console.error(`line ${line.number}: ${sentenceOf(error)}`)
+    missing.push(`${line.number} (${done.frames} of ${line.request.frames.length} frames are there)`)
+    if (error instanceof StoryRejected) continue
+    // Anything else would meet the next line too: broken weights, a lost device, a full disk.
+    missing.push(...lines.slice(i + 1).map(({ number }) => String(number)))
+    break
+  }
 }
 await model.close()
+if (missing.length > 0)
+  fail(
+    1,
+    `Missing of ${lines.length} ${lines.length === 1 ? 'story' : 'stories'} in ${flags.out}: line ${missing.join(', line ')}`,
+  )
 
-async function generate(model: StoryModel, { number, request }: Line): Promise<void> {
+/** Into a folder of its own. `result.json` comes last and is there only when all else is. */
+async function generate(model: StoryModel, { number, request }: Line, done: { frames: number }): Promise<void> {
   const folder = join(flags.out, String(number))
   await mkdir(folder, { recursive: true })
+  await rm(join(folder, 'result.json'), { force: true })
   const seed = request.seed ?? randomInt(2 ** 32)
-  const bar = progressBar(`line ${number}`, 100)
+  using bar = progressBar(`line ${number}`, 100, { percent: true })
   const frames: { index: number; prompt: string; file: string; width: number; height: number; seed: number }[] = []
   const pngs: Uint8Array[] = []
   const started = performance.now()
@@ -71,24 +87,28 @@ async function generate(model: StoryModel, { number, request }: Line): Promise<v
   const bank = flags.bank !== undefined && existsSync(flags.bank) ? await readFile(flags.bank) : undefined
   for await (const event of model.generate(request, { seed, signal: new AbortController().signal, bank })) {
     if (event.type === 'warnings') warnings = event.warnings
-    if (event.type === 'bank' && flags.bank !== undefined) await replaceFile(flags.bank, event.bytes)
-    if (event.type === 'step') bar(Math.round((90 * event.step) / event.steps), `% · step ${event.step}/${event.steps}`)
+    if (event.type === 'bank' && flags.bank !== undefined) await keepBank(flags.bank, event.bytes)
+    if (event.type === 'step') bar(Math.round((90 * event.step) / event.steps), `· step ${event.step}/${event.steps}`)
     if (event.type === 'report') {
       checked = event.report
-      await writeFile(join(folder, 'consistency.png'), event.sheet)
-      await writeFile(join(folder, 'consistency.json'), `${JSON.stringify(event.report, null, 2)}\n`)
+      await writeWhole(join(folder, 'consistency.png'), event.sheet)
+      await writeWhole(join(folder, 'consistency.json'), `${JSON.stringify(event.report, null, 2)}\n`)
     }
     if (event.type !== 'frame') continue
     const { index, width, height } = event.frame
     const file = `frame-${index}.png`
     pngs[index] = await encodePng(event.frame)
-    await writeFile(join(folder, file), pngs[index])
+    await writeWhole(join(folder, file), pngs[index])
+    done.frames++
     frames.push({ index, prompt: request.frames[index]?.prompt ?? '', file, width, height, seed: event.frame.seed })
-    bar(90 + Math.floor((9 * frames.length) / request.frames.length), `% · frame ${frames.length}`)
+    bar(
+      90 + Math.floor((9 * frames.length) / request.frames.length),
+      `· frame ${frames.length}/${request.frames.length}`,
+    )
   }
   if (frames.length < request.frames.length)
-    throw new Error(`line ${number}: the model ended after ${frames.length} of ${request.frames.length} frames`)
-  await writeFile(join(folder, 'storyboard.png'), await pageOf(request, pngs))
+    throw new Error(`the model ended after ${frames.length} of ${request.frames.length} frames`)
+  await writeWhole(join(folder, 'storyboard.png'), await pageOf(request, pngs))
   const seconds = Math.round(performance.now() - started) / 1000
   const result = {
     line: number,
@@ -100,17 +120,15 @@ async function generate(model: StoryModel, { number, request }: Line): Promise<v
     seconds,
     request,
   }
-  await writeFile(join(folder, 'result.json'), `${JSON.stringify(result, null, 2)}\n`)
+  await writeWhole(join(folder, 'result.json'), `${JSON.stringify(result, null, 2)}\n`)
   const score = checked?.score == null ? '' : ` · consistency ${checked.score}`
-  bar(100, `% · ${frames.length} frames in ${seconds} s${score}`)
+  bar(100, `· ${frames.length} frames in ${seconds} s${score}`)
   for (const warning of [...warnings, ...(checked?.warnings ?? [])]) console.error(`line ${number}: ${warning}`)
 }
 
-/** Whoever reads it finds the old file or the new one. */
-async function replaceFile(path: string, bytes: Uint8Array): Promise<void> {
+async function keepBank(path: string, bytes: Uint8Array): Promise<void> {
   await mkdir(dirname(path), { recursive: true })
-  await writeFile(`${path}.tmp`, bytes)
-  await rename(`${path}.tmp`, path)
+  await writeWhole(path, bytes)
 }
 
 /** All lines, or an end with all that is wrong with them: nothing is sampled before everything is known to be right. */
@@ -153,8 +171,8 @@ function readFlags() {
     bank: string,
     lora: { ...string, multiple: true },
   } as const
+  const { values } = cli.read(options)
   try {
-    const { values } = parseArgs({ options, strict: true })
     if (!values.in || !values.out) throw new Error('--in and --out are wanted')
     useThreads(values.threads)
     const device = values.device ?? 'cpu'
@@ -170,7 +188,7 @@ function readFlags() {
       seed: number('seed', values.seed),
     }
   } catch (error) {
-    return fail(2, error instanceof Error ? error.message : String(error), '', USAGE)
+    return cli.fail(sentenceOf(error))
   }
 }
 
@@ -183,7 +201,7 @@ function number(flag: 'steps' | 'seed', value: string | undefined): number | nul
 
 async function readInput(path: string): Promise<string> {
   if (path === '-') return text(process.stdin)
-  return readFile(path, 'utf8').catch((error) => fail(2, `--in ${path} could not be read: ${error.message}`))
+  return readFile(path, 'utf8').catch((error) => cli.fail(`--in: ${sentenceOf(error)}`))
 }
 
 /** FABLEFRAME_MODEL_MODULE names another module than the usual one, as it does for the runner. */
@@ -196,7 +214,7 @@ function wrong(line: number, pointer: string, message: string): string {
   return `line ${line}: ${pointer === '' ? 'the story' : pointer}: ${message}`
 }
 
-function fail(code: number, ...messages: string[]): never {
+function fail(code: 1, ...messages: string[]): never {
   console.error(messages.join('\n'))
   process.exit(code)
 }

@@ -1,18 +1,19 @@
 /** `npm run parity -- <folder>`: run golden cases and compare with what they expect, one row a case. */
 import { existsSync } from 'node:fs'
-import { parseArgs } from 'node:util'
 import { isDevice } from '../engine/runtime/device.ts'
 import { type Device, findCases } from '../lab/parity/case.ts'
 import { type CaseResult, runCase } from '../lab/parity/run.ts'
+import { type Command, command } from './command.ts'
 
 const usage = `usage: npm run parity -- <folder of cases> [--device cpu|webgpu|cuda]
 
 Prints one row a case; errors are the largest of all its outputs, the relative ones to the largest expected value of
 the tensor. Exits 1 when a case fails or is not understood.`
 
+const cli: Command = command('parity', usage)
 const { folder, device } = readOptions()
 const folders = findCases(folder)
-if (folders.length === 0) fail(`${folder} holds no case.json`, 1)
+if (folders.length === 0) cli.fail(`${folder} holds no case.json`, 1)
 print('case', 'max abs', 'max rel', 'tolerance', 'pass')
 let passed = 0
 for (const path of folders) {
@@ -37,23 +38,11 @@ function print(name: string, abs: string, rel: string, tolerance: string, pass: 
 }
 
 function readOptions(): { folder: string; device: Device } {
-  try {
-    const { values, positionals } = parseArgs({
-      allowPositionals: true,
-      options: { device: { type: 'string', default: 'cpu' } },
-    })
-    const [folder, ...more] = positionals
-    if (!folder || more.length > 0)
-      return fail(folder ? `one folder, not ${positionals.length}` : 'a folder is missing')
-    if (!existsSync(folder)) return fail(`${folder} does not exist`)
-    if (!isDevice(values.device)) return fail(`--device must be cpu, webgpu or cuda, not '${values.device}'`)
-    return { folder, device: values.device }
-  } catch (error) {
-    return fail(error instanceof Error ? error.message : String(error))
-  }
-}
-
-function fail(message: string, code: 1 | 2 = 2): never {
-  process.stderr.write(`parity: ${message}\n${code === 2 ? `${usage}\n` : ''}`)
-  process.exit(code)
+  const { values, positionals } = cli.read({ device: { type: 'string', default: 'cpu' } }, { positionals: true })
+  const [folder, ...more] = positionals
+  if (!folder) return cli.fail('a folder is missing')
+  if (more.length > 0) cli.fail(`one folder, not ${positionals.length}`)
+  if (!existsSync(folder)) cli.fail(`${folder} does not exist`)
+  if (!isDevice(values.device)) return cli.fail(`--device must be cpu, webgpu or cuda, not '${values.device}'`)
+  return { folder, device: values.device }
 }

@@ -1,7 +1,6 @@
 /** `npm run train -- <stage>`: train one part of a model, or put the parts together. */
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { type Device, devices, isDevice } from '../engine/runtime/device.ts'
 import { withHugePages } from '../engine/runtime/huge-pages.ts'
 import { useThreads } from '../engine/runtime/threads.ts'
@@ -17,6 +16,7 @@ import { judgesStage } from '../lab/train/stage-judges.ts'
 import { segmenterStage } from '../lab/train/stage-segmenter.ts'
 import { setsStage } from '../lab/train/stage-sets.ts'
 import { textEncoderStage } from '../lab/train/stage-text-encoder.ts'
+import { type Command, command, sentenceOf } from './command.ts'
 import { progressBar } from './progress.ts'
 
 const stages: Record<string, { stage: Stage; part: Exclude<keyof Recipe, 'vocabulary'> }> = {
@@ -27,6 +27,20 @@ const stages: Record<string, { stage: Stage; part: Exclude<keyof Recipe, 'vocabu
   identity: { stage: identityStage, part: 'identity' },
   sets: { stage: setsStage, part: 'sets' },
   judges: { stage: judgesStage, part: 'judges' },
+}
+
+/** Where the stages that others build on leave their part. */
+const parts: Record<string, string> = {
+  'text-encoder': 'text_encoder',
+  autoencoder: 'vae',
+  denoiser: 'unet',
+  segmenter: 'segmenter',
+  identity: 'image_encoder',
+}
+const needs: Record<string, readonly string[]> = {
+  denoiser: ['text-encoder', 'autoencoder'],
+  segmenter: ['autoencoder'],
+  sets: Object.keys(parts),
 }
 
 const usage = `usage: npm run train -- <${Object.keys(stages).join('|')}> [--minutes N] [--resume] [--out <folder>]
@@ -42,6 +56,7 @@ A stage ends after --minutes (10, or without end if --steps is given) or --steps
 --steps counts those of the state that is resumed; the learning rate, and what else changes while a stage trains, get there
 at the last of them. --batch is the number of frames in a step of 'sets', for devices that want many at once.`
 
+const cli: Command = command('train', usage)
 withHugePages()
 const flags = readFlags()
 const name = flags.positionals[0] ?? ''
@@ -49,25 +64,31 @@ const folder = flags.values.out
 
 if (name === 'export') {
   const { to } = flags.values
-  if (!to) fail('export needs --to <model folder>')
-  if (!existsSync(join(folder, 'unet'))) fail(`${folder} holds no trained denoiser yet`, 1)
-  const { sets } = recipes[flags.values.recipe] ?? fail(`there is no recipe '${flags.values.recipe}'`)
+  if (!to) cli.fail('export needs --to <model folder>')
+  if (!existsSync(join(folder, 'unet'))) cli.fail(`${folder} holds no trained denoiser yet`, 1)
+  const { sets } = recipes[flags.values.recipe] ?? cli.fail(`there is no recipe '${flags.values.recipe}'`)
   exportModel(folder, to, sets.pool.levels)
   process.stderr.write(`${to} is complete\n`)
-} else await train(stages[name] ?? fail(name ? `there is no stage '${name}'` : 'a stage is missing'))
+} else await train(stages[name] ?? cli.fail(name ? `there is no stage '${name}'` : 'a stage is missing'))
 
 async function train({ stage, part }: (typeof stages)[string]): Promise<void> {
   const { values } = flags
-  const whole = recipes[values.recipe] ?? fail(`there is no recipe '${values.recipe}'`)
+  const whole = recipes[values.recipe] ?? cli.fail(`there is no recipe '${values.recipe}'`)
   const steps = values.steps ? positive('steps', values.steps) : whole[part].steps
-  if (!Number.isInteger(steps)) fail(`--steps must be a whole number, not '${values.steps}'`)
+  if (!Number.isInteger(steps)) cli.fail(`--steps must be a whole number, not '${values.steps}'`)
   const { init, device, batch } = values
-  if (!isDevice(device)) fail(`there is no device '${device}'`)
-  if (batch && part !== 'sets') fail("--batch is for the stage 'sets'")
+  if (!isDevice(device)) cli.fail(`there is no device '${device}'`)
+  if (batch && part !== 'sets') cli.fail("--batch is for the stage 'sets'")
   const own = { ...whole[part], steps }
   const recipe = { ...whole, [part]: batch ? batched({ ...whole.sets, steps }, positive('batch', batch), device) : own }
-  if (init && !existsSync(join(init, 'model_index.json'))) fail(`--init: ${init} is no model folder`)
+  if (init && !existsSync(join(init, 'model_index.json'))) cli.fail(`--init: ${init} is no model folder`)
   if (init) copyParts(init, folder)
+  for (const before of needs[name] ?? [])
+    if (!existsSync(join(folder, parts[before]!)))
+      cli.fail(
+        `${name} builds on ${join(folder, parts[before]!)}, which is missing; npm run train -- ${before} --out ${folder} makes it`,
+        1,
+      )
   mkdirSync(dirname(recipeFile(folder, name)), { recursive: true })
   writeFileSync(recipeFile(folder, name), `${JSON.stringify(recipe[part], null, 2)}\n`)
   const stop = new AbortController()
@@ -91,7 +112,7 @@ async function train({ stage, part }: (typeof stages)[string]): Promise<void> {
       show(Math.min(999, Math.floor(1000 * fraction)), `step ${step} loss ${smoothLoss.toFixed(4)} ${note} ${speed}`)
     }
   } catch (error) {
-    fail(error instanceof Error ? error.message : String(error), 1)
+    cli.fail(sentenceOf(error), 1)
   }
   show(1000)
 }
@@ -100,43 +121,38 @@ function batched(sets: Recipe['sets'], frames: number, device: Device): Recipe['
   try {
     return withBatch(sets, frames, device)
   } catch (error) {
-    return fail((error as Error).message)
+    return cli.fail((error as Error).message)
   }
 }
 
 function readFlags() {
+  const flags = cli.read(
+    {
+      minutes: { type: 'string' },
+      resume: { type: 'boolean', default: false },
+      recipe: { type: 'string', default: 'story-mini' },
+      out: { type: 'string', default: 'runs/story-mini' },
+      init: { type: 'string' },
+      steps: { type: 'string' },
+      to: { type: 'string' },
+      seed: { type: 'string', default: '1' },
+      'sheet-minutes': { type: 'string', default: '5' },
+      threads: { type: 'string' },
+      device: { type: 'string', default: 'cpu' },
+      batch: { type: 'string' },
+    },
+    { positionals: true },
+  )
   try {
-    const flags = parseArgs({
-      allowPositionals: true,
-      options: {
-        minutes: { type: 'string' },
-        resume: { type: 'boolean', default: false },
-        recipe: { type: 'string', default: 'story-mini' },
-        out: { type: 'string', default: 'runs/story-mini' },
-        init: { type: 'string' },
-        steps: { type: 'string' },
-        to: { type: 'string' },
-        seed: { type: 'string', default: '1' },
-        'sheet-minutes': { type: 'string', default: '5' },
-        threads: { type: 'string' },
-        device: { type: 'string', default: 'cpu' },
-        batch: { type: 'string' },
-      },
-    })
     useThreads(flags.values.threads)
-    return flags
   } catch (error) {
-    return fail(error instanceof Error ? error.message : String(error))
+    cli.fail(sentenceOf(error))
   }
+  return flags
 }
 
 function positive(flag: string, value: string): number {
   const number = Number(value)
-  if (!(number > 0)) fail(`--${flag} must be a number above 0, not '${value}'`)
+  if (!(number > 0)) cli.fail(`--${flag} must be a number above 0, not '${value}'`)
   return number
-}
-
-function fail(message: string, code: 1 | 2 = 2): never {
-  process.stderr.write(`train: ${message}\n${code === 2 ? `${usage}\n` : ''}`)
-  process.exit(code)
 }
