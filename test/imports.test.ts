@@ -53,6 +53,7 @@ const arrows: Record<string, string[]> = {
     'gpu-runner/src/engine/runtime/huge-pages.ts',
     'gpu-runner/src/service/settings.ts',
     ...runner('cli'),
+    'gpu-runner/src/engine/io/whole-file.ts',
   ],
 }
 
