@@ -2,8 +2,9 @@
  * The Worker with its D1 looked into: what each request asks of it, what it leaves to `waitUntil` included. A request
  * is named by the header `x-bench-id`; `GET /bench/<id>` waits until it is quite over, and answers its `D1Use`.
  */
-import type { D1Database, D1PreparedStatement, ExecutionContext } from '@cloudflare/workers-types'
+import type { D1Database, ExecutionContext } from '@cloudflare/workers-types'
 import { z } from 'zod'
+import { watchD1 } from '../../local/faulty/watch.ts'
 import worker from '../../src/index.ts'
 import type { Bindings } from '../../src/platform/env.ts'
 
@@ -46,46 +47,18 @@ export default {
 }
 
 /** `db`, which adds to `use` all that is asked of it. */
-function counted(db: D1Database, use: D1Use): D1Database {
-  const native = new WeakMap<D1PreparedStatement, D1PreparedStatement>()
-  const statementOf = (statement: D1PreparedStatement): D1PreparedStatement => {
-    const watched = new Proxy(statement, {
-      get(target, name) {
-        if (name === 'bind') return (...values: unknown[]) => statementOf(target.bind(...values))
-        const method: unknown = Reflect.get(target, name)
-        if (typeof method !== 'function') return method
-        return async (...args: unknown[]) => {
-          use.trips++
-          use.statements++
-          const result: unknown = await method.apply(target, args)
-          addRows(result)
-          return result
-        }
-      },
-    })
-    native.set(watched, statement)
-    return watched
-  }
-  return new Proxy(db, {
-    get(target, name) {
-      if (name === 'prepare') return (sql: string) => statementOf(target.prepare(sql))
-      if (name !== 'batch') throw new Error(`D1 is asked for ${String(name)}, which is not counted`)
-      return async (statements: D1PreparedStatement[]) => {
-        use.trips++
-        use.statements += statements.length
-        const results = await target.batch(statements.map((one) => native.get(one) ?? one))
-        for (const result of results) addRows(result)
-        return results
-      }
-    },
+const counted = (db: D1Database, use: D1Use): D1Database =>
+  watchD1(db, async (asked, run) => {
+    use.trips++
+    use.statements += asked.length
+    const answer = await run()
+    for (const result of [answer].flat()) {
+      const { success, data } = WithMeta.safeParse(result)
+      if (!success) continue
+      use.rowsRead += data.meta.rows_read
+      use.rowsWritten += data.meta.rows_written
+    }
+    return answer
   })
-
-  function addRows(result: unknown): void {
-    const { success, data } = WithMeta.safeParse(result)
-    if (!success) return
-    use.rowsRead += data.meta.rows_read
-    use.rowsWritten += data.meta.rows_written
-  }
-}
 
 const WithMeta = z.object({ meta: z.object({ rows_read: z.int(), rows_written: z.int() }) })

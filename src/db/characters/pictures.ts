@@ -95,7 +95,7 @@ export async function forgetPictures(db: Db, now: number): Promise<void> {
   ])
 }
 
-/** Whether the picture's hash stands in a column of JSON. Prose that quotes one keeps a picture longer, and no more. */
+/** Whether the picture's hash is in a column of JSON. Prose that quotes one keeps a picture longer, and no more. */
 export function namesPicture(column: typeof characters.references | typeof stories.request) {
   return sql`instr(${column}, ${referencePictures.sha256}) > 0`
 }

@@ -23,12 +23,12 @@ async function keyWith(model: string, count: number, limits: KeyChanges): Promis
 
 const by = { actor: 'key_operator', requestId: 'req_test' }
 let leases = 0
-/** Whose stories are lent next, as letters. */
+/** Whose stories are claimed next, as letters. */
 async function turns(model: string, count: number, names: Record<string, string>): Promise<string> {
   let order = ''
   for (let i = 0; i < count; i++) {
-    const lent = await take(model, `${model}-${++leases}`, 1, 1e6)
-    order += lent ? names[lent.apiKeyId] : '-'
+    const story = await take(model, `${model}-${++leases}`, 1, 1e6)
+    order += story ? names[story.apiKeyId] : '-'
   }
   return order
 }

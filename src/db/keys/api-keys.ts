@@ -32,7 +32,7 @@ export const isShownBy = (hash: SQL | Placeholder, now: SQL | Placeholder): SQL 
   sql`(${apiKeys.hash} = ${hash} OR ${apiKeys.previousHash} = ${hash} AND ${apiKeys.previousHashUntil} > ${now})
     AND ${apiKeys.revokedAt} IS NULL`
 
-/** The key may store so many bytes more beside its stories. */
+/** The key may store so many bytes more besides its stories. */
 export const hasRoom = (id: string, bytes: number): SQL =>
   sql`EXISTS (SELECT 1 FROM ${apiKeys} WHERE ${apiKeys.id} = ${id} AND ${apiKeys.storedBytes} + ${bytes} <= ${apiKeys.maxStoredBytes})`
 
@@ -118,12 +118,12 @@ export async function updateApiKey(
 /** What a key used on each day (UTC) from `since` on, newest first. A story counts on the day it was accepted. */
 export async function usageOf(db: Db, apiKeyId: string, since: number) {
   const day = sql<string>`date(${stories.createdAt} / 1000, 'unixepoch')`
-  const drawn = sql`(SELECT count(*) FROM ${frames} WHERE ${frames.storyId} = ${stories.id})`
+  const finished = sql`(SELECT count(*) FROM ${frames} WHERE ${frames.storyId} = ${stories.id})`
   return db
     .select({
       day,
       stories: sql<number>`count(*)`,
-      frames: sql<number>`sum(${drawn})`,
+      frames: sql<number>`sum(${finished})`,
       runnerMs: sql<number>`coalesce(sum(${stories.completedAt} - ${stories.startedAt}), 0)`,
     })
     .from(stories)

@@ -1,4 +1,4 @@
-/** New API keys, each beside the row that is kept of it. */
+/** New API keys, each with the row that is kept of it. */
 import { hashedKey, newKeyText } from '../../platform/api-key.ts'
 import type { Tools } from '../../platform/env.ts'
 import { base32, newWebhookSecret } from '../../platform/ids.ts'
@@ -14,7 +14,7 @@ export type KeyOptions = Partial<
   >
 >
 
-/** A new key beside its row, because the row does not hold it. */
+/** A new key and its row, which does not hold it. */
 export async function newApiKey(name: string, tools: Random & Clock, options: KeyOptions = {}) {
   const key = newKeyText(tools)
   return { key, row: await apiKeyRow(key, name, tools, options) }

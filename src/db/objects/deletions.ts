@@ -32,7 +32,7 @@ export async function beginUpload(db: Db, key: string, now: number): Promise<voi
 }
 
 /**
- * Ahead of an upload for a story: only for the holder of its lease. Answers how the story stands, undefined when there
+ * Ahead of an upload for a story: only for the holder of its lease. Answers the state of the story, undefined when there
  * is none. A key that the story has already keeps its place; what is left of an earlier upload under it begins anew.
  */
 export async function beginStoryUpload(

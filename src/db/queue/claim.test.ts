@@ -53,7 +53,7 @@ const tally = (claimed: { apiKeyId: string }[]) => {
   return counts
 }
 
-/** The counters that the triggers keep, beside what there is to count. */
+/** The counters that the triggers keep, and what there is to count. */
 async function countersAgree() {
   const { results } = await DB.prepare(
     `SELECT k.id FROM api_keys k WHERE running <> (SELECT count(*) FROM stories WHERE api_key_id = k.id AND status = 'running')

@@ -66,7 +66,7 @@ export interface CompletedStory extends HeldStory {
 
 const messageIdOf = ({ storyId, leaseToken }: HeldStory) => `done_${storyId}_${leaseToken}`
 
-/** `complete`, and how the stories stand after it. One trip, however many they are. */
+/** `complete`, and the states of the stories after it. One trip, however many they are. */
 export async function completeAll(db: Db, held: HeldStory[], now: number): Promise<CompletedStory[]> {
   const events = held.map((lease) => ({ ...lease, messageId: messageIdOf(lease) }))
   const listed = (values: string[]): SQL => sql`(SELECT value FROM json_each(${JSON.stringify(values)}))`
@@ -97,7 +97,7 @@ export async function completeAll(db: Db, held: HeldStory[], now: number): Promi
       if (!story) return 'not-found'
       if (changed.has(messageId)) return 'completed'
       if (remembered.has(messageId)) return 'duplicate'
-      // What is held and did not take effect lacks frames: nothing else stands between the two.
+      // What is held and did not take effect lacks frames: there is no other reason.
       return story.lease === leaseToken ? 'frames-missing' : 'stale-lease'
     }
   })

@@ -48,7 +48,7 @@ test('an empty queue has no oldest', async () => {
   assert.deepEqual(empty, { ready: none, delayed: 0, running: 0, webhooks: none })
 })
 
-test('the cost does not grow with what is ready, delayed, running or owed', async () => {
+test('the cost does not grow with what is ready, delayed, running or pending', async () => {
   const { id, model } = await queued(BASE)
   // Of each four: two are ready, one waits for another attempt, one has ended.
   const more = {
@@ -65,13 +65,13 @@ test('the cost does not grow with what is ready, delayed, running or owed', asyn
   )
     .bind(id, apiKeyId)
     .run()
-  const owed = {
+  const pending = {
     id: "'copy-' || n",
     sequence: 'n + 1',
     created_at: `${BASE} + n`,
     next_attempt_at: 'iif(n % 2, NULL, 1)',
   }
-  await copies('webhook_deliveries', owed, 0, 40)
+  await copies('webhook_deliveries', pending, 0, 40)
   const many = 20
   const short = await depth(many)
   // The 21st of those ready was claimed, the oldest of them.
@@ -86,7 +86,7 @@ test('the cost does not grow with what is ready, delayed, running or owed', asyn
     },
   )
   await copies('stories', more, 40, 4_000)
-  await copies('webhook_deliveries', owed, 40, 4_000)
+  await copies('webhook_deliveries', pending, 40, 4_000)
   const long = await depth(many)
   assert.deepEqual([long.ready.count, long.delayed, long.webhooks.count], [2_020, 1_010, many])
   assert.equal((await depth()).webhooks.count, 2_021)

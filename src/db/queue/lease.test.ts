@@ -29,7 +29,7 @@ const progress = (step: number) => ({ stage: 'sampling' as const, step, steps: 1
 const picture = (name: string) => ({ key: name, sha256: name, width: 64, height: 64 })
 const frame = (index: number, name = `frame-${index}`) => ({ ...picture(name), index, seed: index })
 const read = async (id: string) => (await findStory(db, id))!.story
-const owed = async (id: string) =>
+const enqueued = async (id: string) =>
   (await db.select().from(deliveries).where(eq(deliveries.storyId, id))).map((row) => row.type).sort()
 
 test('sixteen claimers share out the queue: every story once, the oldest first', async () => {
@@ -99,7 +99,7 @@ test('attempts are bounded: the last lost lease fails the story with a reason, a
     [story.status, story.error, story.claimableAt],
     ['failed', { code: 'attempts_exhausted', message: 'gave up after attempt 3: the runner stopped reporting' }, null],
   )
-  assert.deepEqual(await owed(id), ['story.failed', 'story.started'])
+  assert.deepEqual(await enqueued(id), ['story.failed', 'story.started'])
   assert.equal(story.deadLetter, true)
 })
 
@@ -121,7 +121,7 @@ test('frames outlive a lost lease, and a story completes with those of several a
       [1, 2],
     ],
   )
-  assert.deepEqual(await owed(id), ['story.completed', 'story.frame.completed', 'story.frame.completed'])
+  assert.deepEqual(await enqueued(id), ['story.completed', 'story.frame.completed', 'story.frame.completed'])
 })
 
 test('many copies of a completion end the story once', async () => {
@@ -130,7 +130,7 @@ test('many copies of a completion end the story once', async () => {
   for (const index of [0, 1]) await insertFrame(db, id, 'a', frame(index), 1)
   const results = await Promise.all(Array.from({ length: 8 }, () => done(event(id, 'a', 1, 2))))
   assert.equal(results.filter(Boolean).length, 1)
-  assert.deepEqual(await owed(id), ['story.completed'])
+  assert.deepEqual(await enqueued(id), ['story.completed'])
 })
 
 test('the first upload of a frame stays, also when uploads race', async () => {
@@ -140,12 +140,12 @@ test('the first upload of a frame stays, also when uploads race', async () => {
     Array.from({ length: 6 }, (_, n) => insertFrame(db, id, 'a', frame(0, `copy-${n}`), 1)),
   )
   assert.equal(new Set(uploads.map((row) => row?.key)).size, 1)
-  assert.deepEqual(await owed(id), ['story.frame.completed'])
+  assert.deepEqual(await enqueued(id), ['story.frame.completed'])
   assert.equal((await keepPage(db, id, 'a', 'storyboard', picture('one')))?.key, 'one')
   assert.equal((await keepPage(db, id, 'a', 'storyboard', picture('two')))?.key, 'one')
 })
 
-test('progress never runs backwards, and a start that comes late is still told', async () => {
+test('progress never runs backwards, and a start that comes late is still announced', async () => {
   const { id, model } = await queued(0, { webhook, webhook_events_filter: ['start', 'progress'] })
   await lease(model, 'a', 0)
   assert.equal(await markProgress(db, event(id, 'a', 3, 1), progress(5)), true)
@@ -153,7 +153,7 @@ test('progress never runs backwards, and a start that comes late is still told',
   assert.equal(await markProgress(db, event(id, 'a', 3, 2), progress(5)), false)
   assert.equal(await markStarted(db, event(id, 'a', 1, 3)), true)
   assert.deepEqual([(await read(id)).progress, (await read(id)).eventSequence], [progress(5), 3])
-  assert.deepEqual(await owed(id), ['story.progress', 'story.started'])
+  assert.deepEqual(await enqueued(id), ['story.progress', 'story.started'])
 })
 
 test('a story handed back is ready at once and loses no attempt', async () => {
@@ -189,7 +189,7 @@ test('cancel: a queued story ends at once, a running one when its runner confirm
   const waiting = await queued(0, { webhook })
   assert.equal((await cancel(db, waiting.id, apiKeyId, 1))?.story.status, 'canceled')
   assert.equal(await lease(waiting.model, 'a', 2), undefined)
-  assert.deepEqual(await owed(waiting.id), ['story.canceled'])
+  assert.deepEqual(await enqueued(waiting.id), ['story.canceled'])
 
   const { id, model } = await queued(0, { webhook })
   await lease(model, 'a', 0)
@@ -201,7 +201,7 @@ test('cancel: a queued story ends at once, a running one when its runner confirm
   assert.equal(await confirmStop(db, event(id, 'a', 2, 4)), true)
   const ended = (await cancel(db, id, apiKeyId, 5))?.story
   assert.deepEqual([ended?.status, ended?.completedAt], ['canceled', 4])
-  assert.deepEqual(await owed(id), ['story.canceled'])
+  assert.deepEqual(await enqueued(id), ['story.canceled'])
 })
 
 test('whatever crosses a cancellation, the story ends as canceled', async () => {
@@ -223,7 +223,7 @@ test('whatever crosses a cancellation, the story ends as canceled', async () => 
     await way(id)
     assert.equal((await read(id)).status, 'canceled')
     assert.equal(await lease(model, 'b', 1000), undefined)
-    assert.deepEqual(await owed(id), ['story.canceled'])
+    assert.deepEqual(await enqueued(id), ['story.canceled'])
   }
 })
 
@@ -235,6 +235,6 @@ test('cancel and completion at the same moment leave one end', async () => {
     await Promise.all([cancel(db, id, apiKeyId, 2), done(event(id, 'a', 1, 2)), sweepAll(2)])
     const { status } = await read(id)
     assert.ok(status === 'succeeded' || status === 'canceled', status)
-    assert.equal((await owed(id)).length, 1)
+    assert.equal((await enqueued(id)).length, 1)
   }
 })

@@ -13,7 +13,7 @@ import { avoidHolder, cancelRequested, end, hasNotStarted, heldBy, requeue } fro
 
 /**
  * Move the end of a lease to `now + leaseMs`, but not past the time that the attempt may take. Undefined when it is
- * stale; `stop` once the attempt is wanted no more.
+ * stale; `stop` once the attempt is to end.
  */
 export async function extendLease(db: Db, id: string, leaseToken: string, leaseMs: number, now: number) {
   const [held] = await db
@@ -61,7 +61,7 @@ export async function releaseLease(
   return canceled.length > 0 ? 'canceled' : queued.length > 0 ? 'queued' : undefined
 }
 
-/** How a story stands for the runner that shows `leaseToken`. */
+/** The state of a story for the runner that presents `leaseToken`. */
 export async function leaseStateOf(db: Db, id: string, leaseToken: string) {
   const story = await leaseStateQuery(db, id, leaseToken).get()
   return story && { ...story, held: story.held === 1 }

@@ -1,4 +1,4 @@
-/** Where a story stands in the queue and how long it will take: told before, and compared with what then happens. */
+/** The place of a story in the queue and how long it will take: predicted, and compared with what then happens. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { StoryRequest } from '../../../contract/story.ts'
@@ -33,7 +33,7 @@ async function fill(apiKeyId: string, model: string, priorities: StoryRequest['p
 const normal = (n: number) => Array<'normal'>(n).fill('normal')
 const positionOf = async (id: string) => (await findStoryInQueue(db, id))?.outlook.ahead?.count
 
-test('stories are claimed in the order that their positions told, whatever weights and priorities', async () => {
+test('stories are claimed in the order that their positions predicted, whatever weights and priorities', async () => {
   const model = 'fair'
   const [plain, heavy, late] = [await newKey(), await newKey({ weight: 3 }), await newKey({ weight: 0.5 })]
   await fill(plain, model, normal(2))
@@ -43,17 +43,17 @@ test('stories are claimed in the order that their positions told, whatever weigh
     ...(await fill(heavy, model, normal(7))),
     ...(await fill(late, model, ['low', 'high', 'normal'])),
   ]
-  const told = new Map<string, number>()
-  for (const id of ids) told.set(id, (await positionOf(id))!)
+  const predicted = new Map<string, number>()
+  for (const id of ids) predicted.set(id, (await positionOf(id))!)
   const claimed: string[] = []
   for (const [n] of ids.entries()) claimed.push((await take(model, `t${n}`, 20))!.id)
   // Where two keys come to the same pass at once, either may be first.
   for (const [place, id] of claimed.entries())
-    assert.ok(Math.abs(told.get(id)! - place) <= 2, `${id} was told ${told.get(id)} and came ${place}`)
-  assert.equal(told.get(claimed[0]!), 0)
+    assert.ok(Math.abs(predicted.get(id)! - place) <= 2, `${id} was predicted ${predicted.get(id)} and came ${place}`)
+  assert.equal(predicted.get(claimed[0]!), 0)
   for (const key of [0, 1, 2]) {
     const own = ids.filter((_, i) => (i < 5 ? 0 : i < 12 ? 1 : 2) === key)
-    const inOrder = claimed.filter((id) => own.includes(id)).map((id) => told.get(id)!)
+    const inOrder = claimed.filter((id) => own.includes(id)).map((id) => predicted.get(id)!)
     assert.deepEqual(
       inOrder,
       inOrder.toSorted((a, b) => a - b),
@@ -94,7 +94,7 @@ test('no part of it reads more than it may: every step is an index search', asyn
       assert.doesNotMatch(detail, /^SCAN (?!\(subquery|CONSTANT)|TEMP B-TREE/, `${detail} in ${sql}`)
     plans.push(...results.map(({ detail }) => detail))
   }
-  // The count ends where the story stands.
+  // The count ends at the story.
   assert.ok(
     plans.some((plan) => /stories_ready \(.*priority=\? AND claimable_at</.test(plan)),
     plans.join('\n'),
@@ -110,7 +110,7 @@ const past = (from: number, seconds: number, frameCount = 2): Past => {
 }
 const story = { status: 'queued', frameCount: 4, progress: null } as const
 
-test('times follow the history: frames drawn, what waits ahead over the runners at work, and progress', () => {
+test('times follow the history: frames generated, what waits ahead over the runners at work, and progress', () => {
   // One runner, ten stories of two frames, 8 s each but the last.
   const history = [...Array.from({ length: 9 }, (_, i) => past(8 * i, 8)), past(72, 18)]
   const outlook = (ahead: number): Outlook => ({ ahead: { count: ahead, atLeast: false }, served: true, history })

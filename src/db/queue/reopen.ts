@@ -1,4 +1,4 @@
-/** A story that has ended goes on: with more frames, or with one of its frames drawn again. */
+/** A story that has ended goes on: with more frames, or with one of its frames redrawn. */
 import { and, eq, exists, isNull, notInArray, sql } from 'drizzle-orm'
 import type { StoryRequest } from '../../../contract/story.ts'
 import type { Db } from '../client.ts'
@@ -32,7 +32,7 @@ export interface Reopening {
   /** As it was read, and as `reopenedStory` made it. */
   story: StoryRow
   next: StoryRow
-  /** The frame that is to be drawn again: its picture is kept as a past one. */
+  /** The frame that is to be redrawn: its picture is kept as a past one. */
   redraw?: number | undefined
   once?: Once | undefined
 }

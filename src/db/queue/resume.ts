@@ -1,4 +1,4 @@
-/** Taking a story up again after it ended without success: finished frames stay, the rest is drawn. */
+/** Taking a story up again after it ended without success: finished frames stay, the rest is generated. */
 import { and, eq, inArray, isNull, sql } from 'drizzle-orm'
 import type { Db } from '../client.ts'
 import { DEFAULT_ATTEMPTS, stories } from '../schema/stories.ts'

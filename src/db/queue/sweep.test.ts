@@ -27,7 +27,7 @@ const event = (storyId: string, leaseToken: string, now: number, sequence = 1) =
   sequence,
   now,
 })
-const owed = async (id: string) =>
+const enqueued = async (id: string) =>
   (await db.select().from(deliveries).where(eq(deliveries.storyId, id))).map((row) => row.id.replace(`msg_${id}_`, ''))
 const outcomes = async (id: string) => (await read(id)).attempts.map(({ number, outcome }) => [number, outcome])
 
@@ -90,7 +90,7 @@ test('a story that was not started in time expires, whether anybody claims or no
   assert.equal(await take(b.model, 'late', 5000), undefined)
   assert.equal((await read(b.id)).status, 'expired')
   await Promise.all([sweepAll(4999), sweepAll(5000), sweepAll(5001)])
-  assert.deepEqual([(await read(a.id)).status, await owed(a.id)], ['expired', ['completed']])
+  assert.deepEqual([(await read(a.id)).status, await enqueued(a.id)], ['expired', ['completed']])
   assert.equal((await cancel(db, a.id, apiKeyId, 6000))?.story.status, 'expired')
 })
 
@@ -140,7 +140,7 @@ test('resume: finished frames stay, attempts are new, and the second end is anno
   await fail(db, event(id, 'a', 2), fault, false, 0)
   assert.equal(await resume(db, id, { apiKeyId: 'another' }, 3), false)
   assert.equal(await resume(db, id, { deadLetter: true }, 3), false)
-  // Not before what is owed about the failure says what it has to say.
+  // Not before the webhook of the failure has its body.
   assert.equal(await resume(db, id, { apiKeyId }, 3), false)
   for (const message of await untried(db, id)) await keepBody(db, message.id, '{}')
   const both = await Promise.all([resume(db, id, { apiKeyId }, 3), resume(db, id, { apiKeyId }, 3)])
@@ -152,7 +152,7 @@ test('resume: finished frames stay, attempts are new, and the second end is anno
   const done = { ...event(id, 'b', 6), messageId: 'done' }
   assert.deepEqual(await complete(db, [done], 6), new Set(['done']))
   assert.equal((await read(id)).status, 'succeeded')
-  assert.deepEqual(await owed(id), ['completed', 'completed_r1'])
+  assert.deepEqual(await enqueued(id), ['completed', 'completed_r1'])
   assert.equal(await resume(db, id, { apiKeyId }, 7), false)
 })
 

@@ -1,6 +1,6 @@
 /**
  * The states of a story in the queue, as conditions, and the ways from one to another, as the columns that change. The
- * operations beside this file are made of these. Every write of a runner is fenced by the token of its lease.
+ * operations in this folder are made of these. Every write of a runner is fenced by the token of its lease.
  */
 import { and, eq, type SQL, sql } from 'drizzle-orm'
 import type { AttemptOutcome, StoryStatus } from '../../../contract/story-view.ts'

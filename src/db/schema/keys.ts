@@ -3,7 +3,7 @@ import { index, integer, real, sqliteTable, text } from 'drizzle-orm/sqlite-core
 import type { AuditAction } from '../../../contract/admin.ts'
 import { DEFAULT_RETENTION_DAYS, DEFAULT_SCOPES, type Scope } from '../../../contract/key.ts'
 
-/** What a key may store beside its stories: 10 GB. */
+/** The default for what a key may store besides its stories: 10 GB. */
 const DEFAULT_STORED_BYTES = 10_000_000_000
 
 export const apiKeys = sqliteTable('api_keys', {
@@ -13,14 +13,14 @@ export const apiKeys = sqliteTable('api_keys', {
   tenant: text('tenant'),
   /** SHA-256 of the whole key in hex; the key itself is shown once and kept nowhere. */
   hash: text('hash').notNull().unique(),
-  /** The key before the last rotation, good as well until the time beside it. */
+  /** The key before the last rotation, good as well until `previous_hash_until`. */
   previousHash: text('previous_hash').unique(),
   previousHashUntil: integer('previous_hash_until'),
   /** The first characters of the key, to tell keys apart in lists. */
   prefix: text('prefix').notNull(),
   /** `whsec_` and standard base64: signs the webhooks of this key's stories. */
   webhookSecret: text('webhook_secret').notNull(),
-  /** The secret before the last rotation; webhooks are signed with both until the time beside it. */
+  /** The secret before the last rotation; webhooks are signed with both until `previous_webhook_secret_until`. */
   previousWebhookSecret: text('previous_webhook_secret'),
   previousWebhookSecretUntil: integer('previous_webhook_secret_until'),
   scopes: text('scopes', { mode: 'json' }).notNull().default(DEFAULT_SCOPES).$type<Scope[]>(),
@@ -33,7 +33,7 @@ export const apiKeys = sqliteTable('api_keys', {
   /** Signed links carry it: raising it ends all links to what this key has made. */
   linkGeneration: integer('link_generation').notNull().default(0),
   revokedAt: integer('revoked_at'),
-  /** The key's share of the runners, beside that of other keys whose stories wait. */
+  /** The key's share of the runners, relative to other keys whose stories wait. */
   weight: real('weight').notNull().default(1),
   /** Stories that may run, and that may wait, at the same time. */
   maxRunning: integer('max_running').notNull().default(100),

@@ -161,17 +161,17 @@ const frameColumns = () => ({
   width: integer('width').notNull(),
   height: integer('height').notNull(),
   seed: integer('seed').notNull(),
-  /** The attempt that drew it: a finished frame outlives the lease it was drawn under. */
+  /** The attempt that generated it: a finished frame outlives the lease it was generated under. */
   attempt: integer('attempt').notNull(),
   createdAt: integer('created_at').notNull(),
-  /** How often it had been drawn before. */
+  /** How often it had been generated before. */
   revision: integer('revision').notNull().default(0),
 })
 
 export const frames = sqliteTable('frames', frameColumns(), (table) => [
   primaryKey({ columns: [table.storyId, table.index] }),
 ])
-/** Frames that were drawn again since: their pictures keep their names. */
+/** Frames that were redrawn since: their pictures keep their names. */
 export const pastFrames = sqliteTable('past_frames', frameColumns(), (table) => [
   primaryKey({ columns: [table.storyId, table.index, table.revision] }),
 ])

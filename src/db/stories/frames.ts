@@ -1,6 +1,6 @@
 /**
- * Rows of `frames`: pictures that are done. A row is written once and outlives the lease it was drawn under; when the
- * frame is to be drawn again, it goes to `past_frames`.
+ * Rows of `frames`: pictures that are done. A row is written once and outlives the lease it was generated under; when
+ * the frame is to be redrawn, it goes to `past_frames`.
  */
 import { and, asc, eq, exists, inArray, sql } from 'drizzle-orm'
 import type { Db } from '../client.ts'
@@ -62,7 +62,7 @@ export async function insertFrame(
   return held[0]?.frame ?? undefined
 }
 
-/** A picture by its name: the frame as it is, or as it was before it was drawn again. */
+/** A picture by its name: the frame as it is, or as it was before it was redrawn. */
 export async function findFrame(db: Db, storyId: string, index: number, revision: number) {
   const of = (table: typeof frames | typeof pastFrames) =>
     and(eq(table.storyId, storyId), eq(table.index, index), eq(table.revision, revision))

@@ -1,4 +1,4 @@
-/** What a runner leaves of a story beside its frames: pages that show all of them, its report, its character bank. */
+/** What a runner leaves of a story besides its frames: pages that show all of them, its report, its character bank. */
 import { and, eq, exists, isNull, sql } from 'drizzle-orm'
 import type { ConsistencyReport } from '../../../contract/consistency.ts'
 import type { Db } from '../client.ts'

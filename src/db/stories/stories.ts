@@ -21,7 +21,7 @@ export async function findStory(db: Db, id: string, reader?: Reader): Promise<St
   return found && { ...found, frames: finished }
 }
 
-/** The same with what its place in the queue and its times are told from, for those who read or follow one story. */
+/** The same, with what its place in the queue and its times are estimated from, for those who read or follow one story. */
 export async function findStoryInQueue(db: Db, id: string, reader?: Reader): Promise<StoryInQueue | undefined> {
   const [[found], finished, own, shares, history] = await db.batch([
     ...storyQueries(db, id, reader),
@@ -62,7 +62,7 @@ export async function listStories(
   limit: number,
 ): Promise<StoryWithFrames[]> {
   const older = cursor && or(lt(stories.createdAt, cursor.createdAt), and(at(cursor), lt(stories.id, cursor.id)))
-  const wanted = [
+  const conditions = [
     apiKeyId === undefined ? undefined : eq(stories.apiKeyId, apiKeyId),
     tenant === undefined ? undefined : ofTenant(db, tenant),
     status === undefined ? undefined : eq(stories.status, status),
@@ -70,7 +70,7 @@ export async function listStories(
     before === undefined ? undefined : lt(stories.createdAt, before),
   ]
   const rows = await selectStories(db)
-    .where(and(older, ...wanted))
+    .where(and(older, ...conditions))
     .orderBy(desc(stories.createdAt), desc(stories.id))
     .limit(limit)
   const finished = await framesOf(

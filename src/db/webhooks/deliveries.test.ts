@@ -36,14 +36,14 @@ async function inLane(now: number, request = {}) {
   return { ...story, lane, take }
 }
 
-async function owedOne(now: number) {
+async function enqueuedOne(now: number) {
   const story = await inLane(now)
   await cancel(db, story.id, apiKeyId, now)
   return { ...story, message: `msg_${story.id}_completed` }
 }
 
-/** Start, two frames, and the end: all owed at `now`. */
-async function owedFour(now: number) {
+/** Start, two frames, and the end: all enqueued at `now`. */
+async function enqueuedFour(now: number) {
   const story = await inLane(now)
   const leaseToken = `lease-${story.id}`
   await take(story.model, leaseToken, now, 10)
@@ -55,7 +55,7 @@ async function owedFour(now: number) {
   return { ...story, messages: ['start', 'frame_0', 'frame_1', 'completed'].map((name) => `msg_${story.id}_${name}`) }
 }
 
-test('nothing is owed without a webhook, or for an event that was not asked for', async () => {
+test('nothing is enqueued without a webhook, or for an event that was not asked for', async () => {
   const silent = await queued(0)
   const picky = await inLane(0, { webhook_events_filter: ['frame', 'start'] })
   for (const { id } of [silent, picky]) await cancel(db, id, apiKeyId, 1)
@@ -78,7 +78,7 @@ test('the lane of a message is its key and the scheme and host of its URL', asyn
 })
 
 test('senders share out what is due in their lane, each message to one of them', async () => {
-  const { lane } = await owedOne(10)
+  const { lane } = await enqueuedOne(10)
   const others = await Promise.all(Array.from({ length: 8 }, () => queued(10, { webhook: `${lane.origin}/other` })))
   for (const { id } of others) await cancel(db, id, apiKeyId, 10)
   const race = Array.from({ length: 4 }, () => takeDue(db, lane, { now: 10, holdMs: 100, limit: 4 }))
@@ -91,7 +91,7 @@ test('senders share out what is due in their lane, each message to one of them',
 })
 
 test('a sender that dies is followed by another, and cannot undo what that one achieved', async () => {
-  const { message, take } = await owedOne(20)
+  const { message, take } = await enqueuedOne(20)
   const [first] = await take(20)
   assert.deepEqual(await take(119), [])
   const [second] = await take(120)
@@ -107,7 +107,7 @@ test('a refused message is tried for three days, with growing pauses of ±20 %, 
     [0, 0.8],
     [0.5, 1],
   ] as const) {
-    const { message, take } = await owedOne(0)
+    const { message, take } = await enqueuedOne(0)
     const pauses: (number | null)[] = []
     for (let now = 0; ; ) {
       const [row] = await take(now)
@@ -132,14 +132,14 @@ test('Retry-After makes a pause longer, never shorter, and a day at most', async
     [60_000, 60_000],
     [90 * HOUR, 24 * HOUR],
   ] as const) {
-    const { message, take } = await owedOne(0)
+    const { message, take } = await enqueuedOne(0)
     await settle(db, (await take(0))[0]!, { ...refused, retryAfterMs }, { now: 0, random: 0 })
     assert.equal((await read(message)).nextAttemptAt, pause)
   }
 })
 
 test('messages of a story go one by one, in order', async () => {
-  const { messages, take } = await owedFour(0)
+  const { messages, take } = await enqueuedFour(0)
   for (const [n, message] of messages.entries()) {
     const taken = await take(n, 9)
     assert.deepEqual(
@@ -152,7 +152,7 @@ test('messages of a story go one by one, in order', async () => {
 })
 
 test('a message that is refused holds the next ones back, but not for ever', async () => {
-  const { messages, take } = await owedFour(0)
+  const { messages, take } = await enqueuedFour(0)
   let now = 0
   for (let tries = 1; tries <= GIVE_WAY_AFTER; tries++) {
     const [row, ...more] = await take(now, 9)
@@ -184,7 +184,7 @@ test('what has long been refused does not hold back a message that comes later, 
 })
 
 test('a message keeps its body, and knows where it goes and what signs it', async () => {
-  const { id, message, lane } = await owedOne(0)
+  const { id, message, lane } = await enqueuedOne(0)
   await keepBody(db, message, '{}')
   assert.equal((await read(message)).body, '{}')
   const endpoint = await endpointOf(db, id, 0)
@@ -196,7 +196,7 @@ test('a message keeps its body, and knows where it goes and what signs it', asyn
 })
 
 test('a story that is deleted while its webhook is being sent takes the message along, and the sender notes nothing', async () => {
-  const { id, message, take } = await owedOne(0)
+  const { id, message, take } = await enqueuedOne(0)
   const [row] = await take(0)
   await removeContent(db, [id], 1)
   await settle(db, row!, accepted, { now: 2, random: 0 })

@@ -41,7 +41,7 @@ export function secretsOf(apiKey: typeof apiKeys.$inferSelect, now: number): str
   return previous !== null && until !== null && now < until ? [webhookSecret, previous] : [webhookSecret]
 }
 
-/** Put `secret` in place of the present one, which goes on signing beside it until `until`. */
+/** Put `secret` in place of the present one, which signs as well until `until`. */
 export async function rotateSecret(db: Db, apiKeyId: string, secret: string, until: number): Promise<void> {
   await db
     .update(apiKeys)

@@ -67,15 +67,15 @@ export async function replay(db: Db, apiKeyId: string, id: string, now: number, 
 /** Messages of progress that one call forgets. */
 const FORGOTTEN_AT_ONCE = 10_000
 
-/** Progress that was told before `before` is not kept: later messages of its story say more. */
+/** Progress that was announced before `before` is not kept: later messages of its story say more. */
 export async function forgetProgress(db: Db, before: number): Promise<void> {
   // A literal, so that the planner sees that the partial index fits.
-  const told = and(
+  const old = and(
     sql`type = 'story.progress'`,
     lt(deliveries.createdAt, before),
     inArray(deliveries.status, ['delivered', 'failed']),
   )
-  const ids = db.select({ id: deliveries.id }).from(deliveries).where(told).orderBy(deliveries.createdAt)
+  const ids = db.select({ id: deliveries.id }).from(deliveries).where(old).orderBy(deliveries.createdAt)
   const some = sql`(${ids.limit(FORGOTTEN_AT_ONCE)})`
   await db.batch([
     db.delete(webhookAttempts).where(sql`${webhookAttempts.deliveryId} IN ${some}`),

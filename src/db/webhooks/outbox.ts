@@ -65,9 +65,9 @@ export function enqueueWebhook(
   return db.insert(deliveries).select(rows).onConflictDoNothing()
 }
 
-/** Progress is told at most once in this time, as are the outputs of predictions, as on Replicate; the rest always. */
+/** Progress is announced at most once in this time, as are the outputs of predictions on Replicate; the rest always. */
 const THROTTLE_MS = 500
-/** Messages of a story, the latest, among which one that was told just now is looked for. */
+/** The latest messages of a story, among which a recent one of the same type is looked for. */
 const LATEST = 20
 
 function notThrottled(type: StoryWebhook['type'], now: number): SQL | undefined {
