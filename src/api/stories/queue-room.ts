@@ -6,7 +6,7 @@ import { ProblemError } from '../http/problems.ts'
 const RETRY_AFTER_SECONDS = 10
 
 /**
- * Throws `queue-full` when as many stories of the key wait as may, by the row that was read. `db/queue/admission.ts` checks
+ * Throws `queue-full` when as many stories of the key wait as may, by the row that was read. `db/queue/enqueue.ts` checks
  * again on insert. With an Idempotency-Key, requests at the same moment may exceed the limit by their number.
  */
 export function requireRoom({ queued, maxQueued }: Pick<ApiKeyRow, 'queued' | 'maxQueued'>): void {

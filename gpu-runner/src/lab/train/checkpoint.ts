@@ -8,7 +8,7 @@ import type { Parameter, ParameterData } from './parameters.ts'
 /** Says which of two folders holds the state. Written last, so that a state is whole or is the one before. */
 const pointer = (folder: string) => join(folder, 'state.json')
 
-/** Bytes of one file of a state. Machines that are lent for an hour often take or give no larger ones. */
+/** Bytes of one file of a state: small enough for what copies files between machines. */
 const pieceBytes = 15e6
 
 interface Pointer {
