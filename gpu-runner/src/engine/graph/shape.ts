@@ -77,7 +77,7 @@ export function slice(x: Value, axis: number, start: number, end: number): Value
 /** Zeros before and after, along one axis. */
 export function pad(x: Value, axis: number, before: number, after: number): Value {
   const size = known(x.shape[axis], 'pad: the padded dimension')
-  return node('Pad', [x, int64(before, after), null, int64(axis)], {
+  return node('Pad', [x, padsOf(x, [[axis, before, after]])], {
     shape: x.shape.map((dim, i) => (i === axis ? size + before + after : dim)),
     grad: (dy) => [slice(dy, axis, before, before + size)],
   })
@@ -87,10 +87,25 @@ export function pad(x: Value, axis: number, before: number, after: number): Valu
 export function pad2d(x: Value, pads: readonly [number, number, number, number]): Value {
   const [top, left, bottom, right] = pads
   const [n, c, h, w] = dims4(x)
-  return node('Pad', [x, int64(top, left, bottom, right), null, int64(2, 3)], {
+  const pads2d = padsOf(x, [
+    [2, top, bottom],
+    [3, left, right],
+  ])
+  return node('Pad', [x, pads2d], {
     shape: [n, c, grown(h, top + bottom), grown(w, left + right)],
     grad: (dy) => [slice(slice(dy, 2, top, known(h, 'pad2d: height') + top), 3, left, known(w, 'pad2d: width') + left)],
   })
+}
+
+/**
+ * Pads of all axes. `Pad` could name its axes, but where a provider wants channels last, onnxruntime 1.30 moves the pads
+ * of such a node as if there were one pair for every axis.
+ */
+function padsOf(x: Value, pads: readonly (readonly [axis: number, before: number, after: number])[]): Value {
+  const rank = x.shape.length
+  const all = new Array<number>(2 * rank).fill(0)
+  for (const [axis, before, after] of pads) [all[axis], all[rank + axis]] = [before, after]
+  return int64(...all)
 }
 
 function grown(dim: Dim, by: number): Dim {
