@@ -8,7 +8,7 @@ import { z } from 'zod'
 import { encodePng } from '../../engine/io/png.ts'
 import type { Pipeline } from '../../engine/pipeline/open.ts'
 import type { Level } from '../storydb/levels.ts'
-import { random } from '../storydb/random.ts'
+import { random, shuffled } from '../storydb/random.ts'
 import { type ArmName, arms } from './arms.ts'
 import { generateStory } from './generate.ts'
 import { evaluationStory, referencePicture, type StoryOptions } from './stories.ts'
@@ -50,12 +50,7 @@ export async function* blindSheet(options: BlindSheetOptions): AsyncGenerator<nu
     frames.push(...(await storyFrames(options, story)))
     yield Math.min(frames.length, count)
   }
-  const r = random(seed, 60)
-  const mixed = frames
-    .slice(0, count)
-    .map((frame) => ({ frame, at: r.next() }))
-    .sort((a, b) => a.at - b.at)
-    .map(({ frame }) => frame)
+  const mixed = shuffled(random(seed, 60), frames.slice(0, count))
   const key = mixed.map(({ arm, story, frame }, i) => ({ number: i + 1, arm, story, frame }))
   await writeFile(join(out, 'key.json'), `${JSON.stringify(key, null, 1)}\n`)
   await writeFile(join(out, 'sheet.html'), page(mixed))

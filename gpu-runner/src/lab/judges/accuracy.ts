@@ -5,7 +5,7 @@ import { areaMask } from '../../story/measures/pictures.ts'
 import { areaUnderCurve, cosine, equalErrorRate } from '../../story/measures/verification.ts'
 import { randomFrames } from '../storydb/frames.ts'
 import { attributeValues } from '../storydb/labels.ts'
-import type { Level } from '../storydb/levels.ts'
+import { LEVELS } from '../storydb/levels.ts'
 import { renderFrame } from '../storydb/render.ts'
 import { ATTRIBUTES, type Attribute } from '../storydb/vocabulary.ts'
 import { type Judges, likeliest } from './judges.ts'
@@ -27,13 +27,14 @@ export type JudgesAccuracy = z.infer<typeof JudgesAccuracy>
 const seed = 770_077
 const size = 128
 
-/** Over pairs of frames of `sets` held-out sets, of the four levels in turn. */
+/** Over pairs of frames of `sets` held-out sets, of all levels that the judges know, in turn. */
 export async function measureJudges(judges: Judges, sets: number): Promise<JudgesAccuracy> {
-  const right = new Map<Attribute, number[]>(ATTRIBUTES.map((name) => [name, []]))
+  const right = new Map<Attribute, number[]>(ATTRIBUTES.filter((name) => judges.reads(name)).map((name) => [name, []]))
   const [found, overlap]: number[][] = [[], []]
   const known: { identity: string; set: number; embedding: Float32Array }[] = []
+  const levels = LEVELS.filter((level) => judges.knows(level))
   for (let set = 0; set < sets; set++) {
-    const level = ((set % 4) + 1) as Level
+    const level = levels[set % levels.length]!
     const frames = randomFrames(seed, set, 2, { level, split: 'held-out' })
     const rendered = frames.map((frame) => renderFrame(frame, size))
     const verdicts = await judges.judge(
@@ -66,9 +67,7 @@ export async function measureJudges(judges: Judges, sets: number): Promise<Judge
   const enough = same!.length > 0 && different!.length > 0
   return {
     frames: 2 * sets,
-    attributes: Object.fromEntries(
-      [...right].flatMap(([name, values]) => (values.length ? [[name, mean(values)!]] : [])),
-    ),
+    attributes: Object.fromEntries([...right].map(([name, values]) => [name, mean(values) ?? 0])),
     found: mean(found!) ?? 0,
     dice: mean(overlap!) ?? 0,
     auc: enough ? areaUnderCurve(same!, different!) : 0.5,

@@ -72,6 +72,10 @@ export class Judges {
     this.#classes = classes
   }
 
+  reads(name: Attribute): boolean {
+    return Boolean(this.#classes[name])
+  }
+
   /** Whether these judges can read all that frames of `level` show. */
   knows(level: Level): boolean {
     return ATTRIBUTES.every((name) => {

@@ -1,7 +1,7 @@
 /** Draws sets of frames: one cast each, and for every frame fresh poses, moods, places and layouts. */
 
 import type { Level } from './levels.ts'
-import { hashText, type Random, random } from './random.ts'
+import { hashText, type Random, random, shuffled } from './random.ts'
 import type { AccessoryType, Actor, Colour, Frame, HairColour, HairStyle, Identity, Split } from './types.ts'
 import { fursOf, hairStylesOf, isEveryday, isWide, valuesAt } from './vocabulary.ts'
 import { wideFrame } from './wide-frames.ts'
@@ -109,11 +109,4 @@ function randomHeight(r: Random, level: Level, count: number): number {
   if (level === 3)
     return count === 1 ? r.between(0.55, 0.7) : count === 2 ? r.between(0.5, 0.65) : r.between(0.45, 0.52)
   return count === 1 ? r.between(0.65, 0.85) : count === 2 ? r.between(0.58, 0.68) : r.between(0.48, 0.54)
-}
-
-function shuffled<T>(r: Random, values: readonly T[]): T[] {
-  return values
-    .map((value) => ({ value, key: r.next() }))
-    .sort((a, b) => a.key - b.key)
-    .map(({ value }) => value)
 }

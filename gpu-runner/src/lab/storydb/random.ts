@@ -26,6 +26,14 @@ export function random(...keys: number[]): Random {
   }
 }
 
+/** The same values in an order drawn with `r`. */
+export function shuffled<T>(r: Random, values: readonly T[]): T[] {
+  return values
+    .map((value) => ({ value, key: r.next() }))
+    .sort((a, b) => a.key - b.key)
+    .map(({ value }) => value)
+}
+
 /** A 32-bit hash of text (FNV-1a, then mixed). */
 export function hashText(text: string): number {
   let h = 0x811c9dc5
