@@ -1,14 +1,13 @@
 /** What operators see and do, with the scope `admin`: stories of any key, and the log of what was done. */
 import { z } from 'zod'
 import { KeyId, Stopped, Tenant } from './key.ts'
+import { pageOf } from './page.ts'
 import { Story, StoryStatus } from './story-view.ts'
 
 export const AdminStory = Story.extend({ api_key: KeyId.describe('The key that posted it') }).meta({ id: 'AdminStory' })
 export type AdminStory = z.infer<typeof AdminStory>
 
-export const AdminStoryList = z
-  .object({ results: z.array(AdminStory), next: z.url().nullable().describe('The next older page; null on the last') })
-  .meta({ id: 'AdminStoryList' })
+export const AdminStoryList = pageOf(AdminStory).meta({ id: 'AdminStoryList' })
 
 /** The stories of one key, or of all keys of one tenant. */
 export const Whose = z
@@ -57,6 +56,4 @@ export const AuditEntry = z
   .meta({ id: 'AuditEntry' })
 export type AuditEntry = z.infer<typeof AuditEntry>
 
-export const AuditList = z
-  .object({ results: z.array(AuditEntry), next: z.url().nullable().describe('The next older page; null on the last') })
-  .meta({ id: 'AuditList' })
+export const AuditList = pageOf(AuditEntry).meta({ id: 'AuditList' })

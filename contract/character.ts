@@ -1,6 +1,7 @@
 /** Characters that are kept, so that many stories can name them; and the story as an app posts it. */
 import { z } from 'zod'
 import { FrameMention } from './frame-cast.ts'
+import { pageOf } from './page.ts'
 import {
   BankUrl,
   CharacterId,
@@ -56,9 +57,7 @@ export const SavedCharacter = z
   .meta({ id: 'Character' })
 export type SavedCharacter = z.infer<typeof SavedCharacter>
 
-export const SavedCharacterList = z
-  .object({ results: z.array(SavedCharacter), next: z.url().nullable().describe('The next older page') })
-  .meta({ id: 'CharacterList' })
+export const SavedCharacterList = pageOf(SavedCharacter).meta({ id: 'CharacterList' })
 
 const required = (field: 'id' | 'name' | 'description') => ({
   path: [field],

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod'
 import { PostedStory } from './character.ts'
+import { pageOf } from './page.ts'
 import { FrameRequest, LIMITS } from './story.ts'
 import { StoryId } from './story-view.ts'
 
@@ -84,13 +85,7 @@ export const Prediction = z
   .meta({ id: 'Prediction' })
 export type Prediction = z.infer<typeof Prediction>
 
-export const PredictionList = z
-  .object({
-    previous: z.null(),
-    next: z.url().nullable().describe('The next older page; null on the last'),
-    results: z.array(Prediction),
-  })
-  .meta({ id: 'PredictionList' })
+export const PredictionList = pageOf(Prediction).extend({ previous: z.null() }).meta({ id: 'PredictionList' })
 
 const { model: _model, webhook: _webhook, webhook_events_filter: _events, frames, ...story } = PostedStory.shape
 

@@ -1,11 +1,10 @@
 /** What else Replicate's clients read: models and their versions, files, the account, the hardware. */
 import { z } from 'zod'
+import { pageOf } from './page.ts'
 
 const Time = z.iso.datetime()
 
-/** A page of a list. */
-const page = <Item extends z.ZodType>(item: Item) =>
-  z.object({ previous: z.null(), next: z.url().nullable(), results: z.array(item) })
+const page = <Item extends z.ZodType>(item: Item) => pageOf(item).extend({ previous: z.null() })
 
 export const ModelVersion = z
   .object({

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { ConsistencyReport } from './consistency.ts'
 import { FrameMention } from './frame-cast.ts'
+import { pageOf } from './page.ts'
 import { Metadata } from './story.ts'
 
 export const StoryId = z
@@ -169,12 +170,7 @@ export const AcceptedStory = Story.extend({
 })
 export type AcceptedStory = z.infer<typeof AcceptedStory>
 
-export const StoryList = z
-  .object({
-    results: z.array(Story),
-    next: z.url().nullable().describe('The next older page; null on the last'),
-  })
-  .meta({ id: 'StoryList' })
+export const StoryList = pageOf(Story).meta({ id: 'StoryList' })
 
 export type StoryList = z.infer<typeof StoryList>
 

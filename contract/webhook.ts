@@ -1,5 +1,6 @@
 /** `/webhooks`: the secret, the log of deliveries, ping. The messages themselves are `StoryWebhook`. */
 import { z } from 'zod'
+import { pageOf } from './page.ts'
 import { StoryId, StoryWebhook } from './story-view.ts'
 
 const Time = z.iso.datetime()
@@ -49,12 +50,7 @@ export const Delivery = z
   .meta({ id: 'Delivery' })
 export type Delivery = z.infer<typeof Delivery>
 
-export const DeliveryList = z
-  .object({
-    results: z.array(Delivery),
-    next: z.url().nullable().describe('The next older page; null on the last'),
-  })
-  .meta({ id: 'DeliveryList' })
+export const DeliveryList = pageOf(Delivery).meta({ id: 'DeliveryList' })
 export type DeliveryList = z.infer<typeof DeliveryList>
 
 export const PingRequest = z.strictObject({

@@ -8,7 +8,7 @@ export function logError(event: string, error: unknown, about: object = {}): voi
 }
 
 /** What may be said of an error: of one of the database, its cause and its SQL. Drizzle's own message lists parameters. */
-export function describeError(error: unknown): { message: string; sql?: string; stack?: string } {
+function describeError(error: unknown): { message: string; sql?: string; stack?: string } {
   if (!(error instanceof Error)) return { message: String(error) }
   const frames = error.stack?.split('\n').filter((line) => /^\s+at /.test(line))
   const stack = frames && frames.length > 0 ? { stack: frames.join('\n') } : {}

@@ -5,7 +5,7 @@ import { type AuditEntry, AuditList } from '../../../contract/admin.ts'
 import { listAudit } from '../../db/keys/audit.ts'
 import type { AuditRow } from '../../db/schema/keys.ts'
 import { requireApiKey } from '../http/auth.ts'
-import { originOf } from '../http/origin.ts'
+import { pageOf } from '../http/paging.ts'
 import { json, newRoutes, PageQuery, problems } from '../http/routes.ts'
 
 const list = createRoute({
@@ -28,11 +28,10 @@ const list = createRoute({
 
 export const auditRoutes = newRoutes().openapi(list, async (c) => {
   const { target, cursor, limit } = c.req.valid('query')
-  const page = await listAudit(c.var.db, target, cursor, limit + 1)
-  const last = page.length > limit ? page[limit - 1] : undefined
-  const query = new URLSearchParams({ ...(target && { target }), limit: `${limit}`, cursor: `${last?.id}` })
-  const next = last ? `${originOf(c)}/admin/audit?${query}` : null
-  return c.json({ results: page.slice(0, limit).map(shown), next }, 200)
+  const rows = await listAudit(c.var.db, target, cursor, limit + 1)
+  const query = { ...(target && { target }), limit: `${limit}` }
+  const { page, next } = pageOf(c, rows, { limit, query, cursorOf: ({ id }) => String(id) })
+  return c.json({ results: page.map(shown), next }, 200)
 })
 
 const shown = ({ id, at, actor, action, target, detail, requestId }: AuditRow): AuditEntry => ({

@@ -24,10 +24,10 @@ import { announce } from '../http/announce.ts'
 import type { AppEnv } from '../http/app-env.ts'
 import { requireApiKey } from '../http/auth.ts'
 import { limitBody, MAX_JSON_BYTES } from '../http/body.ts'
-import { originOf } from '../http/origin.ts'
+import { pageOf, parseCursor } from '../http/paging.ts'
 import { ProblemError } from '../http/problems.ts'
 import { json, newRoutes, PageQuery, problems, SpanQuery, spanOf } from '../http/routes.ts'
-import { parseCursor, StoryParams } from '../stories/stories.ts'
+import { byStory, StoryParams } from '../stories/stories.ts'
 
 const common = { tags: ['Operations'], security: [{ apiKey: [] }] }
 const admission = problems('unauthorized', 'forbidden', 'rate-limited')
@@ -117,11 +117,9 @@ export const adminStoryRoutes = newRoutes()
       ...(status && { status }),
       ...spanOf(times),
     }
-    const page = await listStories(c.var.db, listing, cursor ? parseCursor(cursor) : undefined, limit + 1)
-    const last = page.length > limit ? page[limit - 1]?.story : undefined
-    const query = last && new URLSearchParams({ ...wanted, limit: `${limit}`, cursor: `${last.createdAt}.${last.id}` })
-    const next = query ? `${originOf(c)}/admin/stories?${query}` : null
-    return c.json({ results: page.slice(0, limit).map((found) => shown(c, found)), next }, 200)
+    const rows = await listStories(c.var.db, listing, parseCursor(cursor), limit + 1)
+    const { page, next } = pageOf(c, rows, { limit, query: { ...wanted, limit: `${limit}` }, cursorOf: byStory })
+    return c.json({ results: page.map((found) => shown(c, found)), next }, 200)
   })
   .openapi(read, async (c) => {
     const { id } = c.req.valid('param')

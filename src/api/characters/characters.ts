@@ -15,9 +15,9 @@ import { requireApiKey } from '../http/auth.ts'
 import { limitBody, MAX_JSON_BYTES } from '../http/body.ts'
 import { fingerprintOf, IdempotencyHeaders, REPLAYED, requireSameRequest } from '../http/idempotency.ts'
 import { originOf } from '../http/origin.ts'
+import { cursorOf, pageOf, parseCursor } from '../http/paging.ts'
 import { invalid, ProblemError } from '../http/problems.ts'
 import { binary, documented, json, newRoutes, PageQuery, problems } from '../http/routes.ts'
-import { parseCursor } from '../stories/stories.ts'
 import { type Picture, readReference, storePicture } from './reference-pictures.ts'
 
 const tags = ['Characters']
@@ -141,10 +141,9 @@ export const characterRoutes = newRoutes()
   })
   .openapi(list, async (c) => {
     const { cursor, limit } = c.req.valid('query')
-    const page = await listCharacters(c.var.db, c.var.apiKey.id, cursor ? parseCursor(cursor) : undefined, limit + 1)
-    const last = page.length > limit ? page[limit - 1] : undefined
-    const next = last ? `${originOf(c)}/characters?limit=${limit}&cursor=${last.createdAt}.${last.id}` : null
-    return c.json({ results: page.slice(0, limit).map(shown), next }, 200)
+    const rows = await listCharacters(c.var.db, c.var.apiKey.id, parseCursor(cursor), limit + 1)
+    const { page, next } = pageOf(c, rows, { limit, query: { limit: `${limit}` }, cursorOf })
+    return c.json({ results: page.map(shown), next }, 200)
   })
   .openapi(read, async (c) => {
     const { id } = c.req.valid('param')

@@ -14,9 +14,9 @@ import type { AppEnv } from '../http/app-env.ts'
 import { requireApiKey, requireApiKeyOrLink } from '../http/auth.ts'
 import { limitBody } from '../http/body.ts'
 import { originOf } from '../http/origin.ts'
+import { cursorOf, pageOf, parseCursor } from '../http/paging.ts'
 import { invalid, ProblemError } from '../http/problems.ts'
 import { binary, json, newRoutes, openToLinks, problems } from '../http/routes.ts'
-import { parseCursor } from '../stories/stories.ts'
 
 const PAGE = 50
 /** What the other parts of a form and its boundaries may take. */
@@ -130,10 +130,9 @@ export const fileRoutes = newRoutes()
   .openapi(list, async (c) => {
     const { db, tools, apiKey } = c.var
     const { cursor } = c.req.valid('query')
-    const page = await listFiles(db, apiKey.id, tools.now(), cursor ? parseCursor(cursor) : undefined, PAGE + 1)
-    const last = page.length > PAGE ? page[PAGE - 1] : undefined
-    const next = last ? `${originOf(c)}/v1/files?cursor=${last.createdAt}.${last.id}` : null
-    return c.json({ previous: null, next, results: page.slice(0, PAGE).map((file) => shown(c, file)) }, 200)
+    const rows = await listFiles(db, apiKey.id, tools.now(), parseCursor(cursor), PAGE + 1)
+    const { page, next } = pageOf(c, rows, { limit: PAGE, query: {}, cursorOf })
+    return c.json({ previous: null, next, results: page.map((file) => shown(c, file)) }, 200)
   })
   .openapi(read, async (c) => {
     const { id } = c.req.valid('param')

@@ -21,12 +21,12 @@ import { announce } from '../http/announce.ts'
 import type { AppEnv } from '../http/app-env.ts'
 import { requireApiKey } from '../http/auth.ts'
 import { limitBody, MAX_JSON_BYTES } from '../http/body.ts'
-import { originOf } from '../http/origin.ts'
+import { pageOf, parseCursor } from '../http/paging.ts'
 import { invalid, ProblemError } from '../http/problems.ts'
 import { json, newRoutes, problems, SpanQuery, spanOf } from '../http/routes.ts'
 import { servedModels } from '../http/served-models.ts'
 import { accept } from '../stories/accept.ts'
-import { CreateHeaders, parseCursor } from '../stories/stories.ts'
+import { byStory, CreateHeaders } from '../stories/stories.ts'
 import { applied, parsePrefer } from './prefer.ts'
 
 /** Without word of a change, the database is asked again after this long. */
@@ -146,12 +146,10 @@ export const predictionRoutes = newRoutes()
   })
   .openapi(list, async (c) => {
     const { cursor, ...times } = c.req.valid('query')
-    const from = cursor ? parseCursor(cursor) : undefined
-    const page = await listStories(c.var.db, { apiKeyId: c.var.apiKey.id, ...spanOf(times) }, from, PAGE + 1)
-    const last = page.length > PAGE ? page[PAGE - 1]?.story : undefined
-    const query = last && new URLSearchParams({ ...times, cursor: `${last.createdAt}.${last.id}` })
-    const next = query ? `${originOf(c)}/v1/predictions?${query}` : null
-    return c.json({ previous: null, next, results: page.slice(0, PAGE).map((found) => shown(c, found)) }, 200)
+    const listing = { apiKeyId: c.var.apiKey.id, ...spanOf(times) }
+    const rows = await listStories(c.var.db, listing, parseCursor(cursor), PAGE + 1)
+    const { page, next } = pageOf(c, rows, { limit: PAGE, query: times, cursorOf: byStory })
+    return c.json({ previous: null, next, results: page.map((found) => shown(c, found)) }, 200)
   })
   .openapi(stop, async (c) => {
     const { db, tools, apiKey } = c.var

@@ -6,14 +6,14 @@ import { DryRun, PostedStory } from '../../../contract/character.ts'
 import { mentionsIn } from '../../../contract/frame-cast.ts'
 import { AcceptedStory, Story, StoryId, StoryList } from '../../../contract/story-view.ts'
 import { cancel } from '../../db/queue/cancel.ts'
-import { type Cursor, listStories } from '../../db/stories/stories.ts'
+import { listStories } from '../../db/stories/stories.ts'
 import { viewOf } from '../../views/story.ts'
 import { announce } from '../http/announce.ts'
 import { presumeApiKey, requireApiKey } from '../http/auth.ts'
 import { limitBody, MAX_JSON_BYTES } from '../http/body.ts'
 import { IdempotencyHeaders } from '../http/idempotency.ts'
-import { originOf } from '../http/origin.ts'
-import { invalid, ProblemError } from '../http/problems.ts'
+import { cursorOf, pageOf, parseCursor } from '../http/paging.ts'
+import { ProblemError } from '../http/problems.ts'
 import { json, newRoutes, PageQuery, problems, SpanQuery, spanOf } from '../http/routes.ts'
 import { accept } from './accept.ts'
 import { dryRun } from './dry-run.ts'
@@ -131,12 +131,10 @@ export const storyRoutes = newRoutes()
   })
   .openapi(list, async (c) => {
     const { cursor, limit, ...times } = c.req.valid('query')
-    const from = cursor ? parseCursor(cursor) : undefined
-    const page = await listStories(c.var.db, { apiKeyId: c.var.apiKey.id, ...spanOf(times) }, from, limit + 1)
-    const last = page.length > limit ? page[limit - 1]?.story : undefined
-    const query = last && new URLSearchParams({ ...times, limit: `${limit}`, cursor: `${last.createdAt}.${last.id}` })
-    const next = query ? `${originOf(c)}/stories?${query}` : null
-    return c.json({ results: page.slice(0, limit).map((found) => viewOf(found, c.var.settings)), next }, 200)
+    const listing = { apiKeyId: c.var.apiKey.id, ...spanOf(times) }
+    const rows = await listStories(c.var.db, listing, parseCursor(cursor), limit + 1)
+    const { page, next } = pageOf(c, rows, { limit, query: { ...times, limit: `${limit}` }, cursorOf: byStory })
+    return c.json({ results: page.map((found) => viewOf(found, c.var.settings)), next }, 200)
   })
   .openapi(stop, async (c) => {
     const { db, settings, tools, apiKey } = c.var
@@ -148,9 +146,5 @@ export const storyRoutes = newRoutes()
 
 export const noSuchStory = (id: string) => new ProblemError('not-found', `no story ${id} under this API key`)
 
-/** `<created_at in ms>.<id>` of the last story on the page before. */
-export function parseCursor(text: string): Cursor {
-  const [, createdAt, id] = /^(\d{1,15})\.([a-z2-7]{26})$/.exec(text) ?? []
-  if (!createdAt || !id) throw invalid([{ pointer: '?cursor', message: 'must be taken from next' }])
-  return { createdAt: Number(createdAt), id }
-}
+/** The cursor behind a story of a list. */
+export const byStory = ({ story }: { story: { createdAt: number; id: string } }) => cursorOf(story)

@@ -23,9 +23,9 @@ import { actorOf } from '../http/actor.ts'
 import { announce } from '../http/announce.ts'
 import { requireApiKey } from '../http/auth.ts'
 import { limitBody, MAX_JSON_BYTES } from '../http/body.ts'
-import { originOf } from '../http/origin.ts'
+import { cursorOf, pageOf, parseCursor } from '../http/paging.ts'
 import { invalid, ProblemError } from '../http/problems.ts'
-import { json, newRoutes, problems } from '../http/routes.ts'
+import { json, newRoutes, PageQuery, problems } from '../http/routes.ts'
 
 const tags = ['Webhooks']
 const security = [{ apiKey: [] }]
@@ -66,11 +66,7 @@ const list = createRoute({
   security,
   middleware: [requireApiKey] as const,
   request: {
-    query: z.object({
-      story: StoryId.optional().describe('Only the messages of this story'),
-      cursor: z.string().optional().describe('From `next`'),
-      limit: z.coerce.number().int().min(1, '1 to 50').max(50, '1 to 50').default(20),
-    }),
+    query: PageQuery.extend({ story: StoryId.optional().describe('Only the messages of this story') }),
   },
   responses: { 200: json(DeliveryList, 'A page'), ...problems('unauthorized', 'validation') },
 })
@@ -115,14 +111,12 @@ export const webhookRoutes = newRoutes()
   })
   .openapi(list, async (c) => {
     const { story: storyId, cursor, limit } = c.req.valid('query')
-    const about = { ...(storyId && { storyId }), ...(cursor && { cursor: parseCursor(cursor) }), limit: limit + 1 }
-    const page = await listDeliveries(c.var.db, c.var.apiKey.id, about)
-    const last = page.length > limit ? page[limit - 1]?.delivery : undefined
-    const next = last && new URL('/webhooks/deliveries', originOf(c))
-    if (storyId) next?.searchParams.set('story', storyId)
-    next?.searchParams.set('limit', String(limit))
-    if (last) next?.searchParams.set('cursor', `${last.createdAt}.${last.id}`)
-    return c.json({ results: page.slice(0, limit).map(viewOfDelivery), next: next?.href ?? null }, 200)
+    const from = parseCursor(cursor, /^msg_\w{1,100}$/)
+    const about = { ...(storyId && { storyId }), ...(from && { cursor: from }), limit: limit + 1 }
+    const rows = await listDeliveries(c.var.db, c.var.apiKey.id, about)
+    const query = { ...(storyId && { story: storyId }), limit: `${limit}` }
+    const { page, next } = pageOf(c, rows, { limit, query, cursorOf: ({ delivery }) => cursorOf(delivery) })
+    return c.json({ results: page.map(viewOfDelivery), next }, 200)
   })
   .openapi(again, async (c) => {
     const { db, tools, apiKey } = c.var
@@ -171,10 +165,3 @@ function viewOfDelivery({ delivery, url, attempts }: LoggedDelivery): Delivery {
 }
 
 const time = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString())
-
-/** `<created_at in ms>.<id>` of the last delivery on the page before. */
-function parseCursor(text: string) {
-  const [, createdAt, id] = /^(\d{1,15})\.(msg_\w{1,100})$/.exec(text) ?? []
-  if (!createdAt || !id) throw invalid([{ pointer: '?cursor', message: 'must be taken from next' }])
-  return { createdAt: Number(createdAt), id }
-}
