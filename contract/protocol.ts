@@ -15,7 +15,7 @@ export interface NewField {
 }
 
 /** Paths run through arrays: `['frames', 'text']` is `text` of each frame. */
-export const NEW_FIELDS: readonly NewField[] = []
+const NEW_FIELDS: readonly NewField[] = []
 
 /** The lowest version that a runner must speak to read this story. */
 export function protocolOf(story: StoryRequest, fields: readonly NewField[] = NEW_FIELDS): number {

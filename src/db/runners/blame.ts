@@ -9,7 +9,7 @@ import { runners } from '../schema/runners.ts'
 import { stories } from '../schema/stories.ts'
 
 /** API keys whose stories went wrong in a row. */
-export const SET_ASIDE_AFTER = 3
+const SET_ASIDE_AFTER = 3
 export const SET_ASIDE_MS = 10 * 60_000
 
 /** @param held the story of the attempt that went wrong. */

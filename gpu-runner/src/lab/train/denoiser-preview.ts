@@ -25,12 +25,13 @@ import { captionTokens, maxCharacters } from './captions.ts'
 import { scheduler } from './export.ts'
 import type { PoolRecipe } from './latent-pool.ts'
 import { ParameterSet } from './parameters.ts'
-import { writeSheet } from './pictures.ts'
+import { type SheetRecipe, writeSheet } from './pictures.ts'
 import { captionBiases } from './set-loss.ts'
 import { idBatch } from './stage-text-encoder.ts'
 import type { Trainer } from './trainer.ts'
 
 export interface PreviewOptions extends PoolRecipe {
+  sheet: SheetRecipe
   folder: string
   unetConfig: UNetConfig
   textConfig: ClipTextConfig
@@ -39,13 +40,12 @@ export interface PreviewOptions extends PoolRecipe {
   seed: number
 }
 
-const count = 8
-const steps = 20
 const guidance = 3
 
 /** A function that draws the sheet with a trainer's averaged parameters, sampled as the exported model samples. */
 export async function openPreview(options: PreviewOptions): Promise<(trainer: Trainer, path: string) => Promise<void>> {
-  const { folder, unetConfig, textConfig, vaeConfig, tokenizer, size, levels, seed } = options
+  const { folder, unetConfig, textConfig, vaeConfig, tokenizer, size, levels, seed, sheet } = options
+  const { columns: count, steps } = sheet
   const side = size / vaeConfig.factor
   const parameters = new ParameterSet()
   const ids = input('ids', ['captions', captionTokens], 'int64')

@@ -17,6 +17,8 @@ import { idBatch } from './stage-text-encoder.ts'
 import type { Trainer } from './trainer.ts'
 
 export interface HeldOutOptions {
+  /** How many are measured. */
+  frames: number
   pool: PoolOptions
   unetConfig: UNetConfig
   textConfig: ClipTextConfig
@@ -30,11 +32,9 @@ export interface HeldOutLoss {
   wrong: number
 }
 
-const frames = 32
-
 /** A function that measures a trainer's averaged parameters; frames, noise and levels are always the same. */
 export async function openHeldOut(options: HeldOutOptions): Promise<(trainer: Trainer) => Promise<HeldOutLoss>> {
-  const { pool: poolOptions, unetConfig, textConfig, tokenizer } = options
+  const { frames, pool: poolOptions, unetConfig, textConfig, tokenizer } = options
   const pool = await LatentPool.open({ ...poolOptions, split: 'held-out', fresh: frames, capacity: frames })
   const items = await pool.batch(0, frames, randomAt(0, 0))
   await pool.close()

@@ -4,6 +4,15 @@ import { dirname } from 'node:path'
 import sharp from 'sharp'
 import type { HostTensor } from '../../engine/runtime/tensor.ts'
 
+/** What a stage draws and measures now and then, and at its end. */
+export interface SheetRecipe {
+  /** Pictures in a row, and steps that they are sampled with. */
+  columns: number
+  steps: number
+  /** Frames whose loss is measured, and batches of sets. */
+  heldOut: { frames: number; batches: number }
+}
+
 /** Write batches of pictures [N,3,H,W] in −1 … 1 as the rows of one PNG. */
 export async function writeSheet(path: string, batches: readonly HostTensor[]): Promise<void> {
   const [, , height, width] = batches[0]!.shape as [number, number, number, number]

@@ -8,6 +8,7 @@ import type { DenoiserRecipe } from './denoiser.ts'
 import type { IdentityRecipe } from './identity.ts'
 import type { JudgesRecipe } from './judge-feeds.ts'
 import type { PoolRecipe } from './latent-pool.ts'
+import type { SheetRecipe } from './pictures.ts'
 import type { SegmenterConfig } from './segmenter.ts'
 import type { SetRecipe } from './set-loss.ts'
 import type { SetPoolRecipe } from './sets.ts'
@@ -51,6 +52,7 @@ export interface Recipe {
   }
   sets: { training: SetRecipe; pool: Omit<SetPoolRecipe, 'frames'>; rate: number; steps: number }
   judges: JudgesRecipe
+  sheet: SheetRecipe
 }
 
 const textEncoder = (width: number, layers: number, vocabulary: number) => ({
@@ -173,6 +175,7 @@ export const recipes: Record<string, Recipe> = {
       rate: 6e-4,
       steps: 21_000,
     },
+    sheet: { columns: 8, steps: 20, heldOut: { frames: 32, batches: 4 } },
     judges: {
       networks: {
         _class_name: 'Judges',
@@ -240,6 +243,7 @@ export const recipes: Record<string, Recipe> = {
       rate: 4e-3,
       steps: 200,
     },
+    sheet: { columns: 1, steps: 2, heldOut: { frames: 2, batches: 1 } },
     judges: {
       networks: { _class_name: 'Judges', locator: [8, 8, 16], portrait: [8, 16, 16, 16], width: 32, embedding: 8 },
       ...{ sets: 4, levels: [1], size: 128, fresh: 1, capacity: 32, measured: 6 },

@@ -28,7 +28,7 @@ export interface ReplicaSettings {
 }
 
 /** Memory that all threads see. */
-export interface ReplicaMemory {
+interface ReplicaMemory {
   /** Counts the threads that came to a barrier, all barriers ever. */
   readonly arrived: Int32Array<SharedArrayBuffer>
   /** By piece, gradients of the shares that another thread moves. */

@@ -11,6 +11,8 @@ import { SetPool, type SetPoolOptions } from './sets.ts'
 import type { Trainer } from './trainer.ts'
 
 export interface SetHeldOutOptions {
+  /** How many are measured. */
+  batches: number
   pool: SetPoolOptions
   model: SetModel
   recipe: SetRecipe
@@ -19,13 +21,11 @@ export interface SetHeldOutOptions {
   segmenter: string
 }
 
-/** Batches that are measured. */
-const batches = 4
-
 type Arm = 'alone' | 'shared' | 'referred' | 'both'
 
 /** Measures a trainer's averaged parameters: mean squared velocity error by what the frames get to see. */
-export async function openSetHeldOut({ pool: options, model, recipe, tokenizer, segmenter }: SetHeldOutOptions) {
+export async function openSetHeldOut(held: SetHeldOutOptions) {
+  const { batches, pool: options, model, recipe, tokenizer, segmenter } = held
   const { loss: _, outputs } = setLoss(model, recipe, modelWeights(segmenter, 'model'), new ParameterSet())
   const session = await openSession({ mse: outputs.mse }, { weights: segmenter })
   const pool = await SetPool.open({

@@ -44,12 +44,14 @@ export const denoiserStage: Stage = async function* ({ recipe, folder, init, ...
     },
   )
   const heldOut = await openHeldOut({
+    frames: recipe.sheet.heldOut.frames,
     pool: { ...poolRecipe, folder, config, seed },
     unetConfig,
     textConfig,
     tokenizer,
   })
   const preview = await openPreview({
+    sheet: recipe.sheet,
     folder,
     unetConfig,
     textConfig,

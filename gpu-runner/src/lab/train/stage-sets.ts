@@ -70,9 +70,12 @@ export const setsStage: Stage = async function* ({ recipe, folder, init, ...opti
       },
     },
   )
-  const heldOut = await openSetHeldOut({ pool: poolOptions, model, recipe: training, tokenizer, segmenter })
+  const heldOut = await openSetHeldOut({
+    batches: recipe.sheet.heldOut.batches,
+    ...{ pool: poolOptions, model, recipe: training, tokenizer, segmenter },
+  })
   const previewOptions = { folder, unetConfig: model.unet, textConfig: model.text, vaeConfig, tokenizer, seed }
-  const preview = await openPreview({ ...previewOptions, ...poolRecipe })
+  const preview = await openPreview({ ...previewOptions, ...poolRecipe, sheet: recipe.sheet })
   try {
     const run = runTraining({
       ...options,
