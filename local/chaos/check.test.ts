@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { StoryStatus } from '../../contract/story-view.ts'
 import { violationsOf } from './check.ts'
+import { toldSecrets } from './check-stores.ts'
 import { emptyHistory, type History, type Transition } from './history.ts'
 
 const KEYS = [
@@ -53,6 +54,7 @@ function soundHistory(): History {
       bytes: 9,
     })),
     reliable: ['http://well'],
+    stores: { unnamed: [], missing: [], leftOfPlanted: [], log: '', told: [] },
     started: new Set(ids.map((id) => `lease-${id}`)),
     promised: new Map(ids.map((id) => [`lease-${id}`, { story: id, until: 0 }])),
     received: ids.map((id) => ({
@@ -333,6 +335,45 @@ const planted: Record<string, { plant: (history: History) => void; rules: string
       history.outbox.find(({ story }) => story === 'b1')!.delivered = false
     },
     rules: ['an endpoint that is well hears of everything'],
+  },
+  'an object has no name': {
+    plant: (history) => history.stores?.unnamed.push('files/x'),
+    rules: ['every object has a name'],
+  },
+  'a file has no object': {
+    plant: (history) => history.stores?.missing.push('files/x'),
+    rules: ['what is named is stored'],
+  },
+  'cron leaves something undone': {
+    plant: (history) => history.stores?.leftOfPlanted.push('1 webhook'),
+    rules: ['one failure does not hold up the rest of cron'],
+  },
+  'cron asks too much of D1': {
+    plant: (history) => Object.assign(history.stores!, { log: '{"event":"upkeep.calls","d1":1001}\n' }),
+    rules: ['a run of cron keeps within its queries'],
+  },
+  'the log tells a secret': {
+    plant: (history) => history.stores?.told.push(...toldSecrets('all is well\nthe key is xyz', ['xyz'])),
+    rules: ['the log tells no secrets'],
+  },
+  'bodies are kept as they are': {
+    plant: (history) => history.outbox.forEach((message) => void (message.bytes = 2500)),
+    rules: ['webhooks take little room'],
+  },
+  'progress is told too often': {
+    plant: (history) => {
+      for (const at of [1000, 1499])
+        history.outbox.push({
+          id: `evt_${at}`,
+          story: 'b1',
+          type: 'story.progress',
+          sequence: 1,
+          delivered: false,
+          at,
+          bytes: 9,
+        })
+    },
+    rules: ['progress is told twice a second at most'],
   },
   'somebody saw it at once': {
     plant: (history) => history.seen.push({ rule: 'redirects are not followed', evidence: '' }),
