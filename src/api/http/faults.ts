@@ -1,4 +1,4 @@
-/** Errors that no handler meant, and what is told of them. What is logged: `platform/log.ts`. */
+/** Errors that no handler meant, and how they are answered. What is logged: `platform/log.ts`. */
 import type { Context } from 'hono'
 import { SettingsError } from '../../platform/env.ts'
 import { reasonOf } from '../../platform/log.ts'
