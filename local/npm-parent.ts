@@ -14,7 +14,7 @@ export function whenNpmEnds(ended: () => unknown): void {
   }, LOOK_MS).unref()
 }
 
-/** The parent, or the parent's parent where a shell stands in between; Linux alone tells of the latter. */
+/** The parent, or the parent's parent where a shell stands in between; only Linux says which that is. */
 function npmPid(): number {
   const file = `/proc/${process.ppid}/status`
   if (!existsSync(file)) return process.ppid

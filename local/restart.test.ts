@@ -60,12 +60,12 @@ test('the edge is killed in the middle of each step of a story, and nothing is l
     assert.equal(hashOf(new Uint8Array(kept)), hashOf(picture))
   }
   await receiver.requests('/app', 1)
-  const told = receiver.received.map(({ headers, body }) => ({
+  const announced = receiver.received.map(({ headers, body }) => ({
     id: headers['webhook-id'],
     ...StoryWebhook.parse(JSON.parse(body)),
   }))
-  assert.equal(new Set(told.map(({ id }) => id)).size, 1)
-  assert.deepEqual([told[0]?.type, told[0]?.data.status], ['story.completed', 'succeeded'])
+  assert.equal(new Set(announced.map(({ id }) => id)).size, 1)
+  assert.deepEqual([announced[0]?.type, announced[0]?.data.status], ['story.completed', 'succeeded'])
 
   /** Kill the edge while the request is under way, start it again, and ask again. */
   async function killedIn(path: string, init: RequestInit): Promise<unknown> {

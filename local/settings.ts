@@ -1,4 +1,4 @@
-/** What `npm start` and `npm run demo` are told by their environment: settings of their own, of the edge, of the runner. */
+/** What `npm start` and `npm run demo` read from their environment: settings of their own, of the edge, of the runner. */
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import { Settings as RunnerSettings } from '../gpu-runner/src/service/settings.ts'

@@ -48,7 +48,7 @@ export function start(
   return child
 }
 
-/** What a terminal does on Ctrl-C: every process of the group is told. */
+/** What a terminal does on Ctrl-C: every process of the group gets the signal. */
 export function signal({ pid }: ChildProcess, name: NodeJS.Signals, group: boolean): void {
   try {
     process.kill(group ? -pid! : pid!, name)

@@ -24,7 +24,7 @@ export async function testD1() {
   await insertApiKey(db, row)
   let count = 0
 
-  /** Queue a story at time `now`, for a model of its own unless told, so that tests do not claim each other's. */
+  /** Queue a story at time `now`, for a model of its own unless one is given, so that tests do not claim each other's. */
   async function queued(now = 0, request: Partial<StoryRequest> = {}, model = `model-${++count}`) {
     const story = StoryRequest.parse({ frames: [{ prompt: 'one' }, { prompt: 'two' }], ...request })
     const id = `story-${model}-${++count}`

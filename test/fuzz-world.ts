@@ -104,7 +104,7 @@ export async function makeWorld(url: string, admin: string): Promise<World> {
     Object.assign(known.fields, { story_id: ofStory, lease_token: known.headers[LEASE_HEADER] })
   }
 
-  /** One of everything; the story is lent, and its bank and first frame are there. */
+  /** One of everything; the story is claimed, and its bank and first frame are there. */
   async function furnish(authorization: string, text: string) {
     const id = async (path: string, body: object) => Id.parse(await post(path, authorization, body)).id
     const input = { prompt: text }
@@ -131,14 +131,14 @@ export async function makeWorld(url: string, admin: string): Promise<World> {
     return { story, lease, prediction, character, file }
   }
 
-  /** The lease of a story; what is lent before it is left to its lease. */
+  /** The lease of a story; what is claimed before it is left to its lease. */
   async function claim(story: string): Promise<string> {
     for (;;) {
       const body = JSON.stringify({ runner: 'fuzz', model: 'story-mini', max: 50, wait: 1 })
       const answer = await steadyFetch(`${url}/runner/claim`, { method: 'POST', headers: runner, body })
       if (answer.status !== 200) continue
-      const lent = Claims.parse(await answer.json()).claims.find(({ id }) => id === story)
-      if (lent) return lent.lease_token
+      const claim = Claims.parse(await answer.json()).claims.find(({ id }) => id === story)
+      if (claim) return claim.lease_token
     }
   }
 
