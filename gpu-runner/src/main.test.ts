@@ -1,7 +1,9 @@
 /** Runner processes against a real edge: killed, stopped, frozen, canceled, crashing. No story is lost or told twice. */
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { writeFile } from 'node:fs/promises'
+import { rm, utimes, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -143,6 +145,30 @@ test('a sampler thread that dies costs an attempt, not the story', async (t) => 
   const story = await until((await post('crashed')).id, isOver)
   assert.deepEqual([story.status, story.attempts.length], ['succeeded', 2])
   assert.equal(existsSync(join(runner.folder, 'crash')), false)
+})
+
+test('a runner that lives keeps a file fresh, and a health check reads it', async (t) => {
+  const runner = await startRunner(
+    t,
+    edge.url,
+    { name: 'waiting' },
+    { FABLEFRAME_LIVENESS_FILE: join(tmpdir(), `alive-${process.pid}`) },
+  )
+  await runner.logged('runner.ready')
+  const file = join(tmpdir(), `alive-${process.pid}`)
+  t.after(() => rm(file, { force: true }))
+  const check = () =>
+    spawnSync(process.execPath, [fileURLToPath(new URL('cli/alive.ts', import.meta.url))], {
+      env: { ...process.env, FABLEFRAME_LIVENESS_FILE: file },
+      encoding: 'utf8',
+    })
+  while (!existsSync(file)) await sleep(20)
+  assert.deepEqual([check().status, check().stderr], [0, ''])
+  const old = new Date(Date.now() - 120_000)
+  runner.child.kill('SIGKILL')
+  await runner.exited
+  await utimes(file, old, old)
+  assert.deepEqual([check().status, /has not been alive for 60 s/.test(check().stderr)], [1, true])
 })
 
 test('wrong settings: every one is named, no secret is shown, exit 2', async (t) => {

@@ -5,6 +5,7 @@
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { openGenerator } from './service/generator.ts'
+import { keepAlive } from './service/liveness.ts'
 import { type Log, serve } from './service/queue/client.ts'
 import { connectEdge } from './service/queue/edge.ts'
 import { Settings } from './service/settings.ts'
@@ -49,6 +50,7 @@ try {
     threads: settings.FABLEFRAME_THREADS,
     edge: settings.FABLEFRAME_EDGE_URL,
   })
+  if (settings.FABLEFRAME_LIVENESS_FILE) keepAlive(settings.FABLEFRAME_LIVENESS_FILE)
   await serve(edge, openGenerator(sampler), {
     signal: stopping.signal,
     log,

@@ -51,6 +51,8 @@ export const Settings = z.object({
     .default(Math.round((totalmem() / 2 ** 20) * 0.75)),
   /** Seconds that a claim waits for a story; stopping may take as long. */
   FABLEFRAME_CLAIM_WAIT: z.coerce.number().min(0).max(6).default(5),
+  /** A file to touch every ten seconds, for a health check: see `cli/alive.ts`. */
+  FABLEFRAME_LIVENESS_FILE: z.string().min(1).optional(),
   /** The module whose `openStoryModel` opens the model folder. */
   FABLEFRAME_MODEL_MODULE: z.string().default(here('../story/open.ts')),
 })
