@@ -51,7 +51,7 @@ export function readEnvironment(env: Record<string, string | undefined>): Enviro
   )
   const edge = EdgeSettings.partial().safeParse(given)
   const faults = [...(local.error?.issues ?? []), ...(edge.error?.issues ?? [])].map(
-    ({ path, message }) => `${path.join('.')}: ${message}`,
+    ({ path: [name], message }) => `${String(name)}: ${message}`,
   )
   const unknown = Object.keys(env).filter((name) => ours.test(name) && !known.has(name))
   faults.push(...unknown.map((name) => `${name}: no such setting; there are ${namesLike(name)}`))
