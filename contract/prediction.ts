@@ -132,13 +132,13 @@ export function storyOf(input: Record<string, unknown>): { story: PostedStory } 
 const NO_PROMPT = 'required; or frames, or a whole story'
 const isText = (value: unknown) => typeof value === 'string'
 
-/** Settings of the request that stand beside `input`, not in it. */
-const BESIDE = ['webhook', 'webhook_events_filter', 'model']
+/** Settings of the request that belong next to `input`, not into it. */
+const NOT_INPUT = ['webhook', 'webhook_events_filter', 'model']
 
 function validated(value: unknown, path: PropertyKey[]): { story: PostedStory } | { faults: Fault[] } {
-  const beside = typeof value === 'object' && value !== null ? BESIDE.filter((key) => key in value) : []
-  if (beside.length > 0)
-    return { faults: beside.map((key) => ({ path: [...path, key], message: 'belongs beside input, not into it' })) }
+  const misplaced = typeof value === 'object' && value !== null ? NOT_INPUT.filter((key) => key in value) : []
+  if (misplaced.length > 0)
+    return { faults: misplaced.map((key) => ({ path: [...path, key], message: 'belongs beside input, not into it' })) }
   const parsed = PostedStory.safeParse(value)
   if (parsed.success) return { story: parsed.data }
   const faults = parsed.error.issues.flatMap((issue) =>

@@ -1,4 +1,4 @@
-/** The API key of this machine: made once, kept beside the data it opens. */
+/** The API key of this machine: made once, kept next to the data that it opens. */
 import { randomBytes } from 'node:crypto'
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'

@@ -17,7 +17,7 @@ import { watchWorkerd } from './workerd.ts'
 const root = join(import.meta.dirname, '..')
 /** Cron has a grain of a minute and does not fire here by itself; a machine of one's own need not wait that long. */
 const CRON_MS = 5_000
-const BESIDE = 'beside'
+const SECOND = 'second'
 
 export interface EdgeOptions {
   /** 0 for any free one. */
@@ -35,7 +35,7 @@ export interface EdgeOptions {
   /** Another module in place of `src/index.ts`, such as one that looks into it. */
   entry?: string
   /** The module of another Worker to run in the same workerd, with a D1 of its own. */
-  beside?: string
+  second?: string
 }
 
 type LocalBindings = Pick<Bindings, 'DB' | 'IMAGES' | 'ROOMS' | 'SENDERS'>
@@ -44,8 +44,8 @@ export interface Edge {
   url: string
   /** The Worker's bindings, for those who look behind it. */
   bindings: LocalBindings
-  /** The Worker beside it, if there is one. */
-  beside: { url: string; bindings: Pick<Bindings, 'DB'> } | undefined
+  /** The other Worker, if there is one. */
+  second: { url: string; bindings: Pick<Bindings, 'DB'> } | undefined
   /** What cron does once a minute. */
   runCron: () => Promise<void>
   /** Resolves with how workerd ended, if it ended before `dispose`. */
@@ -55,7 +55,7 @@ export interface Edge {
 
 /** Start the edge; resolves once its database is migrated and it answers. */
 export async function startEdge(options: EdgeOptions): Promise<Edge> {
-  const { port, dataDir, env, apiKey, cron = true, log, entry = join(root, 'src/index.ts'), beside } = options
+  const { port, dataDir, env, apiKey, cron = true, log, entry = join(root, 'src/index.ts'), second } = options
   await requireFree(port)
   const { compatibilityDate, compatibilityFlags } = await readWranglerToml()
   const watch = watchWorkerd()
@@ -78,7 +78,7 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
     serviceBindings: { ASSETS: { disk: { path: join(root, 'node_modules/swagger-ui-dist'), writable: false } } },
     bindings: { URL_SECRET: await keepUrlSecret(dataDir), ...env },
   }
-  const other = beside !== undefined && { name: BESIDE, ...(await worker(beside)), d1Databases: { DB: BESIDE } }
+  const other = second !== undefined && { name: SECOND, ...(await worker(second)), d1Databases: { DB: SECOND } }
   const shared = {
     log: new Log(LogLevel.ERROR),
     ...(log && {
@@ -120,7 +120,7 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
       await stop()
     }
     const { ended } = watch
-    return { url, bindings, beside: other ? await besideOf(miniflare) : undefined, runCron, ended, dispose }
+    return { url, bindings, second: other ? await secondOf(miniflare) : undefined, runCron, ended, dispose }
   } catch (error) {
     await stop()
     throw error
@@ -157,9 +157,9 @@ async function requireFree(port: number): Promise<void> {
   if (taken) throw new Error(`port ${port} cannot be used: something else listens there, or it needs more rights`)
 }
 
-async function besideOf(miniflare: Miniflare): Promise<Edge['beside']> {
-  const { origin } = await miniflare.unsafeGetDirectURL(BESIDE)
-  return { url: origin, bindings: await miniflare.getBindings<Pick<Bindings, 'DB'>>(BESIDE) }
+async function secondOf(miniflare: Miniflare): Promise<Edge['second']> {
+  const { origin } = await miniflare.unsafeGetDirectURL(SECOND)
+  return { url: origin, bindings: await miniflare.getBindings<Pick<Bindings, 'DB'>>(SECOND) }
 }
 
 async function bundleWorker(entry: string): Promise<string> {

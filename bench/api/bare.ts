@@ -1,4 +1,4 @@
-/** What `POST /stories` is measured beside: a Hono handler that stores the body by one D1 insert, and nothing else. */
+/** What `POST /stories` is compared with: a Hono handler that stores the body by one D1 insert, and nothing else. */
 import type { D1Database } from '@cloudflare/workers-types'
 import { Hono } from 'hono'
 

@@ -17,8 +17,8 @@ export interface JobRate {
 /** @param jobs of each kind; the frames of all are there already, so that nothing but the queue is measured. */
 export async function jobRates(bench: Bench, jobs: { single: number; batched: number }) {
   const { url, apiKeys, bindings } = bench
-  await fillQueue(bindings.DB, apiKeys, jobs.single, { drawn: true, model: 'bench-single' })
-  await fillQueue(bindings.DB, apiKeys, jobs.batched, { drawn: true, model: 'bench-batched' })
+  await fillQueue(bindings.DB, apiKeys, jobs.single, { finished: true, model: 'bench-single' })
+  await fillQueue(bindings.DB, apiKeys, jobs.batched, { finished: true, model: 'bench-batched' })
   const single = createRunner(url, 'bench-single')
   const batched = createRunner(url, 'bench-batched')
   return {

@@ -1,4 +1,4 @@
-/** POST and GET of a story, beside the bare insert: rounds of each in turn, in one workerd. */
+/** POST and GET of a story, compared with the bare insert: rounds of each in turn, in one workerd. */
 import { load, middle, percentile, round, type Throughput } from './load.ts'
 import { type Bench, rowsIn, story } from './setup.ts'
 

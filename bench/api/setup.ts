@@ -1,4 +1,4 @@
-/** What is measured: the edge in real workerd with a bare handler beside it, keys that may do all, queues to any length. */
+/** What is measured: the edge in real workerd with a bare handler in the same process, keys that may do all, queues to any length. */
 import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -49,7 +49,7 @@ export async function startBench({ keys = 1, entry }: { keys?: number; entry?: s
     dataDir,
     cron: false,
     ...(entry && { entry }),
-    beside: join(import.meta.dirname, 'bare.ts'),
+    second: join(import.meta.dirname, 'bare.ts'),
     env: {
       RUNNER_TOKEN,
       METRICS_TOKEN,
@@ -60,8 +60,8 @@ export async function startBench({ keys = 1, entry }: { keys?: number; entry?: s
     },
   })
   const { DB } = edge.bindings
-  if (!edge.beside) throw new Error('the bare handler is not there')
-  await edge.beside.bindings.DB.exec(
+  if (!edge.second) throw new Error('the bare handler is not there')
+  await edge.second.bindings.DB.exec(
     'CREATE TABLE stories (id TEXT PRIMARY KEY, request TEXT NOT NULL, created_at INTEGER NOT NULL)',
   )
   const apiKeys: ApiKey[] = []
@@ -76,7 +76,7 @@ export async function startBench({ keys = 1, entry }: { keys?: number; entry?: s
     await edge.dispose()
     await rm(dataDir, { recursive: true, force: true })
   }
-  return { ...edge, bareUrl: edge.beside.url, apiKeys, apiKey: first, dispose }
+  return { ...edge, bareUrl: edge.second.url, apiKeys, apiKey: first, dispose }
 }
 
 const tools = { now: Date.now, randomBytes: (count: number) => new Uint8Array(randomBytes(count)) }
@@ -84,13 +84,13 @@ const CHUNK = 50_000
 
 /**
  * Queue `count` stories, spread over the keys, by bulk SQL. The triggers run, so that all counters are what they would
- * be; ids are random, and ages spread over the last hour, as they would be. With `drawn`, all their frames are there.
+ * be; ids are random, and ages spread over the last hour, as they would be. With `finished`, all their frames are there.
  */
 export async function fillQueue(
   db: D1Database,
   apiKeys: ApiKey[],
   count: number,
-  { drawn = false, model = MODEL }: { drawn?: boolean; model?: string } = {},
+  { finished = false, model = MODEL }: { finished?: boolean; model?: string } = {},
 ): Promise<void> {
   const now = Date.now()
   const request = StoryRequest.parse(story)
@@ -113,7 +113,7 @@ export async function fillQueue(
       .bind(...values, JSON.stringify(apiKeys.map(({ id }) => id)), now)
       .run()
   }
-  if (!drawn) return
+  if (!finished) return
   await db
     .prepare(
       `INSERT INTO frames (story_id, "index", key, sha256, width, height, seed, attempt, created_at)

@@ -96,8 +96,8 @@ export function simulateApp({
     const answer = await call(method, `/stories/${some.id}${path}`)
     if (answer?.status !== 200) return
     const { status } = Story.parse(answer.body)
-    if (isTerminal(status)) history.told.push({ story: some.id, status })
-    else if (what === 'cancel') history.told.push({ story: some.id, status: 'canceled' })
+    if (isTerminal(status)) history.knownEnds.push({ story: some.id, status })
+    else if (what === 'cancel') history.knownEnds.push({ story: some.id, status: 'canceled' })
   }
 
   /** Often one that probably runs, so that what is done to it crosses what its runner says. */

@@ -11,7 +11,7 @@ export function* stores({ stores, outbox }: History): Generator<Violation> {
   for (const evidence of stores.unnamed) yield { rule: 'every object has a name', evidence }
   for (const evidence of stores.missing) yield { rule: 'what is named is stored', evidence }
   for (const evidence of stores.leftOfPlanted) yield { rule: 'one failure does not hold up the rest of cron', evidence }
-  for (const evidence of stores.told) yield { rule: 'the log tells no secrets', evidence }
+  for (const evidence of stores.leaks) yield { rule: 'the log holds no secrets', evidence }
   for (const evidence of stores.log.split('\n').filter((line) => line.includes('"upkeep.calls"')))
     yield { rule: 'a run of cron keeps within its queries', evidence }
   const kept = outbox.filter(({ bytes }) => bytes > 0)
@@ -21,12 +21,12 @@ export function* stores({ stores, outbox }: History): Generator<Violation> {
   for (const [story, messages] of Map.groupBy(progress, (message) => message.story)) {
     const times = messages.map(({ at }) => at).sort((a, b) => a - b)
     if (times.some((at, i) => i > 0 && at - times[i - 1]! < PROGRESS_MS))
-      yield { rule: 'progress is told twice a second at most', evidence: `${story}: ${times}` }
+      yield { rule: 'progress is sent twice a second at most', evidence: `${story}: ${times}` }
   }
 }
 
-/** Lines of the log, with what they tell of `secrets`. */
-export function toldSecrets(log: string, secrets: string[]): string[] {
+/** Lines of the log, with the kind of secret that they hold. */
+export function leakedSecrets(log: string, secrets: string[]): string[] {
   return log.split('\n').flatMap((line) => {
     const found = [...secrets, 'params:'].filter((secret) => line.includes(secret))
     return found.length > 0 ? [`${found.join()} in: ${line.slice(0, 200)}`] : []

@@ -1,4 +1,4 @@
-/** What apps were told: by webhooks, and by answers. */
+/** What apps have learnt, by webhooks and by answers. */
 import { isTerminal, type StoryStatus } from '../../contract/story-view.ts'
 import type { History, Violation } from './history.ts'
 
@@ -55,10 +55,10 @@ export function* webhooks({ stories, transitions, outbox, received, forged, reli
   }
 }
 
-/** What an app was told of the end of a story is how it ended, unless it was taken up again; what was erased is gone. */
-export function* answers({ stories, told, deleted, outbox, unneeded }: History): Generator<Violation> {
+/** The end of a story that an app has learnt of is how it ended, unless it was taken up again; what was erased is gone. */
+export function* answers({ stories, knownEnds, deleted, outbox, unneeded }: History): Generator<Violation> {
   const found = new Map(stories.map((story) => [story.id, story]))
-  for (const { story: id, status } of told) {
+  for (const { story: id, status } of knownEnds) {
     const story = found.get(id)
     if (story?.resumes === 0 && story.status !== status)
       yield { rule: 'an end that an app was told of stands', evidence: `${id} is ${story.status}, and was ${status}` }

@@ -32,7 +32,7 @@ function soundHistory(): History {
     ...emptyHistory(),
     keys: structuredClone(KEYS),
     accepted: ids.map((id) => ({ id, key: id[0]!, frames: 2 })),
-    told: ids.map((story) => ({ story, status: 'succeeded' })),
+    knownEnds: ids.map((story) => ({ story, status: 'succeeded' })),
     stories: ids.map((id) => ({
       id,
       key: id[0]!,
@@ -101,7 +101,7 @@ function failAgain(history: History, id: string, times: number): void {
   const isOther = ({ story }: { story: string }) => story !== id
   history.frameAcks = history.frameAcks.filter(isOther)
   history.endAcks = history.endAcks.filter(isOther)
-  history.told = history.told.filter(isOther)
+  history.knownEnds = history.knownEnds.filter(isOther)
   history.received = history.received.filter(isOther)
   history.outbox.find(({ story }) => story === id)!.delivered = false
 }
@@ -290,7 +290,7 @@ const planted: Record<string, { plant: (history: History) => void; rules: string
     rules: ['deadlines are not early'],
   },
   'a cancellation is forgotten': {
-    plant: (history) => history.told.push({ story: 'b1', status: 'canceled' }),
+    plant: (history) => history.knownEnds.push({ story: 'b1', status: 'canceled' }),
     rules: ['an end that an app was told of stands'],
   },
   'a deleted story is still there': {

@@ -49,11 +49,11 @@ export interface Violation {
 
 export interface History {
   keys: { id: string; weight: number; maxRunning: number }[]
-  /** Stories that an app was told are accepted. */
+  /** Stories that were accepted, by the answers to apps. */
   accepted: { id: string; key: string; frames: number }[]
-  /** Ends of stories that apps were told of: `canceled` for a story that had not ended when it was canceled. */
-  told: { story: string; status: StoryStatus }[]
-  /** Stories that an app was told are, or will be, erased. */
+  /** Ends of stories that apps have learnt of: `canceled` for a story that had not ended when it was canceled. */
+  knownEnds: { story: string; status: StoryStatus }[]
+  /** Stories that are, or will be, erased, by the answers to apps. */
   deleted: string[]
   transitions: Transition[]
   stories: FinalStory[]
@@ -111,14 +111,14 @@ interface StoresHistory {
   /** What cron has not done of what was planted. */
   leftOfPlanted: string[]
   log: string
-  /** Lines of the log that tell secrets. */
-  told: string[]
+  /** Lines of the log with secrets. */
+  leaks: string[]
 }
 
 export const emptyHistory = (): History => ({
   keys: [],
   accepted: [],
-  told: [],
+  knownEnds: [],
   deleted: [],
   transitions: [],
   stories: [],

@@ -14,7 +14,7 @@ import type { Calls, Fault } from '../faulty/worker.ts'
 import { migrate } from '../migrate.ts'
 import { Miniflare } from '../miniflare.ts'
 import { simulateApp } from './app.ts'
-import { toldSecrets } from './check-stores.ts'
+import { leakedSecrets } from './check-stores.ts'
 import { watchClaims } from './claims.ts'
 import { readDatabase, readStores, recordTransitions } from './database.ts'
 import { FAULTS, leftOfPlanted, PLANTED_WEBHOOK, passTime, plant, SECRET, stuck } from './faults.ts'
@@ -170,8 +170,8 @@ export async function runChaos(options: ChaosOptions): Promise<History> {
     Object.assign(history, await readDatabase(d1, r2))
     if (!options.faults) return
     history.received = history.received.filter(({ story }) => story !== PLANTED_WEBHOOK)
-    const told = toldSecrets(logged, secrets)
-    history.stores = { ...(await readStores(d1, r2)), leftOfPlanted: leftUndone, log: logged, told }
+    const leaks = leakedSecrets(logged, secrets)
+    history.stores = { ...(await readStores(d1, r2)), leftOfPlanted: leftUndone, log: logged, leaks }
   })
   await rm(dataDir, { recursive: true })
   return history

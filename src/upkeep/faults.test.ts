@@ -67,8 +67,8 @@ test('the log says which SQL failed and why, and nothing of what it was asked wi
   await fail()
   assert.match(log(), /D1_ERROR: Network connection lost/)
   assert.match(log(), /insert into \\"stories\\"/)
-  for (const told of [prompt, 'secret-hook', 'whsec_', key, secret, 'base64', 'params:'])
-    assert.ok(!log().includes(told), `the log tells ${told}`)
+  for (const secretText of [prompt, 'secret-hook', 'whsec_', key, secret, 'base64', 'params:'])
+    assert.ok(!log().includes(secretText), `the log holds ${secretText}`)
   assert.ok(log().length < 200_000, `${log().length} characters`)
 })
 

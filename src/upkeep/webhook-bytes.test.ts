@@ -43,10 +43,10 @@ test('a story of twelve frames with all webhooks and progress keeps within its b
   }
   const types = receiver.received.map(({ body }) => StoryWebhook.parse(JSON.parse(body)))
   for (const id of ids) {
-    const told = types
+    const times = types
       .filter(({ type, data }) => data.id === id && type === 'story.progress')
       .map(({ timestamp }) => Date.parse(timestamp))
-    for (const [i, at] of told.slice(1).entries()) assert.ok(at - told[i]! >= 500, `progress at ${told}`)
+    for (const [i, at] of times.slice(1).entries()) assert.ok(at - times[i]! >= 500, `progress at ${times}`)
   }
   // Each has been delivered, and noted as such.
   for (;;) {

@@ -101,7 +101,7 @@ test('what is no picture, too large or too many is refused, pointed at, and not 
   assert.deepEqual(await stored(), before)
 })
 
-test('a story names a character and may call it otherwise; the runner is lent what that amounts to', async () => {
+test('a story names a character and may call it otherwise; the runner gets the complete character', async () => {
   const picture = await newPicture()
   const { id } = (await keep([picture, 'https://pictures.example/fern.png'])).body
   const own = { id: 'owl', name: 'Ola', description: 'an owl' }

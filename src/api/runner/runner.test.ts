@@ -14,7 +14,7 @@ const expire = (id: string) => bindings.DB.prepare('UPDATE stories SET claimable
 const stored = async (id: string) => (await bindings.IMAGES.list({ prefix: `stories/${id}/` })).objects.length
 const drop = (lease: Claim) => held(lease, 'POST', 'release').then(() => app('POST', `/stories/${lease.id}/cancel`))
 
-async function lent(): Promise<Claim> {
+async function claimedStory(): Promise<Claim> {
   const { id } = await post(story)
   const lease = await claim()
   assert.equal(lease?.id, id)
@@ -66,8 +66,8 @@ test('a claim waits for a story; its lease is short until the first heartbeat', 
   await drop(lease)
 })
 
-test('the next attempt is told which frames are there; what the old holder sends is refused and not kept', async () => {
-  const first = await lent()
+test('the next attempt learns which frames are there; what the old holder sends is refused and not kept', async () => {
+  const first = await claimedStory()
   await held(first, 'PUT', 'frames/1', await plainPng(1))
   await expire(first.id)
   const second = (await claim())!
@@ -94,7 +94,7 @@ test('the next attempt is told which frames are there; what the old holder sends
 })
 
 test('an upload is a picture of the story, within bounds, and stored once', async () => {
-  const lease = await lent()
+  const lease = await claimedStory()
   const picture = await plainPng(1)
   const spoilt = Buffer.concat([Buffer.from('GIF89a'), picture])
   for (const bytes of [spoilt, picture.subarray(0, -5), Buffer.concat([picture, picture]), Buffer.of(1)]) {
@@ -116,7 +116,7 @@ test('an upload is a picture of the story, within bounds, and stored once', asyn
 })
 
 test('a story completes only with every frame, and the same message may come again then', async () => {
-  const lease = await lent()
+  const lease = await claimedStory()
   await held(lease, 'PUT', 'frames/0', await plainPng(1))
   const early = await report(lease, 1, 'story.completed')
   assert.deepEqual([early.status, early.body.type], [409, '/problems/frames-missing'])
@@ -131,7 +131,7 @@ test('a story completes only with every frame, and the same message may come aga
 })
 
 test('an event is believed only with a fresh signature over the very bytes', async () => {
-  const lease = await lent()
+  const lease = await claimedStory()
   const minutes = (n: number) => new Date(Date.now() + n * 60_000)
   const forged: Parameters<typeof report>[4][] = [
     { at: minutes(-6) },
@@ -154,7 +154,7 @@ test('an event is believed only with a fresh signature over the very bytes', asy
 })
 
 test('events that are repeated or come late change nothing', async () => {
-  const lease = await lent()
+  const lease = await claimedStory()
   await report(lease, 5, 'story.progress', { progress: progress(5) })
   const { body: late } = await report(lease, 4, 'story.progress', { progress: progress(4) })
   const { body: copy } = await report(lease, 5, 'story.progress', { progress: progress(5) })
@@ -164,7 +164,7 @@ test('events that are repeated or come late change nothing', async () => {
 })
 
 test('a cancellation reaches the runner with its next heartbeat or event', async () => {
-  const lease = await lent()
+  const lease = await claimedStory()
   await app('POST', `/stories/${lease.id}/cancel`)
   assert.equal((await held<{ cancel: boolean }>(lease, 'POST', 'heartbeat')).body.cancel, true)
   assert.equal((await report(lease, 1, 'story.progress', { progress: progress(1) })).body.cancel, true)
@@ -174,8 +174,8 @@ test('a cancellation reaches the runner with its next heartbeat or event', async
   assert.deepEqual([view.status, view.frames[0]?.status], ['canceled', 'succeeded'])
 })
 
-test('a failure of the story ends it with a reason, a story handed back is lent again at once', async () => {
-  const lease = await lent()
+test('a failure of the story ends it with a reason, a story handed back is claimed again at once', async () => {
+  const lease = await claimedStory()
   await report(lease, 1, 'story.started')
   assert.equal((await held<{ status: string }>(lease, 'POST', 'release')).body.status, 'queued')
   const again = (await claim())!
@@ -186,7 +186,7 @@ test('a failure of the story ends it with a reason, a story handed back is lent 
 })
 
 test("the runners' routes take the runners' token and a lease, and nothing else", async () => {
-  const lease = await lent()
+  const lease = await claimedStory()
   for (const authorized of ['', 'Bearer wrong', `Bearer ${RUNNER_TOKEN}x`]) {
     const answer = await call<Problem>('POST', '/runner/claim', { headers: { authorization: authorized }, body: '{}' })
     assert.equal(answer.status, 401)

@@ -38,7 +38,7 @@ async function draw(made: Uint8Array<ArrayBuffer> | null = bank): Promise<Claim>
   assert.equal((await report(lease, 2, 'story.completed')).body.status, 'succeeded')
   return lease
 }
-const told = async (more: object = {}) => {
+const generated = async (more: object = {}) => {
   const { id } = await post({ ...story, ...more })
   await draw()
   return read(id)
@@ -82,7 +82,7 @@ test('what a runner hands over has to be a bank, and the lease has to be good', 
 test('more frames: the story goes on under its id, with its bank, and its webhook hears of both ends', async () => {
   const receiver = await testReceiver(() => ({ status: 200 }))
   const references = ['data:image/png;base64,iVBORw0KGgo=']
-  const first = await told({
+  const first = await generated({
     characters: [{ ...fox, references }],
     webhook: `${receiver.url}/ends`,
     webhook_events_filter: ['completed'],
@@ -141,7 +141,7 @@ test('a webhook that comes after the story went on still shows the end that it i
 })
 
 test('a frame drawn again gets a new name, and its old picture keeps its own', async () => {
-  const first = await told()
+  const first = await generated()
   const path = `/stories/${first.id}/frames/1/redraw`
   const pictureOf = async (of: string) => {
     const answer = await fetch(of, { headers: { authorization: `Bearer ${key}` } })
@@ -179,7 +179,7 @@ test('a frame drawn again gets a new name, and its old picture keeps its own', a
 })
 
 test('sent again under its Idempotency-Key, a request goes on once, also at the same moment', async () => {
-  const first = await told()
+  const first = await generated()
   const path = `/stories/${first.id}/frames`
   const body = { frames: [{ prompt: 'Fern sings' }] }
   const all = await Promise.all(Array.from({ length: 6 }, () => again(path, body, 'more-1')))
@@ -199,7 +199,7 @@ test('sent again under its Idempotency-Key, a request goes on once, also at the 
 })
 
 test('what cannot go on is refused, and says why', async () => {
-  const first = await told()
+  const first = await generated()
   const path = `/stories/${first.id}/frames`
   const unknown = await wrong('POST', `${path}/2/redraw`, {})
   assert.deepEqual([unknown.status, unknown.type], [404, '/problems/not-found'])
@@ -230,7 +230,7 @@ test('what cannot go on is refused, and says why', async () => {
 })
 
 test('another story names a bank by its story, its bytes or a URL, and may call its characters by name', async () => {
-  const first = await told()
+  const first = await generated()
   const frames = [{ prompt: 'Fern dances', characters: ['fox'] }]
   for (const named of [{ id: first.id }, { data: Buffer.from(bank).toString('base64') }]) {
     const { status, body } = await app('POST', '/stories', { frames, bank: named })

@@ -37,12 +37,12 @@ test('a story tells its place while it waits, what it is at while it runs, and n
 test('events tell it too; a story that pauses has no place, and one that was canceled says nothing', async () => {
   const { id, urls } = await post(story)
   const stream = await fetch(urls.events)
-  let told = ''
+  let received = ''
   for await (const bytes of stream.body!) {
-    told += new TextDecoder().decode(bytes)
-    if (told.includes('event: story')) break
+    received += new TextDecoder().decode(bytes)
+    if (received.includes('event: story')) break
   }
-  assert.match(told, /"queue":\{"stage":"waiting","position":\d+/)
+  assert.match(received, /"queue":\{"stage":"waiting","position":\d+/)
   const later = Date.now() + 60_000
   await bindings.DB.prepare('UPDATE stories SET ready = 0, claimable_at = ? WHERE id = ?').bind(later, id).run()
   const { queue } = await read(id)

@@ -10,8 +10,8 @@ import type { E2eRun } from './e2e-run.ts'
 
 export interface Pictures {
   readonly adapter: PictureAdapter
-  /** The prompts' rows with the pictures beside them; unconditional rows have none. */
-  beside(conditioning: Conditioning): Conditioning
+  /** The prompts' rows with the pictures as well; unconditional rows have none. */
+  withPictures(conditioning: Conditioning): Conditioning
 }
 
 /** Null for a run without an adapter. */
@@ -36,7 +36,7 @@ export async function picturesOf(
   const masks = golden.inputs.tensors.has(`${run.id}.mask`) ? inputOf(golden, `${run.id}.mask`) : undefined
   return {
     adapter: { file, embedShape: seen[output]!.shape, scale: run.ip_scale, masks },
-    beside: ({ conditional, unconditional }) => ({
+    withPictures: ({ conditional, unconditional }) => ({
       conditional: conditional.map((row) => ({ ...row, pictures: [given] })),
       unconditional: unconditional?.map((row) => ({ ...row, pictures: [absent] })) ?? null,
     }),

@@ -44,7 +44,7 @@ async function outputsOf(
   const guidance = { scale: run.guidance_scale, rescale: run.args.guidance_rescale }
   const ids = [run.prompt].flat().map((prompt) => promptIds(prompt, text))
   const prompts = await conditioningOf(run, pipeline, ids, grid)
-  const conditioning = pictures ? pictures.beside(prompts) : prompts
+  const conditioning = pictures ? pictures.withPictures(prompts) : prompts
   const { schedule, start } = await beginning(golden, run, pipeline)
   const noise = inputOf(golden, `${run.id}.initial_noise`)
   const stepNoise = schedule.drawsNoise ? inputOf(golden, `${run.id}.step_noise`).data : new Float32Array()

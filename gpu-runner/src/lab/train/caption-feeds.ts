@@ -24,7 +24,7 @@ export function captionFeeds(
   random: Random,
 ): Record<string, HostTensor> {
   const tokens = maxCharacters * captionTokens
-  const told = frames.map(({ frame, style, cast }, i) => {
+  const captioned = frames.map(({ frame, style, cast }, i) => {
     const short = random.uniform() < recipe.shortCaptions
     const options = { variant: random.below(2 ** 31), style, ...(short ? { detail: 'short' as const } : {}) }
     const captions = withoutText(drops[i]!)
@@ -33,13 +33,13 @@ export function captionFeeds(
     return { captions, positions: castGroups(captions, cast) }
   })
   return {
-    ...encodedOnce(told.flatMap(({ captions }) => captions.map(({ ids }) => ids))),
+    ...encodedOnce(captioned.flatMap(({ captions }) => captions.map(({ ids }) => ids))),
     selector: tokenSelector(
-      told.map(({ positions }) => positions),
+      captioned.map(({ positions }) => positions),
       tokens,
     ),
     castSelector: castSelector(
-      told.map(({ positions }) => positions),
+      captioned.map(({ positions }) => positions),
       tokens,
     ),
     ...captionBiasFeeds(
