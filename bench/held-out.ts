@@ -1,5 +1,5 @@
 /**
- * `npm run bench:held-out`: stories about characters that no model was trained on, to be looked at. Writes
+ * `npm run bench:held-out`: stories about characters that no model was trained on. Writes
  * `<out>/stories.jsonl` (for `npm run generate`) and `<out>/sheet.png`, a row a story, each frame under its prompt,
  * and prints JSON with the time each story took.
  */

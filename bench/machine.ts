@@ -29,7 +29,7 @@ export interface BusyCores {
   readonly machineCoresBusy: number
 }
 
-/** Starts a clock; the function it returns tells how many cores have been busy since then. */
+/** Starts a clock; the function it returns says how many cores have been busy since then. */
 export function busyCores(): () => BusyCores {
   const [from, own, all] = [performance.now(), process.cpuUsage(), machineSeconds()]
   return () => {

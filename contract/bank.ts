@@ -9,7 +9,7 @@ import { CharacterId, Layout, LIMITS, type StoryRequest, text } from './story.ts
 
 export const BANK_VERSION = 1
 export const BANK_TYPE = 'application/octet-stream'
-/** Stands for no fewer frames than a cast of `LIMITS.characters` needs, of several stories. */
+/** Enough for as many frames as a cast of `LIMITS.characters` needs, of several stories. */
 const MAX_ANCHORS = 24
 
 const Count = z.int().min(0)

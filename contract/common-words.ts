@@ -34,5 +34,5 @@ lune mai mar marina mia nieves nuit paz perla pierre reina rosa sol sole sonne s
 `
 const words = new Set(WORDS.trim().split(/\s+/))
 
-/** Whether a name, in lower case, is likely to stand in prompts as a word. */
+/** Whether a name, in lower case, is likely to occur in prompts as a word. */
 export const isCommonWord = (name: string): boolean => name.length <= 2 || words.has(name)

@@ -54,7 +54,7 @@ test('a pronoun gives way to those it stands for', () => {
   ])
 })
 
-test('what was found where is told with the words that say so', () => {
+test('mentions say what was found where, with the words of the prompt', () => {
   assert.deepEqual(mentionsIn(story(['Ash waves', 'He runs', { prompt: 'a house', characters: ['b'] }])), [
     { frame: 0, character: 'a', words: 'Ash' },
     { frame: 1, character: 'a', words: 'He' },

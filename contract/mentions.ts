@@ -39,7 +39,7 @@ export function splitAtMentions(prompt: string, names: readonly (string | null)[
   return stretches
 }
 
-/** Two names that prompts could not tell apart have the same key. */
+/** Two names that look the same in a prompt have the same key. */
 export const nameKey = (name: string): string => fold(name.normalize('NFC')).replace(/\s+/gu, ' ')
 
 /** From the left, at each place the longest, none overlapping another. */
@@ -76,7 +76,7 @@ const after = `(?!${inWord})(?![-‐‑]${inWord})`
 
 const article = /(?:^|[^\p{L}])(?:an?|the|some|this|that|these|those|each|every|no)\s+$/iu
 
-/** Finds `name`, and more than that: what it finds is looked at by `countsAs` and `isWord`. */
+/** Finds `name`, and more than that: what it finds is checked by `countsAs` and `isWord`. */
 function patternOf(name: string): RegExp {
   const written = name
     .split(/\s+/u)

@@ -62,7 +62,7 @@ export function impossibleFor(
   return issues
 }
 
-/** What the model will make less of than a story may expect; each begins with a JSON pointer to what asks for it. */
+/** What the model will do less well than a story may expect; each begins with a JSON pointer to what asks for it. */
 export function modelWarnings(
   model: Model,
   story: StoryRequest,

@@ -1,5 +1,5 @@
 /**
- * Replicate's wire, as its clients read it (replicate 1.4.0 `index.d.ts`, replicate-stainless 0.9.0): the same stories
+ * Replicate's HTTP API, as its clients read it (replicate 1.4.0 `index.d.ts`, replicate-stainless 0.9.0): the same stories
  * under other names. A prediction is a story; its `output` are the URLs of the frames that are done, in their order.
  */
 import { z } from 'zod'

@@ -1,5 +1,5 @@
 /**
- * What customers are told of a runner's failure. The words of machines, their paths, hosts and libraries, stay in the logs:
+ * What customers learn of a runner's failure. The words of machines, their paths, hosts and libraries, stay in the logs:
  * only a story that is at fault itself, or a picture that could not be fetched, is explained in the runner's words.
  */
 import type { StoryError } from './story-view.ts'

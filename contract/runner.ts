@@ -9,7 +9,7 @@
  *
  * Edge and runners are deployed one after the other, so each reads what the other may have learnt since: fields that it
  * does not know are ignored here. What a story asks for must not be ignored: a runner says which protocol it speaks, gets no
- * story that needs a later one (`protocol.ts`), and hands back what it cannot read.
+ * story that needs a later one (`protocol.ts`), and releases what it cannot read.
  */
 import { z } from 'zod'
 import { ModelAbilities } from './model.ts'
@@ -91,12 +91,12 @@ export const Claim = z
   .meta({ id: 'Claim' })
 export type Claim = z.infer<typeof Claim>
 
-/** A claim whose story the reader has yet to look at: what it cannot read is handed back under this lease. */
+/** A claim whose story has not been parsed yet: one that the runner cannot read is released under this lease. */
 const UnreadClaim = Claim.extend({ story: z.unknown() })
 export type UnreadClaim = z.infer<typeof UnreadClaim>
 export const UnreadClaims = z.object({ claims: z.array(UnreadClaim).min(1) })
 
-/** One lease for each story: each is kept, reported and handed back by itself. */
+/** One lease for each story: each is extended, reported and released by itself. */
 export const Claims = z.object({ claims: z.array(Claim).min(1) }).meta({ id: 'Claims' })
 
 /** `POST /runner/stories/{id}/heartbeat`. On `cancel`, also when a deadline has passed, stop and post `story.canceled`. */

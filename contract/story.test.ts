@@ -70,7 +70,7 @@ test('a frame is bounded by its area: every shape that SDXL was trained at fits,
   assert.deepEqual(faults({ ...story, width: 2056 }), ['/width: 64 to 2048'])
 })
 
-test('frames name declared characters once, and characters can be told apart', () => {
+test('frames name declared characters once, and characters have different names', () => {
   const cast = (...characters: string[]) => ({ ...story, frames: [{ prompt: 'x', characters }] })
   assert.deepEqual(faults(cast('bear')), ['/frames/0/characters/0: unknown character bear; declared are fox'])
   assert.deepEqual(faults({ frames: cast('bear').frames }), [

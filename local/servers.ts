@@ -64,7 +64,7 @@ export async function startServers(options: ServersOptions): Promise<{ url: stri
 const firstOf = (secrets: Record<string, string>) =>
   Object.fromEntries(Object.entries(secrets).map(([name, list]) => [name, list.split(',')[0]?.trim() ?? '']))
 
-/** An edge that is started again on its port whenever its workerd ends, until it is told to stop. */
+/** An edge that is started again on its port whenever its workerd ends, until it is stopped. */
 async function keepEdge(
   options: EdgeOptions,
   { onEdgeExit, onEdgeReturn, onEdgeLost }: ServersOptions,

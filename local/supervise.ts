@@ -1,4 +1,4 @@
-/** Keeps one child process running: started again whenever it ends, until it is told to stop. */
+/** Keeps one child process running: started again whenever it ends, until it is stopped. */
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -37,7 +37,7 @@ export function supervise(
   return { stop, child: () => child }
 
   function start(): ChildProcess {
-    // The channel tells the child when this process is gone, even if it was killed.
+    // The child sees the channel close when this process is gone, even if it was killed.
     const started = fork(script, { env: { ...process.env, ...env }, stdio: ['ignore', 'inherit', 'pipe', 'ipc'] })
     let rest = ''
     started.stderr?.setEncoding('utf8').on('data', (text: string) => {

@@ -35,7 +35,7 @@ const joints = new Set(['wearing', 'dressed', 'with', 'and', 'in', 'who', 'that'
 
 /**
  * A description in stretches that meet at spaces, each with the part it speaks of: that of the last word a list knows.
- * The first stretch says what the character is, which is told from its face.
+ * The first stretch says what the character is, which shows in its face.
  */
 export function describedParts(description: string): DescribedPart[] {
   const stretches: string[][] = []

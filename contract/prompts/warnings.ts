@@ -1,4 +1,4 @@
-/** What a model makes nothing of in the words of a story: ends that its text encoder cuts, and words it was not trained on. */
+/** Words of a story that have no effect on a model: ends that its text encoder cuts, and words it was not trained on. */
 import type { StoryRequest } from '../story.ts'
 import { framePrompt } from './frame-prompt.ts'
 import { regionalPrompts } from './regional-prompts.ts'

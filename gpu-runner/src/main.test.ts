@@ -1,4 +1,4 @@
-/** Runner processes against a real edge: killed, stopped, frozen, canceled, crashing. No story is lost or told twice. */
+/** Runner processes against a real edge: killed, stopped, frozen, canceled, crashing. No story is lost or announced twice. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
@@ -33,7 +33,7 @@ const receiver = await testReceiver(() => ({ status: 200 }))
 /** Slow enough to be caught between two frames. */
 const slow = { stepMs: 300, steps: 1 }
 
-test('kill -9 in mid-story: another runner finishes it, no frame is lost, the app is told once', async (t) => {
+test('kill -9 in mid-story: another runner finishes it, no frame is lost, the app gets one message', async (t) => {
   const first = await startRunner(t, edge.url, { ...slow, name: 'killed' })
   const { id } = await post('killed')
   const caught = await until(id, (story) => finishedFrames(story) >= 1)
@@ -203,7 +203,7 @@ test('a secret that the edge does not know: the story is given back before the r
 })
 
 /** A story for the runner whose model is so called. */
-test('LoRA files named in the environment reach the model; a scale that is no number is told at the start', async (t) => {
+test('LoRA files named in the environment reach the model; a scale that is no number is refused at the start', async (t) => {
   const real = { FABLEFRAME_MODEL: fileURLToPath(new URL('../models/story-mini', import.meta.url)) }
   const module = { FABLEFRAME_MODEL_MODULE: fileURLToPath(new URL('story/open.ts', import.meta.url)) }
   const env = (loras: string) => ({ ...real, ...module, FABLEFRAME_LORAS: loras })
@@ -214,7 +214,7 @@ test('LoRA files named in the environment reach the model; a scale that is no nu
   assert.deepEqual(await wrong.exited, { code: 2, signal: null })
 })
 
-test('a number of threads that is none is told at the start', async (t) => {
+test('a number of threads that is none is refused at the start', async (t) => {
   const wrong = await startRunner(t, edge.url, {}, { FABLEFRAME_THREADS: 'all' })
   assert.match(String((await wrong.logged('runner.misconfigured')).errors), /FABLEFRAME_THREADS: .*1 to 256, not 'all'/)
   assert.deepEqual(await wrong.exited, { code: 2, signal: null })
@@ -254,7 +254,7 @@ async function until(id: string, reached: (story: Story) => boolean): Promise<St
   }
 }
 
-/** The types of all webhooks for `name` so far, once one of `type` has come and the edge has sent all it owes. */
+/** The types of all webhooks for `name` so far, once one of `type` has come and the edge has sent all that is due. */
 async function webhooks(name: string, type: StoryWebhook['type']): Promise<string[]> {
   await receiver.requests(`/${name}`, 1)
   await edge.runCron()

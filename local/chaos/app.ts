@@ -208,7 +208,7 @@ export function simulateApp({
       left += page.results.filter((story) => !isOver(story)).length
       path = page.next
     }
-    // There are thousands of messages, which are not worth looking at before that.
+    // There are thousands of messages, which are not worth reading before that.
     if (left > 0) return left
     for (let path: string | null = '/webhooks/deliveries?limit=50'; path !== null; ) {
       const answer = await call('GET', path)

@@ -1,4 +1,4 @@
-/** What D1 and R2 tell of a run: every change, written down by triggers, and what is there in the end. */
+/** What D1 and R2 hold of a run: every change, written down by triggers, and what is there in the end. */
 import type { D1Database, R2Bucket } from '@cloudflare/workers-types'
 import type { FinalStory, History, Transition } from './history.ts'
 

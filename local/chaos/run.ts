@@ -181,7 +181,7 @@ export async function runChaos(options: ChaosOptions): Promise<History> {
     edge = await start(new URL(url).port, faults)
   }
 
-  /** Objects that are still to be deleted, as the faulty Worker tells. */
+  /** Objects that are still to be deleted, as the faulty Worker says. */
   async function deletions(): Promise<number> {
     const { deletions } = (await (await fetch(new URL('/faults', url))).json()) as Calls
     return deletions

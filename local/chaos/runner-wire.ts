@@ -18,7 +18,7 @@ export interface Answer {
 
 const TIMEOUT_MS = 10_000
 
-/** A fault of ours that is told as one. */
+/** A fault of ours, answered as one. */
 export const isExcused = ({ status, headers }: Response) =>
   (status === 500 || status === 503) && headers.get('content-type') === 'application/problem+json'
 

@@ -1,4 +1,4 @@
-/** D1 and R2 with each call looked into: `around` is told what is asked, and makes the call by `run`, or does not. */
+/** D1 and R2 with each call looked into: `around` gets what is asked, and makes the call by `run`, or does not. */
 import type { D1Database, D1PreparedStatement, R2Bucket } from '@cloudflare/workers-types'
 
 /** What D1 is asked: the SQL of one statement, or of a batch. What R2 is: a method and its keys. */

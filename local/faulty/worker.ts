@@ -1,5 +1,5 @@
 /**
- * The Worker with a D1 and an R2 that fail as they are told to: by the setting `FAULTS`, or by `PUT /faults`, both a list
+ * The Worker with a D1 and an R2 that fail on demand: by the setting `FAULTS`, or by `PUT /faults`, both a list
  * of `Fault` as JSON. `GET /faults` answers `Calls`.
  */
 import type { DurableObjectState, ExecutionContext, ScheduledController } from '@cloudflare/workers-types'

@@ -1,4 +1,4 @@
-/** Errors in the log: a line of JSON each. What a database was asked with is nobody's to read: no parameters, ever. */
+/** Errors in the log: a line of JSON each. They never hold the parameters of a query. */
 
 /** SQL longer than this is cut; the longest statements list every column of a story. */
 const MAX_SQL = 600

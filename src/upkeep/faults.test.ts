@@ -1,4 +1,4 @@
-/** What is true when D1 and R2 fail: nothing is left over, nothing else stands still, and the log tells no secrets. */
+/** What is true when D1 and R2 fail: nothing is left over, nothing else stands still, and the log holds no secrets. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Story } from '../../contract/story-view.ts'

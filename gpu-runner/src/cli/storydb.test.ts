@@ -107,7 +107,7 @@ const shards = (out: string, ...more: string[]) => [
   ...more,
 ]
 
-/** Every file of a folder with its SHA-256, as telling how long files differ takes minutes. */
+/** Every file of a folder with its SHA-256, as printing the difference of long files takes minutes. */
 async function contents(path: string): Promise<Map<string, string>> {
   const names = (await readdir(path)).sort()
   return new Map(await Promise.all(names.map(async (name) => [name, await hashOf(join(path, name))] as const)))

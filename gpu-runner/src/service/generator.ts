@@ -1,4 +1,4 @@
-/** Joins the sampler to what wants pictures: frames become PNG files, and all of a story's frames become a page. */
+/** From the sampler to files: frames become PNG files, and all of a story's frames become a page. */
 import sharp from 'sharp'
 import { MAX_IMAGE_BYTES } from '../../../contract/runner.ts'
 import type { StoryRequest } from '../../../contract/story.ts'

@@ -2,8 +2,8 @@
  * Fetches a picture from a URL that a stranger chose, without becoming their way into our network.
  *
  * The Worker refuses addresses and private names when a story is posted, but cannot resolve names: a public name may
- * lead to a private address. Here the name is resolved, and the connection goes to no other address than one that was
- * looked at, so that an answer which changes between the look and the connection (DNS rebinding) gains nothing. What is
+ * lead to a private address. Here the name is resolved, and the connection goes only to an address that was
+ * checked, so that an answer which changes between the check and the connection (DNS rebinding) gains nothing. What is
  * refused is every range of the IANA special-purpose registries that `ipaddr.js` knows, IPv4 inside IPv6 included.
  * Redirects are followed by hand, each under the same rules.
  */
@@ -110,7 +110,7 @@ function request(url: URL, signal: AbortSignal, options: GuardOptions): Promise<
   return new Promise((resolve, reject) => {
     const get = url.protocol === 'https:' ? httpsGet : httpGet
     const headers = { accept: 'image/png, image/jpeg, image/webp', 'user-agent': 'Fableframe/1 (+references)' }
-    // No agent: a connection that is kept alive would be taken up again without a look at its address.
+    // No agent: a connection that is kept alive would be used again without a check of its address.
     get(url, { agent: false, lookup: guarded, signal, headers }, resolve).on('error', reject)
   })
 }

@@ -8,7 +8,7 @@ import { sessionThreads } from '../engine/runtime/threads.ts'
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
-/** What a runner is told by its environment. */
+/** The environment variables of a runner. */
 export const Settings = z.object({
   FABLEFRAME_EDGE_URL: z.url({ protocol: /^https?$/, error: 'the URL of the edge, such as http://127.0.0.1:8787' }),
   RUNNER_TOKEN: z.string('the bearer token that the edge expects of runners').min(16),

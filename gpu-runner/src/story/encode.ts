@@ -57,7 +57,7 @@ async function encodeAnchor(
   return { latent: latents[source.place]!, masks: own }
 }
 
-/** What references made of the cast. A character that the bank knows keeps what it has there, whatever is shown now. */
+/** The identities of the cast. A character of the bank keeps its identity there, whatever references it has now. */
 async function referencesOf(
   pipeline: Pipeline,
   { story, settings, bank, sameModel }: StoryPlan,

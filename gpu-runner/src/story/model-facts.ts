@@ -35,7 +35,7 @@ export function factsOf(pipeline: Pipeline): ModelFacts {
   }
 }
 
-/** Pictures with sides beyond this many times those a model was trained on are no pictures any more. */
+/** Pictures with sides beyond this many times those a model was trained on turn out unusable. */
 const maxScale = 2
 
 /** In the words of the wire. */

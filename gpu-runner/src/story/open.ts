@@ -27,7 +27,7 @@ export function storyModel(pipeline: Pipeline, options: StoryModelOptions = {}):
   }
 }
 
-/** A story that begins and does not come to its end, cancelled or failed, gives back all memory that it took. */
+/** A story that begins and does not come to its end, cancelled or failed, frees all memory that it took. */
 async function* generate(
   pipeline: Pipeline,
   model: StoryModelOptions,
@@ -85,7 +85,7 @@ async function* finishedFrames(
   for (const [index, frame] of held) if (missing.includes(index)) yield { type: 'frame', frame }
 }
 
-/** What the frames are compared with beside each other: anchors, and frames that an earlier attempt finished. */
+/** What the frames are compared with besides each other: anchors, and frames that an earlier attempt finished. */
 async function seeOthers(
   check: SelfCheck,
   sampled: SampledStory,

@@ -23,7 +23,7 @@ export interface SampleFramesOptions {
 export interface SampledImages {
   /** [C,h,w] of each image that was sampled. */
   readonly latents: ReadonlyMap<number, Float32Array>
-  /** Where characters were, by the attention while sampling; null for a story of nobody. */
+  /** Where characters were, by the attention while sampling; null for a story without characters. */
   readonly synchronizer: Synchronizer | null
 }
 
@@ -46,7 +46,7 @@ export async function* sampleFrames(
     for (const [place, image] of calls.images.entries()) all.set(noiseOf(image, stream), place * size)
     return all
   }
-  /** What the model is shown of a given image at a step; undefined for those that are sampled. */
+  /** The model's input for a given image at a step; undefined for those that are sampled. */
   const given = (image: number, step: number) => {
     const latent = givenOf(plan, encoded, image)?.latent
     return latent && schedule.scaleInput(schedule.addNoise(latent, noiseOf(image, 0), step), step)
@@ -78,7 +78,7 @@ function givenOf({ images, story }: StoryPlan, { anchors }: EncodedStory, image:
 function synchronizerOf({ text, denoiser }: Pipeline, plan: StoryPlan, encoded: EncodedStory): Synchronizer | null {
   const { images, story, grid, mode, seed, schedule, settings } = plan
   const { synchronizer: strength, leak_guard: guard, regions } = settings
-  // Where characters are is recorded even if nobody attends to them: the self-check, and a bank, want it.
+  // Where characters are is recorded even if no frame attends to them: the self-check and a bank need it.
   if (mode === 'none' && story.characters.length === 0) return null
   return new Synchronizer({
     ...{ images, grid, mode, seed, strength, guard },

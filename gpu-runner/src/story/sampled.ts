@@ -17,7 +17,7 @@ import type { CharacterMasks } from './sharing/masks.ts'
 import type { SharingMode } from './sharing/modes.ts'
 import { type GenerateOptions, type StoryEvent, type StoryFrameResult, StoryRejected } from './types.ts'
 
-/** Beside the weights. More rows in a call make it no faster on a CPU. */
+/** In addition to the weights. More rows in a call make it no faster on a CPU. */
 const usualCallBytes = 4 * 2 ** 30
 
 export interface SampleOptions {

@@ -14,7 +14,7 @@ export interface StoryFrameResult {
 }
 
 export type StoryEvent =
-  /** What the model will make less of than the story may expect; first, where there is any. */
+  /** What the model will do less well than the story may expect; comes first, if at all. */
   | { type: 'warnings'; warnings: readonly string[] }
   | { type: 'stage'; stage: 'loading_model' | 'encoding_text' | 'sampling' | 'decoding' }
   | { type: 'step'; step: number; steps: number }

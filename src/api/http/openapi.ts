@@ -148,7 +148,7 @@ function camelCase(text: string): string {
   return words.map((word, i) => (i === 0 ? word : word.charAt(0).toUpperCase() + word.slice(1))).join('')
 }
 
-/** Linters want `items` beside `prefixItems`, where JSON Schema takes its absence for "anything". */
+/** Linters require `items` along with `prefixItems`, where JSON Schema takes its absence for "anything". */
 function closeTuples(node: unknown): void {
   if (typeof node !== 'object' || node === null) return
   if ('prefixItems' in node && Array.isArray(node.prefixItems) && !('items' in node))

@@ -39,7 +39,7 @@ test('what was given back can be taken again; memory is bounded', () => {
   assert.ok(limiter.take('a', one, 0).admitted, 'the longest unused was forgotten')
 })
 
-test('a key that is over its limit is refused without a query, and told when to come back', async () => {
+test('a key that is over its limit is refused without a query, with the time to come back', async () => {
   const { app, bindings, call, key, otherKey } = await testEdge({ RATE_LIMIT_CREATE: '3' })
   const answers = [await app('POST', '/stories', story)]
   assert.equal(answers[0]?.headers.get('ratelimit-policy'), '"create";q=3;w=60')

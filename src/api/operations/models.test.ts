@@ -1,4 +1,4 @@
-/** Models that runners announce: who learns of them, and what stories are told of them. */
+/** Models that runners announce: who learns of them, and the warnings that stories get. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { z } from 'zod'

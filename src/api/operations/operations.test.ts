@@ -25,7 +25,7 @@ async function scrape(): Promise<Map<string, number>> {
   )
 }
 
-test('health tells how long the queue is, and for how long its first story has been waiting', async () => {
+test('health says how long the queue is, and for how long its first story has been waiting', async () => {
   const { id } = await post({ frames })
   await bindings.DB.prepare('UPDATE stories SET claimable_at = ? WHERE id = ?')
     .bind(Date.now() - 90_000, id)

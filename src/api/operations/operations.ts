@@ -93,7 +93,7 @@ async function answering<T>(query: Promise<T>): Promise<T> {
   }
 }
 
-/** Samples of one metric stand together under its type, as the text format wants it. */
+/** Samples of one metric follow its type together, as the text format requires. */
 function expose(samples: Record<string, number>): string {
   const families = Map.groupBy(Object.entries(samples), ([name]) => familyOf(name))
   return Array.from(families, ([family, rows]) => {

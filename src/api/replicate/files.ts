@@ -1,4 +1,4 @@
-/** `/v1/files`: uploads, whose links may stand wherever a story asks for a reference picture. */
+/** `/v1/files`: uploads, whose links may be used wherever a story takes a reference picture. */
 import { createRoute } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { z } from 'zod'
@@ -153,7 +153,7 @@ export const fileRoutes = newRoutes()
     const object = file && (await c.env.IMAGES.get(file.key))
     if (!object) throw noSuchFile(id)
     return c.body(await object.arrayBuffer(), 200, {
-      // Rows of before there was a rule may hold what no header can.
+      // Older rows may hold what no header can.
       'content-type': MEDIA_TYPE.test(file.contentType) ? file.contentType : 'application/octet-stream',
       // Nothing that was uploaded may act as a page of ours.
       'content-disposition': 'attachment',

@@ -7,7 +7,7 @@
 const MAX_WAIT_SECONDS = 55
 
 export interface Preferences {
-  /** How long the answer may be held back for the end of the prediction; undefined when it is wanted at once. */
+  /** How long the answer may be held back for the end of the prediction; undefined to answer at once. */
   waitSeconds: number | undefined
   /** Whether a prediction that was never started in time may be called `aborted`, which stock clients do not know. */
   aborted: boolean

@@ -1,4 +1,4 @@
-/** replicate-stainless, Replicate's generated client, told where we are by its environment variables alone. */
+/** replicate-stainless, Replicate's generated client, pointed at the edge by its environment variables alone. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import Stainless from 'replicate-stainless'

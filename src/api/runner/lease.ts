@@ -10,7 +10,7 @@ import { problems } from '../http/routes.ts'
 /** The `request.headers` of a route that a lease opens. */
 export const LeaseHeaders = z.object({ [LEASE_HEADER]: LeaseToken })
 
-/** What such a route may answer beside its own. */
+/** What such a route may answer besides its own problems. */
 export const leaseProblems = problems('unauthorized', 'not-found', 'stale-lease')
 
 export function leaseOf(c: Context<AppEnv>, id: string) {

@@ -1,4 +1,4 @@
-/** `/runner/stories/{id}/heartbeat` and `…/release`: a runner extends its lease, or hands the story back. */
+/** `/runner/stories/{id}/heartbeat` and `…/release`: a runner extends its lease, or releases the story. */
 import { createRoute } from '@hono/zod-openapi'
 import { Heartbeat, Release, Released, releaseReasonOf } from '../../../contract/runner.ts'
 import { extendLease, releaseLease } from '../../db/queue/lease.ts'

@@ -59,12 +59,12 @@ test('EventSource follows the link of a story to its end, without a key, and doe
     events.map((event) => Number(event.id)),
     events.map((event) => event.story.version),
   )
-  // The stream has ended; the client comes back with the last id, and is told by 204 to leave it at that.
+  // The stream has ended; the client comes back with the last id, and is answered 204, which ends it.
   while (source.readyState !== EventSource.CLOSED) await pause(50)
   assert.equal(events.length, 6)
 })
 
-test('who comes back with Last-Event-ID is told what was missed, and nothing else', async () => {
+test('a client that comes back with Last-Event-ID gets what it missed, and nothing else', async () => {
   const { id, urls } = await post({ frames })
   await app('POST', `/stories/${id}/cancel`)
   const { version } = (await app('GET', `/stories/${id}`)).body

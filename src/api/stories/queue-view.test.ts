@@ -9,7 +9,7 @@ const { app, post, read, claim, held, report, bindings } = await testEdge()
 const story = { frames: [{ prompt: 'one' }, { prompt: 'two' }] }
 const unknown = { position_is_exact: true, eta_seconds: null }
 
-test('a story tells its place while it waits, what it is at while it runs, and nothing once it has ended', async () => {
+test('a story shows its place while it waits, its stage while it runs, and nothing once it has ended', async () => {
   const [first, second] = [await post(story), await post(story)]
   assert.equal(first.queue, null)
   assert.deepEqual((await read(first.id)).queue, { stage: 'waiting', position: 1, ...unknown })
@@ -34,7 +34,7 @@ test('a story tells its place while it waits, what it is at while it runs, and n
   assert.deepEqual((await read(third.id)).queue?.eta_seconds, { p50: 24, p90: 24 })
 })
 
-test('events tell it too; a story that pauses has no place, and one that was canceled says nothing', async () => {
+test('events show it too; a story that pauses has no place, and one that was canceled says nothing', async () => {
   const { id, urls } = await post(story)
   const stream = await fetch(urls.events)
   let received = ''

@@ -107,7 +107,7 @@ test('Cancel-After: a story that waits expires, one that runs fails; what is no 
   assert.equal((await read(waits.id)).status, 'expired')
 })
 
-test('a key whose queue is full is told so, and others are not held up by it', async () => {
+test('a key whose queue is full is refused, and others are not held up by it', async () => {
   await clear()
   await bindings.DB.prepare("UPDATE api_keys SET max_queued = 2 WHERE name = 'local'").run()
   const [one] = [await post(story), await post(story)]

@@ -1,6 +1,6 @@
 /**
  * Noise that depends on its key alone, never on the batch it is drawn in or on what was drawn before: a frame sampled
- * again by itself, or beside others, is the same frame.
+ * again by itself, or together with others, is the same frame.
  */
 
 import { createHash } from 'node:crypto'

@@ -1,7 +1,7 @@
 /**
  * Regional prompting: a frame of several characters has one prompt for each. The frame is divided into as many regions of
  * equal width, from the left in the order in which the characters are named, and each pixel attends to the words of its
- * own region alone, so that nobody can put on what another wears. The idea is that of MultiDiffusion's region-based
+ * own region alone, so that clothes and colours do not pass from one character to another. The idea is that of MultiDiffusion's region-based
  * generation (Bar-Tal et al. 2023, arXiv:2302.08113) and bounded attention (Dahary et al. 2024, arXiv:2403.16990); to cut
  * by column is ours.
  */
@@ -16,7 +16,7 @@ interface Grid {
 const maskedScore = -3e4
 
 /**
- * The timestep, from 1000 down, at which a frame's layout is decided. Before it nobody knows where in a region its
+ * The timestep, from 1000 down, at which a frame's layout is decided. Before it, it is unknown where in a region its
  * character will be, and an identity goes to the whole region.
  */
 export const layoutTimestep = 650

@@ -1,8 +1,8 @@
-/** How much arithmetic a graph holds, from the shapes of its matrix products; everything else is small beside them. */
+/** How much arithmetic a graph holds, from the shapes of its matrix products; everything else is small compared with them. */
 import { inOrder } from './onnx.ts'
 import { type Dim, known, type Node, type Shape, type Value } from './value.ts'
 
-/** What the names of dimensions stand for in one run. */
+/** The sizes of named dimensions in one run. */
 type Sizes = Readonly<Record<string, number>>
 
 /** Floating-point operations of one run, a multiplication and an addition counting as two. */

@@ -15,7 +15,7 @@ export class ConfigError extends Error {
 /** Far beyond any configuration; a larger file is something else. */
 const maxBytes = 1 << 20
 
-/** What `parse`, a zod schema's or one like it, makes of the JSON at `path`. */
+/** The JSON at `path` as `parse` reads it, a zod schema's or one like it. */
 export function readConfig<T>(path: string, parse: (json: unknown) => T): T {
   const json = readJson(path)
   try {

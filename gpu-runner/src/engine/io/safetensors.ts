@@ -118,7 +118,7 @@ export interface NewTensor {
 }
 
 /**
- * Write `tensors` to `path` through a temporary file beside it, so that a reader finds the old file or the new one.
+ * Write `tensors` to `path` through a temporary file next to it, so that a reader finds the old file or the new one.
  *
  * Data begin at a multiple of 64 bytes, and wide types go first, so that each tensor is aligned to its own elements:
  * the format allows no gaps between tensors.

@@ -1,4 +1,4 @@
-/** Cross-attention probabilities as outputs of the graph, beside what the attention computes. */
+/** Cross-attention probabilities as outputs of the graph, in addition to what the attention computes. */
 import { attention, attentionProbabilities } from '../graph/attention.ts'
 import { mean } from '../graph/reduce.ts'
 import { reshape } from '../graph/shape.ts'

@@ -57,7 +57,7 @@ export const AutoencoderConfig = z
     midAttention: c.mid_block_add_attention,
     quantConv: c.use_quant_conv,
     postQuantConv: c.use_post_quant_conv,
-    /** Picture pixels a latent pixel stands for, along one side. */
+    /** Picture pixels along one side of a latent pixel. */
     factor: 2 ** (c.block_out_channels.length - 1),
   }))
 

@@ -45,7 +45,7 @@ export const AutoencoderTinyConfig = z
     latentChannels: c.latent_channels,
     scalingFactor: c.scaling_factor,
     shiftFactor: c.shift_factor,
-    /** Picture pixels a latent pixel stands for, along one side. */
+    /** Picture pixels along one side of a latent pixel. */
     factor: 2 ** (c.num_encoder_blocks.length - 1),
   }))
 

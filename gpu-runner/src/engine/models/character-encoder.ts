@@ -1,6 +1,6 @@
 /**
  * The image encoder of the ID-Injector: a picture of one character, or of a part of it, to a grid of features. A few
- * convolutions, since all it must tell apart are shapes and colours of cartoons; a CLIP vision model goes in its place
+ * convolutions, since all it must distinguish are shapes and colours of cartoons; a CLIP vision model goes in its place
  * where an adapter was trained with one.
  */
 import { z } from 'zod'

@@ -15,7 +15,7 @@ export interface ClipLayersConfig {
   epsilon: number
 }
 
-/** x[N,T,D] and what each layer makes of it, [N,T,D] each; `mask`[1,1,T,T] is added to the scores. */
+/** x[N,T,D] and the output of each layer, [N,T,D] each; `mask`[1,1,T,T] is added to the scores. */
 export function clipLayers(x: Value, w: Weights, config: ClipLayersConfig, mask: Value | null = null): Value[] {
   const { width, heads, epsilon } = config
   const hidden = [x]

@@ -33,7 +33,7 @@ for (const [model, names] of Object.entries({ sdxl, sd15 }))
     }
   })
 
-test('a key tells its part, its layer and its role', () => {
+test('a key names its part, its layer and its role', () => {
   const cases = {
     'lora_unet_mid_block_attentions_0_proj_in.lora_down.weight': ['unet', 'mid_block_attentions_0_proj_in', 'down'],
     'lora_te2_text_model_encoder_layers_31_mlp_fc1.alpha': [
@@ -58,7 +58,7 @@ test('a key tells its part, its layer and its role', () => {
     assert.deepEqual(parseLoraKey(key), { part, layer, role })
 })
 
-test('what is no factor and no alpha is told why', () => {
+test('what is neither factor nor alpha is refused with the reason', () => {
   assert.equal(parseLoraKey('lora_unet_conv_in.lokr_w1'), 'LoKr is not supported')
   assert.equal(parseLoraKey('lora_unet_conv_in.lora_mid.weight'), 'a convolution in three factors is not supported')
   assert.match(String(parseLoraKey('lora_te3_x.lora_up.weight')), /no part of a pipeline is known/)

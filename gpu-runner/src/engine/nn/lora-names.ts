@@ -40,7 +40,7 @@ const unsupported: readonly (readonly [RegExp, string])[] = [
   [/\.bias$/, 'a trained bias is not supported'],
 ]
 
-/** What a key stands for, or why it stands for nothing here. */
+/** What a key names, or why it names nothing here. */
 export function parseLoraKey(key: string): LoraKey | string {
   const [part, rest] = partOf(key)
   const problem = unsupported.find(([pattern]) => pattern.test(key))?.[1]

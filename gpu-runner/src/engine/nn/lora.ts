@@ -1,5 +1,5 @@
 /**
- * Low-rank changes of weights (LoRA, arXiv:2106.09685), as a path beside each layer: x goes through both factors, and
+ * Low-rank changes of weights (LoRA, arXiv:2106.09685), as a path parallel to each layer: x goes through both factors, and
  * what comes out is added. The weight itself stays in its file, shared and unchanged; adding the product of the factors
  * to it would take memory for every changed weight, and the time of all those sums when a session opens.
  */
@@ -15,7 +15,7 @@ export function withLowRank(w: Weights, changes: ReadonlyMap<string, readonly Lo
   return viewOf({ has: w.has, get: w.get, lowRank: (name) => changes.get(name) ?? [] })
 }
 
-/** y[…,O], what a linear layer makes of x[…,I], with the changes of its weight. */
+/** y[…,O], the output of a linear layer for x[…,I], with the changes of its weight. */
 export function addLinear(y: Value, x: Value, changes: readonly LowRank[]): Value {
   return changes.reduce((sum, { up, down, factor }) => {
     const inner = matmul(x, matrix(down), { transB: true })
@@ -23,7 +23,7 @@ export function addLinear(y: Value, x: Value, changes: readonly LowRank[]): Valu
   }, y)
 }
 
-/** y[N,O,H',W'], what a convolution makes of x[N,I,H,W], with the changes of its weight. */
+/** y[N,O,H',W'], the output of a convolution for x[N,I,H,W], with the changes of its weight. */
 export function addConv(y: Value, x: Value, changes: readonly LowRank[], options: ConvOptions): Value {
   return changes.reduce((sum, { up, down, factor }) => {
     const inner = conv2d(x, kernel(down), null, options)

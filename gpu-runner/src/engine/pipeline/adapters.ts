@@ -15,7 +15,7 @@ export interface PictureAdapter {
   readonly masks?: HostTensor | undefined
 }
 
-/** Adapters in one graph under a session's folder `root`, and what they are fed beside each row's embeddings. */
+/** Adapters in one graph under a session's folder `root`, and what they are fed besides each row's embeddings. */
 export function adapterInputs(given: readonly PictureAdapter[], root: string) {
   const feeds: Record<string, HostTensor> = {}
   const adapters = given.map(({ file, embedShape, scale, masks }, i): Adapter => {

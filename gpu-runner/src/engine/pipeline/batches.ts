@@ -46,7 +46,7 @@ export function closure(frame: number, attendsTo: readonly (readonly number[])[]
 }
 
 /**
- * Bytes that one row of a UNet call takes beside the weights, a safe estimate: the skip connections, which live through
+ * Bytes that one row of a UNet call takes in addition to the weights, a safe estimate: the skip connections, which live through
  * half of the call, and what the widest level works on, counted in tensors of its channels and pixels. SD 1.5 at 512×512
  * takes 148 MiB, and this says 188.
  */

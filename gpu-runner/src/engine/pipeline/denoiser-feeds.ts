@@ -25,7 +25,7 @@ export interface DenoiserCall {
   /** K, groups of tokens whose attention is mapped; 1 where no row has a selector. */
   readonly tokenGroups?: number
   /**
-   * For each shared level of the plan, for each row: the pixels of other rows that it attends to beside its own, as
+   * For each shared level of the plan, for each row: the pixels of other rows that it attends to besides its own, as
    * `row · pixels + pixel`.
    */
   readonly sharedPixels?: readonly (readonly (readonly number[])[])[]

@@ -1,4 +1,4 @@
-/** A model folder in diffusers layout: what kind of model it says it is, and where its parts lie. */
+/** A model folder in diffusers layout: what kind of model it says it is, and where its parts are. */
 import { existsSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { z } from 'zod'
@@ -36,7 +36,7 @@ const ModelIndex = z.looseObject({
   force_zeros_for_empty_prompt: z.boolean().default(true),
 })
 
-/** Optional, and read by this engine alone: by word what it stands for, "place:forest", or null for words of grammar. */
+/** Optional, and read by this engine alone: by word what it means, "place:forest", or null for words of grammar. */
 const vocabularyFile = 'vocabulary.json'
 const Vocabulary = z
   .object({ words: z.record(z.string().max(50), z.string().max(100).nullable()) })

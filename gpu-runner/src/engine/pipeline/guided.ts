@@ -55,7 +55,7 @@ export interface GuidedOptions {
   readonly injection?: Injection | undefined
   /**
    * The latent of a frame at a step, noised to it, where it is known beforehand; undefined for frames that are sampled.
-   * The model then sees this one, and what the sampler makes of the frame is of no account.
+   * The model then gets this one, and the sampler's result for the frame is ignored.
    */
   readonly given?: ((frame: number, step: number) => Float32Array | undefined) | undefined
   readonly signal?: AbortSignal | undefined

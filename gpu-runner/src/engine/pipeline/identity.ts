@@ -71,12 +71,12 @@ export function buildIdentityEncoder(
   }
 }
 
-/** What `build` makes of an adapter and an image encoder; `ModelError` where the one does not take what the other gives. */
+/** The result of `build`; `ModelError` where the adapter does not accept what the image encoder computes. */
 function fitting<T>(file: string, encoder: string, build: () => T): T {
   try {
     return build()
   } catch (error) {
-    // Shapes that clash are named by tensor and file; which of the two is the wrong one, nobody can tell.
+    // The message names tensors and files whose shapes clash; which of the two is wrong cannot be known.
     const message = error instanceof Error ? error.message : String(error)
     throw new ModelError(`${file} does not fit the image encoder in ${encoder}: ${message}`, { cause: error })
   }

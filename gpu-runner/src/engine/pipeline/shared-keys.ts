@@ -6,7 +6,7 @@ import type { HostTensor } from '../runtime/tensor.ts'
 /** What one level of the UNet is fed, by the names of `GatheredKeys`. */
 export type SharedKeyFeeds = Readonly<Record<keyof GatheredKeys, HostTensor>>
 
-/** Characters that can be told apart: class 0 is every query's. */
+/** Characters that have classes of their own: class 0 is every query's. */
 const mostCharacters = queryClasses - 1
 
 const inputName = (name: keyof GatheredKeys, level: number) => `${name}${level}`

@@ -12,7 +12,7 @@ export class DeviceUnavailable extends Error {
 
   constructor(device: Device, cause: unknown) {
     const words = cause instanceof Error ? cause.message : String(cause)
-    // What stands before is a place in onnxruntime's source.
+    // The message begins with a place in onnxruntime's source.
     const reason = words
       .replace(/\s+/g, ' ')
       .trim()

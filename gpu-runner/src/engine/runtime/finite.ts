@@ -1,4 +1,4 @@
-/** NaN and infinity in what a model computed: found at once, and told apart by whose fault they are. */
+/** NaN and infinity in what a model computed: found at once, and whose fault they are. */
 import type { Checkpoint } from '../io/safetensors.ts'
 
 export interface Where {
@@ -10,7 +10,7 @@ export interface Where {
 
 /**
  * The model's outputs are not all finite although its weights are: the request's numbers, or this machine's memory or
- * device, are to blame. The same request on another machine tells which.
+ * device, are to blame. The same request on another machine shows which.
  */
 export class NotFiniteError extends Error {
   override name = 'NotFiniteError'

@@ -4,7 +4,7 @@
 export const hugePages = { GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1' } as const
 
 /**
- * Start this process again, in place, with glibc told to ask for huge pages; call it before anything else.
+ * Start this process again, in place, with the setting that makes glibc ask for huge pages; call it before anything else.
  *
  * glibc reads its tunables only when a process starts. Opening a checkpoint touches gigabytes of fresh memory: with 4 KB
  * pages a half-precision SD 1.5 took 40 s to open, with huge ones 7 s. Elsewhere (musl, macOS, Windows) and where the

@@ -163,7 +163,7 @@ test('the set-up that diffusers writes into the metadata decides where no alpha 
   }
 })
 
-test('text encoders have their own keys, and parts that are not open are told', async (t) => {
+test('text encoders have their own keys, and parts that are not open are reported', async (t) => {
   const path = join(await scratch(t), 'a.safetensors')
   const layer = 'text_model.encoder.layers.1.self_attn'
   const pair = (up: string, down: string) => ({ [up]: random([24, 2], 1), [down]: random([2, 24], 2) })

@@ -13,7 +13,7 @@ import {
 
 export interface LoraFile {
   readonly path: string
-  /** How much of the change is wanted; 1 is as it was trained. */
+  /** How strongly the change is applied; 1 is as it was trained. */
   readonly scale: number
 }
 

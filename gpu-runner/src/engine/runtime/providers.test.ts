@@ -39,7 +39,7 @@ const standIn = (error: number) => async (outputs: Readonly<Record<string, Value
   return { ...session, run }
 }
 
-// First, because a device that was found is not looked for again.
+// First, because a device that was found is not searched for again.
 test('a device that is not there is a typed error in onnxruntime’s words, and is looked for again', async () => {
   let tries = 0
   const absent = async () => {

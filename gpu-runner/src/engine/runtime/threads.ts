@@ -1,5 +1,5 @@
 /**
- * How many threads a session computes with. Onnxruntime takes one for each physical core unless told otherwise, which on a
+ * How many threads a session computes with. Onnxruntime takes one for each physical core unless set otherwise, which on a
  * virtual machine with hyper-threads leaves half of it idle.
  */
 import { availableParallelism } from 'node:os'

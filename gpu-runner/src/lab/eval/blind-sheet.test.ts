@@ -7,7 +7,7 @@ import { sd15 } from '../../../../test/model-folder.ts'
 import { openPipeline } from '../../engine/pipeline/open.ts'
 import { blindSheet, countFaults } from './blind-sheet.ts'
 
-test('a blind sheet has each frame once, says of none what it is of, and its key tells faults by arm', async (t) => {
+test('a blind sheet has each frame once, says of none what it is of, and its key gives faults by arm', async (t) => {
   const out = mkdtempSync(join(tmpdir(), 'fableframe-sheet-'))
   t.after(() => rmSync(out, { recursive: true, force: true }))
   const pipeline = await openPipeline(sd15, { device: 'cpu' })

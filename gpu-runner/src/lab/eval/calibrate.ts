@@ -1,5 +1,5 @@
 /**
- * What a model's image encoder can tell: cut-outs of StoryDB's characters, along masks as coarse as a story has them,
+ * How well a model's image encoder separates identities: cut-outs of StoryDB's characters, along masks as coarse as a story has them,
  * set against each other, the training split to calibrate by and the held-out one to check it.
  */
 
@@ -71,7 +71,7 @@ export async function calibrate(
 }
 
 interface Known {
-  /** Tells identities apart. */
+  /** How well identities are separated. */
   readonly who: string
   readonly tokens: Float32Array
 }

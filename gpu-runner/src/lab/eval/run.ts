@@ -40,7 +40,7 @@ export interface EvaluationOptions {
 
 /** Renders are made, and pictures compared, in this many pixels a side. */
 const size = 128
-/** Stories whose pictures are kept for people to look at. */
+/** Stories whose pictures are kept. */
 const keptSheets = 24
 
 /**

@@ -109,7 +109,7 @@ test("the other's shirt is a wrong attribute and a leak, never a change of who i
   assert.equal(count - sum, 3)
 })
 
-test('nobody is told by what is scored: heads on each other’s bodies are wrong by the bodies, and bodies by the heads', () => {
+test('nobody is identified by what is scored: heads on each other’s bodies are wrong by the bodies, and bodies by the heads', () => {
   // Alike but for their heads and the colour of their tops, of which the heads say more.
   const twin: Identity = { ...girl, top: { ...fox.top, colour: 'green' }, bottom: fox.bottom, accessory: undefined }
   const both: Frame = { ...frame, actors: [actor(twin, 'waving', 0.25), actor(fox, 'waving', 0.75)] }

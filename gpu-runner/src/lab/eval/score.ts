@@ -71,13 +71,13 @@ const distinctive: readonly { group: string; name: Attribute }[] = [
 
 type Values = ReturnType<typeof attributeValues>
 
-/** One frame with its characters told apart. */
+/** One frame with its characters separated. */
 interface Read {
   frame: Frame
   verdict: Verdict
   /** What each of the cast should look like and do here; null where it is not in the frame. */
   expected: readonly (Values | null)[]
-  /** For each group of attributes, for each of the cast: who it is, if that group is not looked at. */
+  /** For each group of attributes, for each of the cast: who it is, if that group is ignored. */
   by: Record<string, readonly (Sighting | null)[]>
   /** The same by all of them. */
   who: readonly (Sighting | null)[]

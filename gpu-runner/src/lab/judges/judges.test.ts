@@ -24,7 +24,7 @@ function mapOf(...discs: [number, number, number][]): Float32Array {
 }
 const area = (mask: { data: Float32Array } | null) => mask?.data.filter((p) => p >= 0.5).length
 
-test('characters that touch are told apart by the middles they vote for, from the left', () => {
+test('characters that touch are separated by the middles they vote for, from the left', () => {
   const { characters } = locate(mapOf([20, 12, 5], [10, 18, 6]), side, 2)
   assert.ok(characters[0]!.data[18 * side + 10]! > 0.5 && characters[1]!.data[12 * side + 20]! > 0.5)
   const [a, b] = [area(locate(mapOf([10, 18, 6]), side, 1).characters[0]!), area(characters[0]!)]

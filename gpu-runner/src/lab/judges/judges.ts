@@ -42,7 +42,7 @@ export interface Verdict {
   characters: (Sighting | null)[]
 }
 
-/** Pictures are looked at in this many pixels a side. */
+/** Pixels a side at which pictures are read. */
 const looked = 128
 
 export class Judges {

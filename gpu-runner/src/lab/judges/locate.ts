@@ -14,7 +14,7 @@ export interface Located {
 
 /** Votes closer than this, in sides of the picture, speak of one character. */
 const apart = 0.12
-/** Less of the picture than this is nobody. */
+/** Less of the picture than this is no character. */
 const least = 0.01
 const rounds = 12
 

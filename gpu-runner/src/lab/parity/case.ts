@@ -1,4 +1,4 @@
-/** Golden cases as they lie on disk: `case.json`, `inputs.safetensors`, `outputs.safetensors` and weights. */
+/** Golden cases as they are stored: `case.json`, `inputs.safetensors`, `outputs.safetensors` and weights. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'

@@ -31,7 +31,7 @@ export async function picturesOf(
   const blank = await session.run({ pixels: { data: new Float32Array(pixels.data.length), shape: pixels.shape } })
   await session.close()
   const given = seen[output]!.data as Float32Array
-  // No picture is a zero embedding for the one kind, and what the encoder makes of a zero picture for the other.
+  // No picture is a zero embedding for the one kind, and the encoder's output for a zero picture for the other.
   const absent = kind === 'base' ? new Float32Array(given.length) : (blank[output]!.data as Float32Array)
   const masks = golden.inputs.tensors.has(`${run.id}.mask`) ? inputOf(golden, `${run.id}.mask`) : undefined
   return {

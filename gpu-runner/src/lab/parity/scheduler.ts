@@ -93,7 +93,7 @@ function sigmasOf(schedule: Schedule, name: string): Float32Array {
   })
 }
 
-/** `shape` with its first size as `length` has it, so that a schedule of another length is told by its shape. */
+/** `shape` with its first size as `length` has it, so that a schedule of another length shows in its shape. */
 function fitted(shape: readonly number[], length: number): readonly number[] {
   const rest = shape.slice(1).reduce((product, size) => product * size, 1)
   return shape.length === 0 ? [] : [length / rest, ...shape.slice(1)]

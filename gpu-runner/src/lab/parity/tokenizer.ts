@@ -1,4 +1,4 @@
-/** Cases of kind `tokenizer`: `strings.json` through the vocabulary beside it. */
+/** Cases of kind `tokenizer`: `strings.json` through the vocabulary next to it. */
 import { join } from 'node:path'
 import { z } from 'zod'
 import { openTokenizer } from '../../engine/io/tokenizer.ts'

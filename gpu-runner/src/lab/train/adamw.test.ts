@@ -49,7 +49,7 @@ test('two steps agree with the algorithm written out', () => {
   assertClose(data.flat, p, 1e-5)
 })
 
-test('a gradient longer than the limit is shortened to it, and its own length is told', () => {
+test('a gradient longer than the limit is shortened to it, and its own length is reported', () => {
   const data = oneMatrix([0, 0])
   const state = adamState(data)
   assert.ok(Math.abs(adamStep(data, state, Float32Array.of(3, 4), 0.1, { clip: 1 }) - 5) < 1e-6)

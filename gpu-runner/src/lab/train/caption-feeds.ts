@@ -1,4 +1,4 @@
-/** What the text says in a step on sets: the captions of all columns, and which tokens stand for which pixels. */
+/** What the text says in a step on sets: the captions of all columns, and which tokens speak of which pixels. */
 
 import { positionWords } from '../../../../contract/prompts/regional-prompts.ts'
 import type { Tokenizer } from '../../engine/io/tokenizer.ts'
@@ -95,7 +95,7 @@ export function columnCaptions(frame: Frame, options: CaptionOptions, tokenizer:
 }
 
 /**
- * Captions that tell nothing, for all columns of a frame: empty ones, and with `random` some that hold but words of no
+ * Captions without content, for all columns of a frame: empty ones, and with `random` some that hold but words of no
  * meaning here. Guidance takes its direction from them, and negative prompts are of this kind.
  */
 export function emptyCaptions(random: Random | null, tokenizer: Tokenizer): TokenisedCaption[] {

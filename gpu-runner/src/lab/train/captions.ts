@@ -10,7 +10,7 @@ export const parts: readonly Part[] = ['face', 'upper', 'lower']
 export const maxCharacters = 3
 export const groups = maxCharacters * parts.length
 
-/** Caption tokens, begin and end included: room for three characters told in full. */
+/** Caption tokens, begin and end included: room for three characters described in full. */
 export const captionTokens = 80
 
 export interface TokenisedCaption {
@@ -29,7 +29,7 @@ export function tokenise(segments: readonly Segment[], tokenizer: Tokenizer): To
     const positions = own.map((_, i) => ids.length + i + 1).filter((position) => position < captionTokens - 1)
     ids.push(...own)
     if (character === undefined || character >= maxCharacters) continue
-    // A segment that names the character as a whole stands for all of its parts.
+    // A segment that names the character as a whole speaks of all of its parts.
     for (const [i, name] of parts.entries())
       if (part === undefined || part === name) found[character * parts.length + i]!.push(...positions)
   }

@@ -31,7 +31,7 @@ export interface DenoiserRecipe {
 export const smallestMap = 64
 
 /**
- * ‖v − (ε − z)‖² with v the model's velocity at (1 − σ)·z + σ·ε (Liu et al. 2023), and beside it
+ * ‖v − (ε − z)‖² with v the model's velocity at (1 − σ)·z + σ·ε (Liu et al. 2023), and in addition
  * Σ max(0, log ½ − log p) over character pixels, where p is the attention that the words for that part of that
  * character get there. Half of the attention is left free, for words that say what the character does and where.
  */
@@ -87,7 +87,7 @@ export function drawLevel(shift: number, random: Random): number {
   return (shift * plain) / (1 + (shift - 1) * plain)
 }
 
-/** The feeds of one step. `empty` stands in for captions that are withheld. */
+/** The feeds of one step. `empty` replaces captions that are withheld. */
 export function denoiserFeeds(
   items: readonly { pooled: PooledFrame; caption: TokenisedCaption }[],
   empty: TokenisedCaption,

@@ -40,7 +40,7 @@ export function copyParts(from: string, to: string): void {
   copyLogs(from, to, false)
 }
 
-/** What training said of itself goes along, so that a card tells all of it, however many runs there were. */
+/** What training said of itself goes along, so that a card has all of it, however many runs there were. */
 function copyLogs(from: string, to: string, force: boolean): void {
   for (const stage of trainedStages) {
     for (const fileOf of [logFile, recipeFile]) {

@@ -29,7 +29,7 @@ export function identityTokens(pixels: Value, { encoder, adapter }: IdentityReci
   return reshape(imageTokens(embeds, parameters.weights('adapter.'), adapter), [r, adapter.tokens, adapter.width])
 }
 
-/** Cross-entropy of the attributes that tokens of `batch` reference pictures must tell. */
+/** Cross-entropy of the attributes that are to be read from tokens of `batch` reference pictures. */
 export function identityLoss(recipe: IdentityRecipe, batch: number, parameters: ParameterSet) {
   const { size } = CharacterEncoderConfig.parse(recipe.encoder)
   const tokens = identityTokens(input('pixels', [batch, 3, size, size]), recipe, parameters)
@@ -49,7 +49,7 @@ export function shownAttributes(frame: Frame, character: number, region: Region)
   const part = parts[region]!
   const worn = frame.actors[character]!.identity.accessory?.type
   const onBody = worn === 'scarf' || worn === 'backpack'
-  // A face without a hat may belong to somebody with a scarf: then the face alone cannot tell.
+  // A face without a hat may belong to somebody with a scarf: then the face alone does not show it.
   const tells = part === 'face' ? !onBody : part === 'upper' && onBody
   return tells ? [...shown[part], ...accessory] : shown[part]
 }

@@ -26,7 +26,7 @@ export interface PoolOptions extends PoolRecipe {
 
 export interface PooledFrame extends EncodedFrame {
   frame: Frame
-  /** In which words it is told. */
+  /** The wording of its captions. */
   style: CaptionStyle
 }
 

@@ -13,7 +13,7 @@ export const logFile = (folder: string, stage: string) => join(folder, 'training
 /** The part of a recipe that a stage was last trained by. */
 export const recipeFile = (folder: string, stage: string) => join(folder, 'training', stage, 'recipe.json')
 
-/** Charts of a model's training, by the name of their file; they lie beside the card. */
+/** Charts of a model's training, by the name of their file; they are next to the card. */
 export function trainingCharts(folder: string): Record<string, string> {
   const charts = {
     'denoiser.svg': chart(folder, 'denoiser', 'Velocity error on held-out frames', { right: 'own', wrong: "other's" }),

@@ -1,4 +1,4 @@
-/** Pictures for people to look at while a model trains. */
+/** Sheets of pictures that show how training goes. */
 import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import sharp from 'sharp'

@@ -1,6 +1,6 @@
 /**
  * Shuffling Reference Strategy: which pictures of a character each frame gets to see. Never itself, so that identity is
- * all that a reference can tell; often several at once; sometimes only a part; and sometimes none.
+ * all that a reference can say; often several at once; sometimes only a part; and sometimes none.
  */
 
 import type { Region } from '../../story/references/cut-out.ts'

@@ -35,7 +35,7 @@ export interface SetRecipe extends Omit<DenoiserRecipe, 'batch'> {
   /** Share of samples without references, and without references and caption; `textDrop` is without caption alone. */
   imageDrop: number
   bothDrop: number
-  /** Share of captions that tell hardly anything of the characters. */
+  /** Share of captions that say hardly anything about the characters. */
   shortCaptions: number
   /** Share of sets that share no attention, and of frames that others do not see. */
   alone: number
@@ -152,7 +152,7 @@ function sharing(model: SetModel, { sets, frames }: SetRecipe, masks: Value, map
     sharedGrids(model.latentShape).map((pixels) => [pixels, input(`closed${pixels}`, [sets, frames, frames, pixels])]),
   )
   const made = new Map<number, Value>()
-  /** Masks as far as the maps of the layers before tell. */
+  /** Masks by the maps of the layers before. */
   const masksNow = () => {
     const before = made.get(maps.length)
     if (before) return before

@@ -27,7 +27,7 @@ export interface SetPoolRecipe extends PoolRecipe {
 
 export interface SetFrame extends EncodedFrame {
   frame: Frame
-  /** In which words it is told. */
+  /** The wording of its captions. */
   style: CaptionStyle
   /** For each actor of the frame its place in the cast; masks are in the order of the cast. */
   cast: number[]

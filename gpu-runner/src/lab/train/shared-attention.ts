@@ -1,6 +1,6 @@
 /**
  * Auto-mask self-attention in training: the frames of a set attend to each other's characters. At sampling foreign
- * pixels are in or out; here they are weighted, so that a gradient tells the cross-attention where characters are.
+ * pixels are in or out; here they are weighted, so that a gradient teaches the cross-attention where characters are.
  */
 import { sigmoid } from '../../engine/graph/activation.ts'
 import { add, detach, div, log, mul, offset, scale, sub } from '../../engine/graph/arithmetic.ts'

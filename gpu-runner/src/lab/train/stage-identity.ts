@@ -1,5 +1,5 @@
 /**
- * Stage 'identity': teaches the image encoder and its projection to tell who is in a reference picture; leaves
+ * Stage 'identity': teaches the image encoder and its projection to recognise who is in a reference picture; leaves
  * `image_encoder/` and the `image_proj` part of `ip_adapter.safetensors`.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'

@@ -106,7 +106,7 @@ export const setsStage: Stage = async function* ({ recipe, folder, init, ...opti
 
 /**
  * An adapter that has no layers yet begins with the keys of the captions' own, as IP-Adapter does, and with values of
- * zero: the denoiser draws at first as if there were no references.
+ * zero: the denoiser begins as if there were no references.
  */
 function beginAdapter(
   missing: ReadonlySet<string>,

@@ -53,7 +53,7 @@ export function queryTargets(items: readonly { frame: Frame; caption: Caption }[
   return answerTargets(items.map(({ frame, caption }) => ({ frame, character: 0, stated: caption.mentions[0]! })))
 }
 
-/** Targets of a batch: which attributes of which character of a frame are to be told. */
+/** Targets of a batch: which attributes of which character of a frame are to be predicted. */
 export function answerTargets(
   items: readonly { frame: Frame; character: number; stated: readonly Attribute[] }[],
 ): Record<string, HostTensor> {

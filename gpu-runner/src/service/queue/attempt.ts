@@ -52,7 +52,7 @@ export class BrokenMachine extends Error {
   override name = 'BrokenMachine'
 }
 
-/** Numbers overflowed. Whether by the story's fault or this machine's, another machine tells. */
+/** Numbers overflowed. Whether by the story's fault or this machine's, another machine will show. */
 export class NotFinite extends Error {
   override name = 'NotFinite'
 }

@@ -39,7 +39,7 @@ export interface EdgeSettings {
   now?: () => Date
   sleep?: (milliseconds: number, signal: AbortSignal) => Promise<unknown>
   newId?: () => string
-  /** Told of every failure that is tried again. */
+  /** Called for every failure that is tried again. */
   onRetry?: (problem: { call: string; error: string; retryInMs: number }) => void
 }
 
@@ -85,7 +85,7 @@ export function connectEdge({
   const webhook = new Webhook(secret)
   const authorization = `Bearer ${token}`
 
-  /** An edge of before protocols had numbers refuses the field, and speaks the first. */
+  /** An edge from before protocols had numbers refuses the field, and speaks protocol 1. */
   let saysProtocol = true
 
   return { announce, goodbye, claim, lease }
@@ -255,7 +255,7 @@ export function connectEdge({
       const problem = Problem.safeParse(await response.json().catch(() => null)).data
       const detail = problem ? `${problem.title}: ${problem.detail}` : response.statusText
       if (response.status >= 500 || response.status === 429) {
-        // Only a runner that is set aside waits as long as it is told: others have leases to keep.
+        // Only a runner that is set aside waits as long as the edge says: others have leases to keep.
         const setAside = problem?.type.endsWith('/set-aside') ? Math.min(problem.retry_after ?? 0, LONGEST_ASIDE_S) : 0
         return { unavailable: `${response.status} ${detail}`, retryAfterMs: setAside * 1000 }
       }

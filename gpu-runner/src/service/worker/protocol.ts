@@ -31,7 +31,7 @@ export type SamplerReport =
 
 /**
  * Why a story failed. `rejected`: the story is at fault, and would be on every other try. `broken`: this machine is, and
- * every other story would fail on it. `not_finite`: one of the two, which another machine would tell. `failed`: something
+ * every other story would fail on it. `not_finite`: one of the two, which another machine would show. `failed`: something
  * else, that may go well the next time.
  */
 export type Fault = 'rejected' | 'broken' | 'not_finite' | 'failed'

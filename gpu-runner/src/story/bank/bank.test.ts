@@ -1,4 +1,4 @@
-/** Frames drawn later from a character bank are those that would have been drawn with the others (8.6 of the notes). */
+/** Frames generated later from a character bank are those that would have been generated with the others. */
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'

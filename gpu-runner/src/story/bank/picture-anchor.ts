@@ -1,4 +1,4 @@
-/** A picture that somebody handed over as an anchor: its latents, and where its character is in it. */
+/** A picture that the request names as an anchor: its latents, and where its character is in it. */
 
 import { nounPhrase } from '../../../../contract/prompts/description.ts'
 import type { StoryRequest } from '../../../../contract/story.ts'

@@ -1,11 +1,11 @@
-/** Characters cut out of pictures along masks on the latents' grid, and what the model's image encoder makes of them. */
+/** Characters cut out of pictures along masks on the latents' grid, and their embeddings by the model's image encoder. */
 import type { Picture } from '../../engine/io/png.ts'
 import type { Grid } from '../../engine/pipeline/attention-plan.ts'
 import type { IdentityEncoder } from '../../engine/pipeline/identity.ts'
 import type { Mask } from '../measures/pictures.ts'
 import { cutOut, drawReference, plainReference, type Reference } from '../references/cut-out.ts'
 
-/** Pictures that the encoder is shown at once. */
+/** Pictures that the encoder gets at once. */
 const batch = 8
 
 /** On the square grid around the picture's, the picture in its left upper corner. */

@@ -1,4 +1,4 @@
-/** Looks at the frames of a story as they are finished, and says how consistent they are. */
+/** Checks the frames of a story as they are finished, and says how consistent they are. */
 import type { ConsistencyReport } from '../../../../contract/consistency.ts'
 import type { Picture } from '../../engine/io/png.ts'
 import type { Grid } from '../../engine/pipeline/attention-plan.ts'
@@ -48,7 +48,7 @@ export class SelfCheck {
     }
   }
 
-  /** Whether it can tell one character from another. */
+  /** Whether it can distinguish characters. */
   get canScore(): boolean {
     return this.#known.curve !== null
   }

@@ -19,7 +19,7 @@ export function sameness(similarity: number, { slope, offset }: Logistic): numbe
 }
 
 /**
- * The logistic curve that best tells similarities of the same from those of different ones, both kinds weighing as much
+ * The logistic curve that best separates similarities of the same from those of different ones, both kinds weighing as much
  * in all: maximum likelihood by Newton's method. Throws where one kind is missing, or where the two do not overlap and
  * no curve is steep enough.
  */

@@ -72,7 +72,7 @@ export function squareAround(mask: Mask, room = 1.15): Square | null {
   return { left: (left + right) / 2 / side - length / 2, top: (top + bottom) / 2 / side - length / 2, side: length }
 }
 
-/** Planes [4,side,side] of a square of the picture, edges drawn out beyond it, and of the mask there. */
+/** Planes [4,side,side] of a square of the picture, edges extended beyond it, and of the mask there. */
 export function portraitPlanes(picture: SquarePicture, mask: Mask, square: Square, side: number): Float32Array {
   const planes = new Float32Array(4 * side * side)
   const { rgb, size } = picture
@@ -91,7 +91,7 @@ export function mirrored(planes: Float32Array, side: number): Float32Array {
   return planes.map((_, i) => planes[i - (i % side) + side - 1 - (i % side)]!)
 }
 
-/** One channel at a place in fractions of the side, edges drawn out; most of the work on portraits, so without an array. */
+/** One channel at a place in fractions of the side, edges extended; most of the work on portraits, so without an array. */
 function bilinear(
   data: Uint8Array | Float32Array,
   size: number,

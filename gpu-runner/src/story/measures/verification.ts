@@ -1,4 +1,4 @@
-/** How well a similarity tells pairs of the same identity from pairs of different ones. */
+/** How well a similarity separates pairs of the same identity from pairs of different ones. */
 
 /** Share of (same, different) pairs where the same is more similar, ties counted half: the area under the ROC curve. */
 export function areaUnderCurve(same: readonly number[], different: readonly number[]): number {

@@ -154,7 +154,7 @@ function drawScores(
   }
 }
 
-/** Whatever is no character is paled, and each character is drawn around. */
+/** Everything but the characters is paled, and each character is outlined. */
 function outline(
   context: SKRSContext2D,
   characters: Sightings,

@@ -99,7 +99,7 @@ export function wrap(context: SKRSContext2D, text: string, width: number, maxLin
 
 const byWord = new Intl.Segmenter(undefined, { granularity: 'word' })
 
-/** Words with the marks that stand at them and the space after them. */
+/** Words with the punctuation next to them and the space after them. */
 function words(text: string): string[] {
   const found: string[] = []
   let opening = ''

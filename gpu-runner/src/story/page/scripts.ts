@@ -1,4 +1,4 @@
-/** Which font file has a character: Noto by script, for what people write beside Latin and Cyrillic, and emoji. */
+/** Which font file has a character: Noto by script, for what people write besides Latin and Cyrillic, and emoji. */
 
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -32,7 +32,7 @@ const emoji: FontFile = {
   path: resolve('@fontsource/noto-color-emoji/files/noto-color-emoji-emoji-400-normal.woff2'),
 }
 
-/** The files that have the characters of `texts`, in the order in which they are looked through. */
+/** The files that have the characters of `texts`, in the order in which they are searched. */
 export function filesFor(texts: readonly string[]): FontFile[] {
   const all = texts.join('')
   const found = new Set<FontFile>()

@@ -1,4 +1,4 @@
-/** The page of a story: title, cast and captioned frames on paper, laid out to be looked at. */
+/** The page of a story: title, cast and captioned frames on paper. */
 
 import { createCanvas, type SKRSContext2D } from '@napi-rs/canvas'
 import { type Picture, resized } from '../../engine/io/png.ts'

@@ -1,5 +1,5 @@
 /**
- * Anchors that a story begins with: those of its bank, and pictures that somebody handed over. Of the bank, those that
+ * Anchors that a story begins with: those of its bank, and pictures that the request brings. Of the bank, those that
  * the story's settings allow are sampled again, from seed and prompt, which is exact; all others are noised to the level
  * of each step.
  */

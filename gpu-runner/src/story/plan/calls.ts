@@ -13,7 +13,7 @@ export interface Calls {
 }
 
 /**
- * Calls for the images `asked` for. `callBytes` is what the rows of a call may take beside the weights. Throws
+ * Calls for the images `asked` for. `callBytes` is what the rows of a call may take in addition to the weights. Throws
  * `StoryRejected` where images that must be in one call need more memory than there is.
  */
 export async function planCalls(

@@ -1,4 +1,4 @@
-/** The images of a story: its frames, then the anchors beside them, with who is in each and whom others attend to it for. */
+/** The images of a story: its frames, then the anchors, with who is in each and for whom others attend to it. */
 
 import { framePrompt } from '../../../../contract/prompts/frame-prompt.ts'
 import type { PromptSegment } from '../../../../contract/prompts/segment.ts'
@@ -16,7 +16,7 @@ interface PlannedImage extends SharedImage, ImageTokens {
 export interface StoryImages {
   /** Frames of the story, then anchors. */
   readonly images: readonly PlannedImage[]
-  /** For each frame the image that is its picture: an anchor where the frame is that very anchor, drawn once more. */
+  /** For each frame the image that is its picture: an anchor where the frame is that very anchor, sampled once more. */
   readonly imageOf: readonly number[]
 }
 
@@ -62,7 +62,7 @@ export function storyImages(story: StoryRequest, { seed, generation, anchors, to
   }
 }
 
-/** Whoever has words that the encoder reads. */
+/** Characters with words that the encoder reads. */
 const depictedBy = ({ characterTokens }: ImageTokens) => characterTokens.map((positions) => positions.length > 0)
 
 /** To compare prompts by; without what is undefined. */

@@ -21,7 +21,7 @@ const names: Readonly<Record<string, string>> = {
 /** Whether `config`, a scheduler_config.json, is of a rectified flow rather than of a noise schedule. */
 export const isFlow = (config: object): boolean => '_class_name' in config && config._class_name === flow
 
-/** Names of the schedulers for a model: a rectified flow and a noise schedule cannot stand in for each other. */
+/** Names of the schedulers for a model: a rectified flow and a noise schedule cannot replace each other. */
 export const schedulersFor = (config: object): string[] =>
   Object.keys(names).filter((name) => (names[name] === flow) === isFlow(config))
 

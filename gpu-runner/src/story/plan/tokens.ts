@@ -49,14 +49,14 @@ export function imageTokens(
   }
 }
 
-/** A text about nobody. */
+/** A text that names no character. */
 export function textIds(text: string, tokenizers: readonly Tokenizer[]): PromptIds {
   return idsOf(tokenizers.map((tokenizer) => tokenisePrompt([{ text }], tokenizer, 0)))
 }
 
 const idsOf = (encoders: readonly TokenisedPrompt[]): PromptIds => encoders.map(({ ids }) => ids)
 
-/** Positions in prompts of `length` tokens that stand one after the other. */
+/** Positions in prompts of `length` tokens that follow one after the other. */
 function joined(prompts: readonly TokenisedPrompt[], length: number) {
   const all = (positions: (prompt: TokenisedPrompt) => readonly number[]) =>
     prompts.flatMap((prompt, i) => positions(prompt).map((position) => i * length + position))

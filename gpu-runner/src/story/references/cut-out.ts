@@ -1,4 +1,4 @@
-/** Reference pictures of characters: squares with a mask, and what an image encoder is shown of them. */
+/** Reference pictures of characters: squares with a mask, and the pictures that an image encoder gets of them. */
 
 /** Pixels: left, top, right, bottom, the last two excluded. */
 type Box = readonly [number, number, number, number]
@@ -109,7 +109,7 @@ export function drawReference(
       const own = inBand ? bilinear(alpha, size, 1, 0, fx, fy, false) / 255 : 0
       const other = behind(across, (y + 0.5) / side)
       for (let c = 0; c < 3; c++) {
-        // Where the character is not, what the frame showed is not looked up.
+        // Outside the character, the pixels of the frame are not needed.
         const shown = own > 0 || !other ? bilinear(rgb, size, 3, c, fx, fy, true) : 0
         const mixed = other ? own * shown + (1 - own) * other[c]! : shown
         planes[(c * side + y) * side + x] = Math.max(-1, Math.min(1, (mixed * gains[c]!) / 127.5 - 1))

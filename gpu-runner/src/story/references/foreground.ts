@@ -1,4 +1,4 @@
-/** What stands out from a plain background, as in cut-outs on white that people hand over. */
+/** What stands out from a plain background, as in cut-outs on white that apps send. */
 import type { Picture } from '../../engine/io/png.ts'
 
 /** A border counts as plain when this share of it is within `near` of its median colour. */

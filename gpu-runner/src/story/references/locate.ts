@@ -1,4 +1,4 @@
-/** Where the characters of a finished frame are: its prompt's words are looked for in the picture. */
+/** Where the characters of a finished frame are: by the attention of the picture's pixels to its prompt's words. */
 import type { Picture } from '../../engine/io/png.ts'
 import type { Pipeline } from '../../engine/pipeline/open.ts'
 import { type CharacterMasks, characterMasks } from '../sharing/masks.ts'

@@ -1,4 +1,4 @@
-/** Where a model looks for words in a finished picture: the picture is noised, and shown to the UNet with a prompt. */
+/** Where attention finds words in a finished picture: the picture is noised, and run through the UNet with a prompt. */
 import { gaussian } from '../../engine/diffusion/noise.ts'
 import { rgbPlanes } from '../../engine/io/pixels.ts'
 import type { Picture } from '../../engine/io/png.ts'

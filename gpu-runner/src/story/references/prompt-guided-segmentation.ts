@@ -1,6 +1,6 @@
 /**
  * Prompt-guided segmentation (Character-Adapter): a reference picture is noised, shown to the model with the character's
- * description, and cut along where the words are looked for; then into face, upper and lower body.
+ * description, and cut out where attention finds the words; then cut into face, upper and lower body.
  */
 import { describe } from '../../../../contract/prompts/frame-prompt.ts'
 import { type Picture, resized } from '../../engine/io/png.ts'
@@ -16,7 +16,7 @@ import { noisedAttention } from './noised-attention.ts'
 
 /** The paper's figure shows 650 of 1000. */
 const timesteps = [350, 500, 650]
-/** Shares of a character's height that its regions take where attention does not tell: from the top, [from, to]. */
+/** Shares of a character's height that its regions take where attention finds none: from the top, [from, to]. */
 const usualBands = [
   [0, 0.45],
   [0.4, 0.75],
@@ -25,7 +25,7 @@ const usualBands = [
 /** A region of less than this share of its character is not believed. */
 const leastRegion = 0.01
 
-/** What stands out from a plain background is the character; else, where its description is looked for. */
+/** What stands out from a plain background is the character; else, where attention finds its description. */
 export async function cutByPrompt(
   pipeline: Pipeline,
   picture: Picture,

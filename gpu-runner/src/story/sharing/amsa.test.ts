@@ -35,7 +35,7 @@ test('an image attends to the pixels of shared characters in anchors, never its 
   const seen = (images: SharedImage[]) => foreignPixels(images, masks, 4, all)
   assert.deepEqual(seen([anchors[0]!, anchors[1]!, plain]), [[5], [0, 1], [0, 1, 5]])
   assert.deepEqual(seen(anchors)[1], [0, 1, 10])
-  // To an anchor that is there for one of its characters, nobody attends for another.
+  // No frame attends to an anchor for a character other than the one it is there for.
   assert.deepEqual(seen([anchors[0]!, image(depicts[1]!, [false, true]), plain]), [[], [0, 1], [0, 1]])
 })
 

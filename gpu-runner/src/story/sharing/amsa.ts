@@ -1,6 +1,6 @@
 /**
  * Auto-mask self-attention (AMSA, of Storynizor's ID-Synchronizer): which pixels of other images each image attends to.
- * Characters are shared, backgrounds are left alone. An image is a frame of the story, or an anchor beside the frames.
+ * Characters are shared, backgrounds are left alone. An image is a frame of the story, or an anchor.
  */
 import type { CharacterMasks } from './masks.ts'
 

@@ -103,9 +103,9 @@ export class Synchronizer implements Sharing {
   }
 
   /**
-   * Undefined where nobody has to be guarded. An image that depicts two characters attends to anchors of both, and nothing
-   * but this keeps the one from putting on what the other wears. With regional prompts all of a column is its
-   * character's: what is just beside a mask would else attend to everybody.
+   * Undefined where no character has to be guarded. An image that depicts two characters attends to anchors of both, and nothing
+   * but this keeps the clothes of one from appearing on the other. With regional prompts all of a column is its
+   * character's: else pixels just outside a mask would attend to all characters.
    */
   labels(): readonly (readonly Uint8Array[])[] | undefined {
     const { images, attention, grid, guard } = this.#options

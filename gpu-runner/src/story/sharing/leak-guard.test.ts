@@ -82,7 +82,7 @@ test('a story goes on without a guard from a bank of before there was one', asyn
   const again = await generate({ frames: [{ ...together, seed: 9 }] }, file)
   const before = await generate({ frames: [{ ...together, seed: 9 }] }, bank)
   assert.equal(Buffer.compare(again.pictures[0]!, before.pictures[0]!), 0)
-  // One of before unconditional rows stood alone cannot be sampled again: its anchors are noised instead.
+  // A bank from the time when unconditional rows shared attention cannot be sampled again: its anchors are noised.
   const { unconditional: __, ...oldest } = older
   const noised = encodeBank({ ...opened, header: { ...opened.header, settings: oldest as BankSettings } })
   const nearly = await generate({ frames: [{ ...together, seed: 9 }] }, noised)

@@ -1,7 +1,7 @@
 /**
  * How others share attention among frames, as far as index lists can say it: what an evaluation compares the method with.
  * Their settings are those of the published code, read and not copied; what needs more than lists is left out and named.
- * Unconditional rows, which they share as well, stand alone here as in every mode.
+ * They share attention among unconditional rows too; here, as in every mode, those attend only to themselves.
  */
 import { chance } from './amsa.ts'
 

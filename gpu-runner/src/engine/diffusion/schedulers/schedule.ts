@@ -7,7 +7,7 @@ export interface Schedule {
   readonly initNoiseSigma: number
   /** Whether `step` wants noise; the last step may still ignore it. */
   readonly drawsNoise: boolean
-  /** What the model is shown of `x` at call `i`. */
+  /** The input of the model for `x` at call `i`. */
   scaleInput(x: Float32Array, i: number): Float32Array
   /** From `x` at call `i`, before `scaleInput`, to the latent of call `i + 1`. Element by element, so any shape will do. */
   step(x: Float32Array, modelOutput: Float32Array, i: number, state: State, noise?: Float32Array): Step
@@ -55,7 +55,7 @@ export function clamp(values: Float32Array, limit: number): Float32Array {
 
 export type PredictionType = 'epsilon' | 'sample' | 'v_prediction'
 
-/** The clean latent and the noise that `x` = alpha · clean + sigma · noise is made of, as the model's output tells. */
+/** The clean latent and the noise that `x` = alpha · clean + sigma · noise is made of, by the model's output. */
 export function split(
   type: PredictionType,
   x: Float32Array,
