@@ -73,16 +73,16 @@ test('what cannot be a story is refused with a pointer to each fault', async () 
 
 test('characters whom no frame shows are accepted, with a warning that names them', async () => {
   const owl = { id: 'owl', name: 'Ola', description: 'an owl' }
-  const posted = async (frames: unknown[]) => {
+  const sent = async (frames: unknown[]) => {
     const { status, body } = await app<AcceptedStory>('POST', '/stories', { characters: [fox, owl], frames })
     return [status, body.warnings]
   }
   const warning = '/characters/1: Ola is in no frame; a prompt must name Ola, or a frame list owl in its characters'
   const nobody = "/frames/1/prompt: names nobody of the cast; call them by name, or list them in the frame's characters"
-  assert.deepEqual(await posted([{ prompt: 'fern waves' }, { prompt: 'Olaf waves' }]), [202, [warning, nobody]])
+  assert.deepEqual(await sent([{ prompt: 'fern waves' }, { prompt: 'Olaf waves' }]), [202, [warning, nobody]])
   // Who is listed decides, not whom the prompt names.
-  assert.deepEqual(await posted([{ prompt: 'Fern meets Ola', characters: ['fox'] }]), [202, [warning]])
-  assert.deepEqual(await posted([{ prompt: 'Fern waves' }, { prompt: 'a tree', characters: ['owl'] }]), [202, undefined])
+  assert.deepEqual(await sent([{ prompt: 'Fern meets Ola', characters: ['fox'] }]), [202, [warning]])
+  assert.deepEqual(await sent([{ prompt: 'Fern waves' }, { prompt: 'a tree', characters: ['owl'] }]), [202, undefined])
   const { body } = await app<{ warnings: string[] }>('POST', '/stories?dry_run=true', {
     characters: [fox, owl],
     frames: [{ prompt: 'Fern waves' }],

@@ -1,9 +1,9 @@
 /**
- * Regional prompting: a frame of several characters has one prompt for each. The frame is divided into as many regions of
- * equal width, from the left in the order in which the characters are named, and each pixel attends to the words of its
- * own region alone, so that clothes and colours do not pass from one character to another. The idea is that of MultiDiffusion's region-based
- * generation (Bar-Tal et al. 2023, arXiv:2302.08113) and bounded attention (Dahary et al. 2024, arXiv:2403.16990); to cut
- * by column is ours.
+ * Regional prompting: a frame of several characters has one prompt for each. The frame is divided into as many regions
+ * of equal width, from the left in the order in which the characters are named, and each pixel attends to the words of
+ * its own region alone, so that clothes and colours do not pass from one character to another. The idea is that of
+ * MultiDiffusion's region-based generation (Bar-Tal et al. 2023, arXiv:2302.08113) and bounded attention (Dahary et al.
+ * 2024, arXiv:2403.16990); to cut by column is ours.
  */
 
 /** Of latents, or of a feature map. */

@@ -1,4 +1,4 @@
-/** How much arithmetic a graph holds, from the shapes of its matrix products; everything else is small compared with them. */
+/** How much arithmetic a graph holds, from the shapes of its matrix products; all else is small beside them. */
 import { inOrder } from './onnx.ts'
 import { type Dim, known, type Node, type Shape, type Value } from './value.ts'
 

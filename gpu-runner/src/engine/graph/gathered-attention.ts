@@ -4,8 +4,8 @@ import { reshape } from './shape.ts'
 import { type Dim, dims3, int64, known, node, product, type Value } from './value.ts'
 
 /**
- * C, classes of queries that a key can be masked for: channels that every head of queries and keys gets in addition to its own. A
- * multiple of 8, as the fast kernels want it.
+ * C, classes of queries that a key can be masked for: channels that every head of queries and keys gets in addition to
+ * its own. A multiple of 8, as the fast kernels want it.
  */
 export const queryClasses = 8
 

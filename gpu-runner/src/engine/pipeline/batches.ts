@@ -46,9 +46,9 @@ export function closure(frame: number, attendsTo: readonly (readonly number[])[]
 }
 
 /**
- * Bytes that one row of a UNet call takes in addition to the weights, a safe estimate: the skip connections, which live through
- * half of the call, and what the widest level works on, counted in tensors of its channels and pixels. SD 1.5 at 512×512
- * takes 148 MiB, and this says 188.
+ * Bytes that one row of a UNet call takes in addition to the weights, a safe estimate: the skip connections, which live
+ * through half of the call, and what the widest level works on, counted in tensors of its channels and pixels. SD 1.5
+ * at 512×512 takes 148 MiB, and this says 188.
  */
 export function rowBytes({ channels, layersPerBlock }: UNetConfig, grid: Grid): number {
   const sizes = channels.map((count, level) => {

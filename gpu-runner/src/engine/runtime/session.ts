@@ -48,11 +48,12 @@ export function openAsIs(outputs: Readonly<Record<string, Value>>, device: Devic
 const large = 64 << 20
 
 /**
- * 'all' changes the layout of convolutions for the CPU's vector units. Steps of SD 1.5 get 8 % faster, but each weight is
- * copied four times on one thread while the model opens, 35 s instead of 3, and stays in memory in addition to its file. Large
- * models therefore leave their weights where they are, in the page cache. Packing matrices would copy those: 2 GB for
- * SD 1.5, twice the time to open it, and steps that are no faster. Casts of half-precision weights are not folded either,
- * which took 10 s and 3.4 GB: each runs just before the node that reads it (`storedFirst`), for 2 % of a step.
+ * 'all' changes the layout of convolutions for the CPU's vector units. Steps of SD 1.5 get 8 % faster, but each weight
+ * is copied four times on one thread while the model opens, 35 s instead of 3, and stays in memory in addition to its
+ * file. Large models therefore leave their weights where they are, in the page cache. Packing matrices would copy
+ * those: 2 GB for SD 1.5, twice the time to open it, and steps that are no faster. Casts of half-precision weights are
+ * not folded either, which took 10 s and 3.4 GB: each runs just before the node that reads it (`storedFirst`), for 2 %
+ * of a step.
  */
 function optimisation(outputs: readonly Value[]): 'all' | 'extended' {
   const weights = new Map<string, number>()

@@ -1,6 +1,6 @@
 /**
- * How well a model's image encoder separates identities: cut-outs of StoryDB's characters, along masks as coarse as a story has them,
- * set against each other, the training split to calibrate by and the held-out one to check it.
+ * How well a model's image encoder separates identities: cut-outs of StoryDB's characters, along masks as coarse as a
+ * story has them, set against each other, the training split to calibrate by and the held-out one to check it.
  */
 
 import { levelGrid } from '../../engine/pipeline/attention-plan.ts'

@@ -1,4 +1,4 @@
-/** Sheets of what the denoiser generates so far: frames of unseen combinations above, its own pictures of their captions below. */
+/** Sheets of what the denoiser generates so far: renders of unseen combinations, and below them its pictures of their captions. */
 import { join } from 'node:path'
 import { gaussian } from '../../engine/diffusion/noise.ts'
 import { guide, sample } from '../../engine/diffusion/sample.ts'

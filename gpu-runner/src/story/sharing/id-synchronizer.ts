@@ -103,9 +103,9 @@ export class Synchronizer implements Sharing {
   }
 
   /**
-   * Undefined where no character has to be guarded. An image that depicts two characters attends to anchors of both, and nothing
-   * but this keeps the clothes of one from appearing on the other. With regional prompts all of a column is its
-   * character's: else pixels just outside a mask would attend to all characters.
+   * Undefined where no character has to be guarded. An image that depicts two characters attends to anchors of both,
+   * and nothing but this keeps the clothes of one from appearing on the other. With regional prompts all of a column is
+   * its character's: else pixels just outside a mask would attend to all characters.
    */
   labels(): readonly (readonly Uint8Array[])[] | undefined {
     const { images, attention, grid, guard } = this.#options
