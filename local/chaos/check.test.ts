@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { StoryStatus } from '../../contract/story-view.ts'
 import { violationsOf } from './check.ts'
-import { toldSecrets } from './check-stores.ts'
+import { leakedSecrets } from './check-stores.ts'
 import { emptyHistory, type History, type Transition } from './history.ts'
 
 const KEYS = [
@@ -54,7 +54,7 @@ function soundHistory(): History {
       bytes: 9,
     })),
     reliable: ['http://well'],
-    stores: { unnamed: [], missing: [], leftOfPlanted: [], log: '', told: [] },
+    stores: { unnamed: [], missing: [], leftOfPlanted: [], log: '', leaks: [] },
     started: new Set(ids.map((id) => `lease-${id}`)),
     promised: new Map(ids.map((id) => [`lease-${id}`, { story: id, until: 0 }])),
     received: ids.map((id) => ({
@@ -352,15 +352,15 @@ const planted: Record<string, { plant: (history: History) => void; rules: string
     plant: (history) => Object.assign(history.stores!, { log: '{"event":"upkeep.calls","d1":1001}\n' }),
     rules: ['a run of cron keeps within its queries'],
   },
-  'the log tells a secret': {
-    plant: (history) => history.stores?.told.push(...toldSecrets('all is well\nthe key is xyz', ['xyz'])),
-    rules: ['the log tells no secrets'],
+  'the log holds a secret': {
+    plant: (history) => history.stores?.leaks.push(...leakedSecrets('all is well\nthe key is xyz', ['xyz'])),
+    rules: ['the log holds no secrets'],
   },
   'bodies are kept as they are': {
     plant: (history) => history.outbox.forEach((message) => void (message.bytes = 2500)),
     rules: ['webhooks take little room'],
   },
-  'progress is told too often': {
+  'progress is sent too often': {
     plant: (history) => {
       for (const at of [1000, 1499])
         history.outbox.push({
@@ -373,7 +373,7 @@ const planted: Record<string, { plant: (history: History) => void; rules: string
           bytes: 9,
         })
     },
-    rules: ['progress is told twice a second at most'],
+    rules: ['progress is sent twice a second at most'],
   },
   'somebody saw it at once': {
     plant: (history) => history.seen.push({ rule: 'redirects are not followed', evidence: '' }),
