@@ -1,11 +1,14 @@
 /** `/runner/stories/{id}/heartbeat` and `…/release`: a runner extends its lease, or releases the story. */
 import { createRoute } from '@hono/zod-openapi'
+import type { Context } from 'hono'
+import type { z } from 'zod'
 import { Heartbeat, Release, Released, releaseReasonOf } from '../../../contract/runner.ts'
 import { extendLease, releaseLease } from '../../db/queue/lease.ts'
 import { count } from '../../durable/meter.ts'
 import { announce } from '../http/announce.ts'
+import type { AppEnv } from '../http/app-env.ts'
 import { limitBody, MAX_JSON_BYTES } from '../http/body.ts'
-import { json, newRoutes } from '../http/routes.ts'
+import { documented, json, newRoutes } from '../http/routes.ts'
 import { requireRunner } from '../http/tokens.ts'
 import { StoryParams } from '../stories/stories.ts'
 import { LeaseHeaders, leaseEnd, leaseOf, leaseProblems, staleLease } from './lease.ts'
@@ -31,7 +34,11 @@ const releaseRoute = createRoute({
   path: '/runner/stories/{id}/release',
   summary: 'Hand a story back',
   middleware: [requireRunner, limitBody(MAX_JSON_BYTES)] as const,
-  request: { ...common.request, body: { required: false, content: { 'application/json': { schema: Release } } } },
+  // A plain schema only documents: runners of before send no body, whatever type they declare.
+  request: {
+    ...common.request,
+    body: { required: false, content: { 'application/json': { schema: documented(Release) } } },
+  },
   responses: { 200: json(Released, 'Where that left the story'), ...leaseProblems },
 })
 
@@ -45,10 +52,16 @@ export const runnerLeaseRoutes = newRoutes()
   })
   .openapi(releaseRoute, async (c) => {
     const { id, leaseToken, db } = leaseOf(c, c.req.valid('param').id)
-    const reason = releaseReasonOf(c.req.valid('json'))
+    const reason = releaseReasonOf(await releaseOf(c))
     const status = await releaseLease(db, id, leaseToken, c.var.tools.now(), reason)
     if (reason !== 'stopping') count('runner_faults', { reason })
     if (!status) throw await staleLease(c, id)
     announce(c, id)
     return c.json({ status }, 200)
   })
+
+/** What cannot be read says no more than that the runner stops: its story must not be lost for that. */
+async function releaseOf(c: Context<AppEnv>): Promise<z.infer<typeof Release>> {
+  const body: unknown = await c.req.json().catch(() => ({}))
+  return Release.safeParse(body).data ?? { reason: 'stopping' }
+}
