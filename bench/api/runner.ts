@@ -6,7 +6,8 @@ import { RUNNER_SECRET, RUNNER_TOKEN } from './setup.ts'
 export type Lease = Pick<Claim, 'id' | 'lease_token'>
 
 export function createRunner(url: string, model: string, send = fetch) {
-  const headers = { authorization: `Bearer ${RUNNER_TOKEN}`, 'content-type': 'application/json' }
+  const authorization = `Bearer ${RUNNER_TOKEN}`
+  const headers = { authorization, 'content-type': 'application/json' }
 
   async function post(path: string, headers: Record<string, string>, body: string): Promise<unknown> {
     const response = await send(url + path, { method: 'POST', headers, body })
@@ -46,7 +47,7 @@ export function createRunner(url: string, model: string, send = fetch) {
   }
 
   const held = ({ id, lease_token }: Lease, what: string) =>
-    post(`/runner/stories/${id}/${what}`, { ...headers, 'x-lease-token': lease_token }, '')
+    post(`/runner/stories/${id}/${what}`, { authorization, 'x-lease-token': lease_token }, '')
   const heartbeat = (lease: Lease) => held(lease, 'heartbeat')
   const release = (lease: Lease) => held(lease, 'release')
 
