@@ -1,13 +1,13 @@
 /**
  * The version of the protocol between runners and the edge, and what stories need of it. A field that is new in a claimed
- * story is entered here, with the version that brought it: runners of before would refuse the story for it, so they get
- * the story without the field where it says nothing, and do not get the story at all where it says something.
+ * story is entered here, with the version that brought it. Older runners would refuse a story with it. So they get the
+ * story without the field where the field says nothing, and do not get the story at all where it says something.
  */
 import type { StoryRequest } from './story.ts'
 
 export const PROTOCOL = 2
 
-/** What the story of a claim has had since a version: where it is, and how to tell that it says nothing. */
+/** A field that claimed stories have had since a version: its path, and whether its value says nothing. */
 export interface NewField {
   readonly since: number
   readonly path: readonly string[]

@@ -25,7 +25,7 @@ try {
   writeCalibration(file, calibration, [identity.tokens, identity.width])
   const { pairs, auc, eer, accuracy, same, different } = checked
   console.log(`Held-out characters, ${pairs[0]} pairs of the same and ${pairs[1]} of different ones:
-area under the ROC curve ${auc.toFixed(3)}, equal error rate ${eer.toFixed(3)}, told right ${(100 * accuracy).toFixed(1)} %
+area under the ROC curve ${auc.toFixed(3)}, equal error rate ${eer.toFixed(3)}, classified correctly ${(100 * accuracy).toFixed(1)} %
 mean P(same): ${same.toFixed(3)} of the same, ${different.toFixed(3)} of different ones
 P(same) = sigmoid(${calibration.slope.toFixed(2)} · cosine ${calibration.offset < 0 ? '-' : '+'} ${Math.abs(calibration.offset).toFixed(2)}), written to ${file}`)
 } catch (error) {

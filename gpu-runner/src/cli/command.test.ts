@@ -53,10 +53,10 @@ test('what goes wrong later is a sentence too, exit 1; DEBUG=1 shows where', () 
   assert.match(rejected.stderr, /^paint: the brush is dry\nError: the brush is dry\n\s+at /)
 })
 
-test('errors of the system are told in words, with the file', () => {
-  const told = (code: string) => sentenceOf(Object.assign(new Error(`${code}: …`), { code, path: 'out/a.png' }))
-  assert.equal(told('ENOSPC'), 'no space is left for out/a.png')
-  assert.equal(told('ENOENT'), 'out/a.png does not exist')
-  assert.equal(told('EIO'), 'EIO: …')
+test('errors of the system are put into words, with the file', () => {
+  const sentence = (code: string) => sentenceOf(Object.assign(new Error(`${code}: …`), { code, path: 'out/a.png' }))
+  assert.equal(sentence('ENOSPC'), 'no space is left for out/a.png')
+  assert.equal(sentence('ENOENT'), 'out/a.png does not exist')
+  assert.equal(sentence('EIO'), 'EIO: …')
   assert.equal(sentenceOf('plain'), 'plain')
 })

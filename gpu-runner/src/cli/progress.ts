@@ -16,7 +16,7 @@ export type ProgressOptions = {
   now?: () => number
   /** What was done before, in another run, and says nothing of the speed of this one. */
   initial?: number
-  /** What to call the units when telling how many are done a second; without it nothing is told. */
+  /** What to call the units in the rate; without it no rate is shown. */
   rateOf?: string
   /** Say how much is done in percent instead of counting to `total`. */
   percent?: boolean

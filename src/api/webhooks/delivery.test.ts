@@ -185,7 +185,7 @@ test('an endpoint that is not there costs the story nothing', async () => {
   assert.ok(row.next_attempt_at)
 })
 
-test('when the alarm of a sender is lost, cron sends what is owed', async () => {
+test('when the alarm of a sender is lost, cron sends what is due', async () => {
   const id = await canceled('/forgotten')
   await settled(id)
   // As if the alarm had been for a time that D1 no longer names.

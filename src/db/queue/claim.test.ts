@@ -39,7 +39,7 @@ async function fill(apiKeyId: string, model: string, number: number, now = 0, ab
   return ids
 }
 
-/** Lend up to `number` stories at once, and answer whose they are. */
+/** Claim up to `number` stories at once, and answer whose they are. */
 async function serve(model: string, number: number, now = 1000) {
   const leaseTokens = Array.from({ length: number }, () => `token-${++count}`)
   const { claimed } = await claimReady(db, { model, runner: 'r', leaseTokens, leaseMs: 100_000 }, now)
@@ -138,7 +138,7 @@ test('a story that is due later blocks neither its key nor others', async () => 
   await countersAgree()
 })
 
-test('a batch lends each story once, under a token of its own', async () => {
+test('a batch claims each story once, under a token of its own', async () => {
   const key = await newKey()
   const ids = await fill(key, 'm7', 30)
   const batches = await Promise.all(Array.from({ length: 6 }, () => serve('m7', 7)))

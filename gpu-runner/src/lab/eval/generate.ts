@@ -26,7 +26,7 @@ export async function generateStory(
     ...arm.model,
     check: false,
     onMasks: (masks, { width, height }) => {
-      if (width !== height) throw new RangeError(`an evaluation looks at square pictures, not at ${width}×${height}`)
+      if (width !== height) throw new RangeError(`an evaluation needs square pictures, not ${width}×${height}`)
       maps = masks.map((frame) => frame.map((mask) => mask && { data: Float32Array.from(mask), side: width }))
     },
   })

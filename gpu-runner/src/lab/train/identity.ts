@@ -50,6 +50,6 @@ export function shownAttributes(frame: Frame, character: number, region: Region)
   const worn = frame.actors[character]!.identity.accessory?.type
   const onBody = worn === 'scarf' || worn === 'backpack'
   // A face without a hat may belong to somebody with a scarf: then the face alone does not show it.
-  const tells = part === 'face' ? !onBody : part === 'upper' && onBody
-  return tells ? [...shown[part], ...accessory] : shown[part]
+  const showsAccessory = part === 'face' ? !onBody : part === 'upper' && onBody
+  return showsAccessory ? [...shown[part], ...accessory] : shown[part]
 }

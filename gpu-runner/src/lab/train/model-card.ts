@@ -66,7 +66,7 @@ ${levelsOf(folder)}
 3. \`npm run train -- denoiser\`: rectified flow, timesteps shifted by ${recipe.denoiser.training.shift}, pixels of characters weighted
    ${recipe.denoiser.training.characterWeight} times, attention of each part's pixels held to the words that describe it.
 4. \`npm run train -- segmenter\` and \`npm run train -- identity\`: a segmentation network over latents, which only
-   training needs, and an image encoder with its projection, which learn to tell who is in a reference picture.
+   training needs, and an image encoder with its projection, which learn to recognise who is in a reference picture.
 5. \`npm run train -- sets\`: the denoiser on sets of ${recipe.sets.training.frames} frames of one cast, with attention shared by soft masks, references
    from other frames at the places of their characters, and a perceptual loss inside the masks.
 6. \`npm run train -- export --to gpu-runner/models/story-mini\`
@@ -99,7 +99,7 @@ const arms = { alone: 'alone', shared: 'shared', referred: 'referred', both: 'bo
 const captions = {
   'denoiser.svg': `Velocity error of the averaged denoiser on frames of held-out combinations, with their own captions and
 with those of other frames. The difference is what the captions contribute.`,
-  'sets.svg': `The same error on held-out sets whose captions tell hardly anything of the characters: each frame alone, with
+  'sets.svg': `The same error on held-out sets whose captions say hardly anything about the characters: each frame alone, with
 shared attention, with references, and with both.`,
 }
 

@@ -28,7 +28,7 @@ import { openTrainer, type Stage, type StageOptions } from './stage.ts'
 import { cosineRate, type Trainer } from './trainer.ts'
 import { Window } from './window.ts'
 
-/** Of the similarities that tell identities apart. */
+/** Of the similarities, by which identities are separated. */
 const temperature = 0.1
 /** Beside the mean cross-entropy of a head. */
 const weights = { presence: 2, offsets: 10, identity: 0.2 }
@@ -139,7 +139,7 @@ function card(accuracy: JudgesAccuracy, { steps, parameters }: { steps: number; 
   return `# Judges
 
 The networks that \`npm run eval\` reads pictures with: ${(parameters / 1e6).toFixed(2)} M parameters in two convolutional networks over
-pixels. One finds characters and tells the scene, the other tells from a portrait who somebody is and what they do.
+pixels. One finds characters and recognises the scene, the other reads from a portrait who somebody is and what they do.
 They share neither architecture, weights, seeds nor renders with a generator, and learned from StoryDB alone:
 \`npm run train -- judges --out gpu-runner/models/judges --minutes 60\`, ${steps} steps.
 

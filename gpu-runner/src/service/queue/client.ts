@@ -99,7 +99,7 @@ async function serveStories(
   }
 }
 
-/** Tell the edge that the runner is there, with what its model can do, again and again until `signal` is aborted. */
+/** Announce to the edge that the runner is there, with what its model can do, again and again until `signal` is aborted. */
 async function announceAgain(
   edge: Edge,
   modelNow: () => Model,

@@ -59,7 +59,7 @@ test('5xx and dropped connections are tried again with full jitter, under the sa
   assert.equal(new Set(seen.map(([, timestamp]) => timestamp)).size, seen.length)
 })
 
-test('a stale lease and other refusals are final, and tell what the edge said', async (t) => {
+test('a stale lease and other refusals are final, and repeat what the edge said', async (t) => {
   let calls = 0
   const lease = await edgeThat(t, (request, response) => {
     calls++

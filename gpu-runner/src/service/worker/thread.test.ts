@@ -62,7 +62,7 @@ test('a step that outlasts the grace after an abort is cut off with its thread; 
   assert.equal((await sampler.open()).name, 'story-mini')
 })
 
-test('a story that the model rejects is told apart from a model that fails', async (t) => {
+test('a story that the model rejects is distinguished from a model that fails', async (t) => {
   const { sampler, folder } = await drawing(t)
   const generate = (request: StoryRequest) => Array.fromAsync(sampler.generate(request, { seed: 1, signal: forever }))
   await assert.rejects(generate(story({ scheduler: 'unheard-of' })), (error) => {
