@@ -34,6 +34,7 @@ export interface World {
 /** @param admin the key of an operator, of whom nobody else knows. */
 export async function makeWorld(url: string, admin: string): Promise<World> {
   const operator = `Bearer ${admin}`
+  let runners = 0
   const keyOf = async (name: string, about: Partial<CreateKey> = {}) => {
     const { id, key } = NewKey.parse(await post('/keys', operator, { name, ...about }))
     return { authorization: `Bearer ${key}`, id }
@@ -134,7 +135,9 @@ export async function makeWorld(url: string, admin: string): Promise<World> {
   /** The lease of a story; what is claimed before it is left to its lease. */
   async function claim(story: string): Promise<string> {
     for (;;) {
-      const body = JSON.stringify({ runner: 'fuzz', model: 'story-mini', max: 50, wait: 1 })
+      // A runner each time: what the requests report of one would have it set aside.
+      const name = `fuzz-${++runners}`
+      const body = JSON.stringify({ runner: name, model: 'story-mini', max: 50, wait: 1 })
       const answer = await steadyFetch(`${url}/runner/claim`, { method: 'POST', headers: runner, body })
       if (answer.status !== 200) continue
       const claim = Claims.parse(await answer.json()).claims.find(({ id }) => id === story)
