@@ -9,7 +9,7 @@ export function createRunner(url: string, model: string, send = fetch) {
   const authorization = `Bearer ${RUNNER_TOKEN}`
   const headers = { authorization, 'content-type': 'application/json' }
 
-  async function post(path: string, headers: Record<string, string>, body: string): Promise<unknown> {
+  async function post(path: string, headers: Record<string, string>, body: string | null): Promise<unknown> {
     const response = await send(url + path, { method: 'POST', headers, body })
     const text = await response.text()
     if (!response.ok) throw new Error(`${path}: ${response.status} ${text}`)
@@ -47,7 +47,7 @@ export function createRunner(url: string, model: string, send = fetch) {
   }
 
   const held = ({ id, lease_token }: Lease, what: string) =>
-    post(`/runner/stories/${id}/${what}`, { authorization, 'x-lease-token': lease_token }, '')
+    post(`/runner/stories/${id}/${what}`, { authorization, 'x-lease-token': lease_token }, null)
   const heartbeat = (lease: Lease) => held(lease, 'heartbeat')
   const release = (lease: Lease) => held(lease, 'release')
 
