@@ -2,6 +2,7 @@
 import { requestId } from 'hono/request-id'
 import { PROBLEMS, type ProblemName } from '../../contract/problem.ts'
 import { openDb } from '../db/client.ts'
+import type { ModelCache } from '../db/runners/list.ts'
 import { readSettings, type Settings, systemTools, type Tools } from '../platform/env.ts'
 import { base32 } from '../platform/ids.ts'
 import { auditRoutes } from './admin/audit.ts'
@@ -49,6 +50,7 @@ export function createApp(tools: Tools = systemTools) {
   // The same for every request of an isolate, so they are read once.
   let settings: Settings | undefined
   const limiter = new RateLimiter()
+  const models: ModelCache = {}
   app.use(requestId({ generator: () => `req_${base32(tools.randomBytes(10))}` }))
   app.use(observeRequests)
   app.use(securityHeaders)
@@ -58,6 +60,7 @@ export function createApp(tools: Tools = systemTools) {
     c.set('settings', (settings ??= readSettings(c.env)))
     c.set('tools', tools)
     c.set('limiter', limiter)
+    c.set('models', models)
     await next()
   })
   app.onError(onError)

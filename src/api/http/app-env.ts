@@ -2,6 +2,7 @@
 import type { RequestIdVariables } from 'hono/request-id'
 import type { Db } from '../../db/client.ts'
 import type { ApiKeyRow } from '../../db/keys/api-keys.ts'
+import type { ModelCache } from '../../db/runners/list.ts'
 import type { Reader } from '../../db/stories/stories.ts'
 import type { Bindings, Settings, Tools } from '../../platform/env.ts'
 import type { RateLimiter } from './rate-limiter.ts'
@@ -13,6 +14,7 @@ export interface AppEnv {
     settings: Settings
     tools: Tools
     limiter: RateLimiter
+    models: ModelCache
     /** Unset where a token, a link or nothing at all was asked for. */
     apiKey: ApiKeyRow
     /** Of the key that was shown: SHA-256 in hex. */

@@ -1,11 +1,10 @@
 /** Which models stories may ask for: those that the setting MODELS names, and those that runners have announced. */
-import type { D1Database } from '@cloudflare/workers-types'
 import type { Context } from 'hono'
 import { type AnnouncedModel, announcedModels } from '../../db/runners/list.ts'
 import type { AppEnv } from './app-env.ts'
 
 /** For so long an isolate does not ask the database again. */
-const FRESH_MS = 5_000
+const FRESH_MS = 30_000
 
 export interface ServedModel {
   readonly name: string
@@ -13,25 +12,22 @@ export interface ServedModel {
   readonly announced: AnnouncedModel | null
 }
 
-const known = new WeakMap<D1Database, { readAt: number; models: AnnouncedModel[] }>()
-
 /** Those of the setting first. */
 export async function servedModels(c: Context<AppEnv>): Promise<ServedModel[]> {
-  const { db, settings, tools } = c.var
+  const { db, settings, tools, models: cache } = c.var
   const now = tools.now()
-  let read = known.get(c.env.DB)
-  if (!read || Math.abs(now - read.readAt) > FRESH_MS) {
-    read = { readAt: now, models: await announcedModels(db, now) }
-    known.set(c.env.DB, read)
-  }
-  const announced = read.models
+  if (!cache.read || Math.abs(now - cache.read.at) > FRESH_MS)
+    cache.read = { at: now, models: await announcedModels(db, now) }
+  const announced = cache.read.models
   const named = settings.MODELS.map((name) => ({ name, announced: announced.find((one) => one.name === name) ?? null }))
   const others = announced.filter(({ name }) => !settings.MODELS.includes(name))
   return [...named, ...others.map((model) => ({ name: model.name, announced: model }))]
 }
 
 /** After a runner has announced itself, or gone. */
-export const forgetServedModels = (c: Context<AppEnv>): boolean => known.delete(c.env.DB)
+export const forgetServedModels = (c: Context<AppEnv>): void => {
+  c.var.models.read = undefined
+}
 
 /**
  * The name of the model of stories that name none: the first of MODELS. Where that is left to its default, and runners are

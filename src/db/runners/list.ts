@@ -29,6 +29,11 @@ export interface AnnouncedModel {
   present: number
 }
 
+/** What an isolate remembers of `announcedModels`. `at` is ms since 1970. */
+export interface ModelCache {
+  read?: { at: number; models: AnnouncedModel[] } | undefined
+}
+
 /** By name. SQLite takes the columns beside `max` from the row where it is. */
 export async function announcedModels(db: Db, now: number): Promise<AnnouncedModel[]> {
   const present = sql`${runners.goneAt} IS NULL AND ${runners.seenAt} > ${now - PRESENT_MS}`
