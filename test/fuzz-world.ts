@@ -161,6 +161,8 @@ export async function makeWorld(url: string, admin: string): Promise<World> {
 }
 
 const storyOf = (text: string) => ({
+  // Runners that are announced at random may serve others.
+  model: 'story-mini',
   title: text,
   frames: [{ prompt: text }, { prompt: text }],
   metadata: { text },

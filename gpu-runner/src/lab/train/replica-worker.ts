@@ -7,7 +7,7 @@ import type { Share } from './parameters.ts'
 import { type Answer, gradientName, type Order, type PieceReport, type WorkerSettings } from './replicas.ts'
 
 const settings = workerData as WorkerSettings
-const { index, pieces, threads, shares, owners, arrived, gradients, squares } = settings
+const { index, pieces, threads, shares, owners, arrived, over, gradients, squares } = settings
 /** Longer than any step takes; a thread that is silent for so long has died. */
 const patience = 600_000
 
@@ -22,15 +22,29 @@ const session =
 const mine = [...shares.keys()].filter((i) => owners[i] === index)
 
 const answer = (message: Answer) => parentPort!.postMessage(message)
-parentPort!.on('message', (order: Order) =>
-  step(order).then(
-    (report) => answer({ report }),
-    (error) => answer({ error }),
-  ),
-)
+let running: Promise<void> = Promise.resolve()
+parentPort!.on('message', (order: Order) => {
+  running = order === 'end' ? running.then(end) : running.then(() => step(order)).then(answerWith, giveUp)
+})
 answer('ready')
 
-async function step({ feeds, rates }: Order): Promise<PieceReport> {
+function answerWith(report: PieceReport): void {
+  answer({ report })
+}
+
+/** The others, who wait for this thread, end their step too. */
+function giveUp(error: unknown): void {
+  Atomics.store(over, 0, 1)
+  Atomics.notify(arrived, 0)
+  answer({ error })
+}
+
+async function end(): Promise<void> {
+  await session?.close()
+  parentPort!.close()
+}
+
+async function step({ feeds, rates }: Exclude<Order, 'end'>): Promise<PieceReport> {
   const results = session && feeds ? await session.run({ ...settings.data.tensors, ...feeds }) : {}
   const taken = takeGradients(results)
   barrier()
@@ -78,7 +92,9 @@ function barrier(): void {
     Atomics.notify(arrived, 0)
     return
   }
-  for (let now = Atomics.load(arrived, 0); now < target; now = Atomics.load(arrived, 0))
+  for (let now = Atomics.load(arrived, 0); now < target; now = Atomics.load(arrived, 0)) {
+    if (Atomics.load(over, 0) !== 0) throw new Error('another training thread has ended')
     if (Atomics.wait(arrived, 0, now, patience) === 'timed-out')
       throw new Error(`another training thread has not answered for ${patience / 1000} s`)
+  }
 }

@@ -3,6 +3,7 @@
  * of the parameters: adds up their gradients and moves them. Two threads with a graph each are faster than two threads
  * inside one run, which wait for each other at every op; and nobody waits at all where other processes take a core away.
  */
+import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import type { Device } from '../../engine/runtime/device.ts'
 import type { HostTensor } from '../../engine/runtime/tensor.ts'
@@ -31,6 +32,8 @@ export interface ReplicaSettings {
 interface ReplicaMemory {
   /** Counts the threads that came to a barrier, all barriers ever. */
   readonly arrived: Int32Array<SharedArrayBuffer>
+  /** Not 0 once a thread has failed, or all are to end: then nobody waits for anybody. */
+  readonly over: Int32Array<SharedArrayBuffer>
   /** By piece, gradients of the shares that another thread moves. */
   readonly gradients: readonly Float32Array<SharedArrayBuffer>[]
   /** By share, the sum of squares of its gradient. */
@@ -51,7 +54,7 @@ export interface PieceReport {
   norm: number
 }
 
-export type Order = { feeds: Feeds | undefined; rates: AdamRates }
+export type Order = { feeds: Feeds | undefined; rates: AdamRates } | 'end'
 export type Answer = { report: PieceReport } | { error: unknown } | 'ready'
 
 export interface Replicas {
@@ -59,6 +62,9 @@ export interface Replicas {
   step(pieces: readonly Feeds[], rates: AdamRates): Promise<PieceReport[]>
   close(): Promise<void>
 }
+
+/** Longer than any run of a graph takes. */
+const patienceAtEnd = 120_000
 
 export const gradientName = (parameter: string) => `d ${parameter}`
 
@@ -68,6 +74,7 @@ export async function openReplicas(settings: ReplicaSettings): Promise<Replicas>
   const owners = sharedOut(shares, threads)
   const memory: ReplicaMemory = {
     arrived: new Int32Array(new SharedArrayBuffer(4)),
+    over: new Int32Array(new SharedArrayBuffer(4)),
     gradients: Array.from({ length: threads > 1 ? pieces : 0 }, () => sharedFloats(data.flat.length)),
     squares: new Float64Array(new SharedArrayBuffer(8 * shares.length)),
   }
@@ -77,7 +84,11 @@ export async function openReplicas(settings: ReplicaSettings): Promise<Replicas>
     worker.unref()
     return worker
   })
-  const close = async () => void (await Promise.all(workers.map((worker) => worker.terminate())))
+  const close = async () => {
+    Atomics.store(memory.over, 0, 1)
+    Atomics.notify(memory.arrived, 0)
+    await Promise.all(workers.map(ended))
+  }
   /** The next answer of every thread. When one fails, the others would wait for it for ever. */
   const answers = async () => {
     try {
@@ -97,6 +108,20 @@ export async function openReplicas(settings: ReplicaSettings): Promise<Replicas>
     },
     close,
   }
+}
+
+/**
+ * Lets a thread end its run of the graph first: onnxruntime ends the whole process when the thread of a run has been
+ * terminated under it.
+ */
+async function ended(worker: Worker): Promise<void> {
+  if (worker.threadId === -1) return
+  const exited = once(worker, 'exit')
+  worker.ref()
+  worker.postMessage('end' satisfies Order)
+  const late = setTimeout(() => void worker.terminate(), patienceAtEnd)
+  await exited
+  clearTimeout(late)
 }
 
 function nextAnswer(worker: Worker): Promise<Answer> {
