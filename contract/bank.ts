@@ -4,7 +4,7 @@
  * read, see `gpu-runner/src/story/bank/bank.ts`.
  */
 import { z } from 'zod'
-import { isTooDeep, TOO_DEEP } from './json.ts'
+import { isObject, isTooDeep, TOO_DEEP } from './json.ts'
 import { CharacterId, Layout, LIMITS, type StoryRequest, text } from './story.ts'
 
 export const BANK_VERSION = 1
@@ -133,5 +133,3 @@ function parsed(json: string): Record<string, unknown> | undefined {
     return undefined
   }
 }
-
-const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null

@@ -55,3 +55,6 @@ function parsed(text: string): unknown {
     return undefined
   }
 }
+
+export const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null

@@ -92,8 +92,7 @@ function patternOf(name: string): RegExp {
 }
 
 /** Turkish has two letters i, of which `i` in a pattern knows only the one without its dot above a capital. */
-const literal = (text: string) =>
-  text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&').replace(/i\u0307?|[ıİI]/gu, '(?:i\\u0307?|[ıİI])')
+const literal = (text: string) => escaped(text).replace(/i\u0307?|[ıİI]/gu, '(?:i\\u0307?|[ıİI])')
 
 const particles = '은|는|이|가|을|를|의|에게|한테|께|와|과|도|만|랑|이랑|하고|야|아|에게서|보다|처럼|이는|이가'
 
@@ -135,3 +134,6 @@ const segmenter = new Intl.Segmenter(undefined, { granularity: 'word' })
 
 /** Lower case, with Turkish İ and ı as i. */
 const fold = (text: string): string => text.toLowerCase().replaceAll('i\u0307', 'i').replaceAll('ı', 'i')
+
+/** A pattern that finds `text` itself. */
+export const escaped = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')

@@ -3,6 +3,7 @@
  * story is entered here, with the version that brought it. Older runners would refuse a story with it. So they get the
  * story without the field where the field says nothing, and do not get the story at all where it says something.
  */
+import { isObject } from './json.ts'
 import type { StoryRequest } from './story.ts'
 
 export const PROTOCOL = 2
@@ -47,5 +48,3 @@ function without(value: unknown, path: readonly string[]): unknown {
   const { [name]: field, ...others } = value
   return rest.length === 0 ? others : { ...value, [name]: without(field, rest) }
 }
-
-const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null

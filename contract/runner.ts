@@ -118,9 +118,11 @@ export const Release = z
   .object({ reason: z.string().max(100).default('stopping').describe('`stopping`, `broken` or `unreadable`') })
   .meta({ id: 'Release' })
 export type ReleaseReason = 'stopping' | 'broken' | 'unreadable'
-/** What is not known says no more than that the runner stops. */
-export const releaseReasonOf = ({ reason }: z.infer<typeof Release>): ReleaseReason =>
-  reason === 'broken' || reason === 'unreadable' ? reason : 'stopping'
+/** What cannot be read, or is not known, says no more than that the runner stops: its story must not be lost for that. */
+export function releaseReasonOf(body: unknown): ReleaseReason {
+  const reason = Release.safeParse(body).data?.reason
+  return reason === 'broken' || reason === 'unreadable' ? reason : 'stopping'
+}
 
 /** The answer: the story is queued again at once, and the attempt is not held against it. */
 export const Released = z.object({ status: StoryStatus }).meta({ id: 'Released' })

@@ -2,11 +2,12 @@
  * What is said of a character, as a noun phrase that can stand where a prompt has its name. People write sentences ("He is
  * a brown bear. He wears a hat."), possessives and names ("my dog Rex, a golden retriever").
  */
+import { escaped } from '../mentions.ts'
 
 /** @param name is left out of the phrase: a model knows what a dog is, not who Rex is. */
 export function nounPhrase(description: string, name: string): string {
   const [first = '', ...more] = description.split(/[.!?]+(?:\s+|$)/u).filter(Boolean)
-  const named = literal(name)
+  const named = escaped(name)
   const head = first
     .replace(new RegExp(`^(?:he|she|it|they|this|that|${named})(?:['’]s| is| are| was)\\s+`, 'iu'), '')
     .replace(new RegExp(`,?\\s*\\b(?:named|called)\\s+${named}(?![\\p{L}\\p{N}])`, 'iu'), '')
@@ -39,5 +40,3 @@ function trait(sentence: string, name: string): string {
 }
 
 const lowerFirst = (text: string): string => text.slice(0, 1).toLowerCase() + text.slice(1)
-
-const literal = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')

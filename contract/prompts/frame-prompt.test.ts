@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type StoryInput, StoryRequest } from '../story.ts'
-import { framePrompt } from './frame-prompt.ts'
+import { framePrompts } from './frame-prompt.ts'
 
 const cast = [
   { id: 'mira', name: 'Mira', description: 'A gray fox wearing a red shirt' },
@@ -9,7 +9,7 @@ const cast = [
 ]
 
 function written(story: Partial<StoryInput> & Pick<StoryInput, 'frames'>): string {
-  const segments = framePrompt(StoryRequest.parse({ characters: cast, ...story }), 0)
+  const segments = framePrompts(StoryRequest.parse({ characters: cast, ...story }))[0]!
   return segments
     .map(({ text, character }) => (character === undefined ? text : `[${character}:${text}]`))
     .join(' ')

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { StoryRequest } from '../story.ts'
-import { framePrompt } from './frame-prompt.ts'
+import { framePrompts } from './frame-prompt.ts'
 import { regionalPrompts } from './regional-prompts.ts'
 
 const characters = [
@@ -13,7 +13,7 @@ const columns = (prompt: string, about: { style?: string; characters?: string[] 
   const { style, characters: present } = about
   const frame = { prompt, ...(present && { characters: present }) }
   const request = StoryRequest.parse({ characters, frames: [frame], ...(style && { style }) })
-  return regionalPrompts(framePrompt(request, 0))?.map(([, ...own]) => own.map(({ text }) => text).join(' ')) ?? null
+  return regionalPrompts(framePrompts(request)[0]!)?.map(([, ...own]) => own.map(({ text }) => text).join(' ')) ?? null
 }
 const fox = 'a gray fox wearing a red scarf'
 
@@ -66,7 +66,7 @@ test('a character that is named twice has both clauses, the second in short', ()
 test('each prompt begins with the place of its column', () => {
   const places = (prompt: string) => {
     const request = StoryRequest.parse({ characters, frames: [{ prompt }] })
-    return regionalPrompts(framePrompt(request, 0))?.map(([first]) => first!.text)
+    return regionalPrompts(framePrompts(request)[0]!)?.map(([first]) => first!.text)
   }
   assert.deepEqual(places('Fern and Bo play'), ['on the left of two ,', 'on the right of two ,'])
   assert.deepEqual(places('Fern, Bo and Pip'), [

@@ -1,6 +1,6 @@
 /** Words of a story that have no effect on a model: ends that its text encoder cuts, and words it was not trained on. */
 import type { StoryRequest } from '../story.ts'
-import { framePrompt } from './frame-prompt.ts'
+import { framePrompts } from './frame-prompt.ts'
 import { regionalPrompts } from './regional-prompts.ts'
 
 /** What of a model and its abilities prompts are measured by. */
@@ -28,8 +28,7 @@ export function promptWarnings(
 function cutPrompts(story: StoryRequest, model: PromptReader, tokensOf: (word: string) => number): string[] {
   const { prompt_tokens: room, layout } = model.abilities
   const byColumn = (story.consistency.layout ?? layout) === 'columns'
-  const read = story.frames.map((_, frame) => {
-    const prompt = framePrompt(story, frame)
+  const read = framePrompts(story).map((prompt) => {
     const regional = byColumn ? regionalPrompts(prompt) : null
     return (regional ?? [prompt]).map((segments) => segments.map(({ text }) => text).join(' '))
   })

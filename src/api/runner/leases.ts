@@ -1,12 +1,9 @@
 /** `/runner/stories/{id}/heartbeat` and `…/release`: a runner extends its lease, or releases the story. */
 import { createRoute } from '@hono/zod-openapi'
-import type { Context } from 'hono'
-import type { z } from 'zod'
 import { Heartbeat, Release, Released, releaseReasonOf } from '../../../contract/runner.ts'
 import { extendLease, releaseLease } from '../../db/queue/lease.ts'
 import { count } from '../../durable/meter.ts'
 import { announce } from '../http/announce.ts'
-import type { AppEnv } from '../http/app-env.ts'
 import { limitBody, MAX_JSON_BYTES } from '../http/body.ts'
 import { documented, json, newRoutes } from '../http/routes.ts'
 import { requireRunner } from '../http/tokens.ts'
@@ -52,16 +49,10 @@ export const runnerLeaseRoutes = newRoutes()
   })
   .openapi(releaseRoute, async (c) => {
     const { id, leaseToken, db } = leaseOf(c, c.req.valid('param').id)
-    const reason = releaseReasonOf(await releaseOf(c))
+    const reason = releaseReasonOf(await c.req.json().catch(() => undefined))
     const status = await releaseLease(db, id, leaseToken, c.var.tools.now(), reason)
     if (reason !== 'stopping') count('runner_faults', { reason })
     if (!status) throw await staleLease(c, id)
     announce(c, id)
     return c.json({ status }, 200)
   })
-
-/** What cannot be read says no more than that the runner stops: its story must not be lost for that. */
-async function releaseOf(c: Context<AppEnv>): Promise<z.infer<typeof Release>> {
-  const body: unknown = await c.req.json().catch(() => ({}))
-  return Release.safeParse(body).data ?? { reason: 'stopping' }
-}

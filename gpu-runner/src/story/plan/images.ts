@@ -1,6 +1,6 @@
 /** The images of a story: its frames, then the anchors, with who is in each and for whom others attend to it. */
 
-import { framePrompt } from '../../../../contract/prompts/frame-prompt.ts'
+import { framePrompts } from '../../../../contract/prompts/frame-prompt.ts'
 import type { PromptSegment } from '../../../../contract/prompts/segment.ts'
 import type { StoryRequest } from '../../../../contract/story.ts'
 import { derivedSeed } from '../../engine/diffusion/noise.ts'
@@ -30,8 +30,9 @@ export interface ImageOptions {
 }
 
 export function storyImages(story: StoryRequest, { seed, generation, anchors, tokensOf }: ImageOptions): StoryImages {
+  const prompts = framePrompts(story)
   const frames = story.frames.map((frame, f) => {
-    const prompt = framePrompt(story, f)
+    const prompt = prompts[f]!
     const tokens = tokensOf(prompt)
     return { seed: frame.seed ?? derivedSeed(seed, f), prompt, tokens, depicts: depictedBy(tokens) }
   })
