@@ -8,6 +8,8 @@ export type Scope = z.infer<typeof Scope>
 export const DEFAULT_SCOPES: Scope[] = ['stories:write', 'stories:read', 'webhooks']
 /** Days that the pictures of a story are kept. */
 export const DEFAULT_RETENTION_DAYS = 7
+/** Bytes of files and reference pictures: 10 GB. */
+export const DEFAULT_STORED_BYTES = 10_000_000_000
 
 const Time = z.iso.datetime()
 const days = (max: number) => z.number().min(0, `0 to ${max}`).max(max, `0 to ${max}`)
@@ -34,6 +36,11 @@ const limits = {
     .describe('Its share of the runners while other keys wait too: weight 2 is served twice as often as weight 1'),
   max_running: cap(10_000).describe('How many of its stories may run at a time'),
   max_queued: cap(1_000_000).describe('How many of its stories may wait; further ones are refused'),
+  max_stored_bytes: z
+    .int()
+    .min(0, '0 to 1000000000000000')
+    .max(1e15, '0 to 1000000000000000')
+    .describe('How many bytes its files and the references of its characters may take; uploads beyond are refused'),
 }
 
 /** Whose a key is. */
@@ -61,6 +68,7 @@ export const CreateKey = z.strictObject({
   weight: limits.weight.default(1),
   max_running: limits.max_running.default(100),
   max_queued: limits.max_queued.default(10_000),
+  max_stored_bytes: limits.max_stored_bytes.default(DEFAULT_STORED_BYTES),
 })
 export type CreateKey = z.infer<typeof CreateKey>
 
@@ -82,6 +90,8 @@ export const Key = z.object({
   weight: z.number(),
   max_running: z.int(),
   max_queued: z.int(),
+  max_stored_bytes: z.int(),
+  stored_bytes: z.int().describe('How many of them are taken'),
   created_at: Time,
   expires_at: Time.nullable(),
   revoked_at: Time.nullable(),

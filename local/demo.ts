@@ -16,7 +16,7 @@ import type { StoryInput } from '../contract/story.ts'
 import { isTerminal, Story, StoryWebhook } from '../contract/story-view.ts'
 import { command, sentenceOf } from '../gpu-runner/src/cli/command.ts'
 import { progressBar } from '../gpu-runner/src/cli/progress.ts'
-import { writeWhole } from '../gpu-runner/src/engine/io/whole-file.ts'
+import { writeJson, writeWhole } from '../gpu-runner/src/engine/io/whole-file.ts'
 import { keepApiKey } from './api-key.ts'
 import { startServers } from './servers.ts'
 import { environmentOrExit } from './settings.ts'
@@ -120,7 +120,7 @@ async function demo(): Promise<void> {
     if (!url) throw new Error(`the story succeeded without frame ${index}`)
     await download(url, `frame-${index}.png`)
   }
-  await writeWhole(join(out, 'story.json'), `${JSON.stringify(finished, null, 2)}\n`)
+  await writeJson(join(out, 'story.json'), finished)
 }
 
 /** Read the story until it has ended, as a bar of its steps and frames. */

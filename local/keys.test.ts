@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import type { Key } from '../contract/key.ts'
 import { testEdge } from '../test/worker.ts'
 
 const edge = await testEdge()
@@ -23,9 +24,24 @@ test('keys are made, listed, changed, rotated and revoked from the command line'
   const id = /key_[a-z2-7]+/.exec(made.stdout)![0]
   assert.equal(await reads(keyIn(made.stdout)), 200)
   const updated = await keys(['update', id, '--weight', '2.5', '--max-running', '3', '--creates-per-minute', '9'])
-  assert.match(updated.stdout, /\nweight 2\.5, max-running 3, max-queued 10000, creates-per-minute 9\n$/)
-  const back = await keys(['update', id, '--max-queued', '7', '--creates-per-minute', 'default'])
-  assert.match(back.stdout, /\nweight 2\.5, max-running 3, max-queued 7, creates-per-minute default\n$/)
+  assert.match(
+    updated.stdout,
+    /\nweight 2\.5, max-running 3, max-queued 10000, creates-per-minute 9, max-stored-bytes 10000000000 \(0 taken\)\n$/,
+  )
+  const back = await keys([
+    'update',
+    id,
+    '--max-queued',
+    '7',
+    '--creates-per-minute',
+    'default',
+    '--max-stored-bytes',
+    '1e6',
+  ])
+  assert.match(
+    back.stdout,
+    /\nweight 2\.5, max-running 3, max-queued 7, creates-per-minute default, max-stored-bytes 1000000 \(0 taken\)\n$/,
+  )
   const rotated = await keys(['rotate', id, '--overlap', '0'])
   assert.deepEqual([await reads(keyIn(made.stdout)), await reads(keyIn(rotated.stdout))], [401, 200])
   assert.match((await keys(['list'])).stdout, new RegExp(`${id}  ff_live_....…  shop  stories:read  in force`))
@@ -34,10 +50,12 @@ test('keys are made, listed, changed, rotated and revoked from the command line'
 })
 
 test('the first admin key is made by SQL', async () => {
-  const made = await keys(['create', '--name', "o'ps", '--scopes', 'admin', '--sql'], '')
+  const made = await keys(['create', '--name', "o'ps", '--scopes', 'admin', '--max-stored-bytes', '3', '--sql'], '')
   assert.equal(made.code, 0, made.stderr)
   await edge.bindings.DB.prepare(made.stdout).run()
   assert.match((await keys(['list'], keyIn(made.stderr))).stdout, /o'ps {2}admin/)
+  const { results } = (await edge.app<{ results: Key[] }>('GET', '/keys', undefined, edge.key)).body
+  assert.equal(results.find(({ name }) => name === "o'ps")?.max_stored_bytes, 3)
 })
 
 test('what is wrong is said, with exit code 1', async () => {
@@ -49,6 +67,7 @@ test('what is wrong is said, with exit code 1', async () => {
     [['revoke', 'key_none'], /404 Not found/],
     [['update', `key_${'a'.repeat(16)}`, '--weight', '2'], /404 Not found/],
     [['update', 'key_x', '--weight', '0'], /weight: 0\.01 to 1000/],
+    [['update', 'key_x', '--max-stored-bytes', '10 GB'], /max_stored_bytes: /],
     [['update', 'key_x'], /must change something/],
     [['update', 'key_x', '--name', 'y', '--weight', '2'], /name/],
   ] as const) {

@@ -13,9 +13,10 @@ import { newKeyText } from '../src/platform/api-key.ts'
 
 const usage = `npm run keys -- create --name <name> [--scopes stories:read,stories:write,webhooks,admin,runner] [--expires <date>]
                        [--tenant <name>] [--retention <days>|ever] [--creates-per-minute <n>]
-                       [--weight <n>] [--max-running <n>] [--max-queued <n>] [--sql]
+                       [--weight <n>] [--max-running <n>] [--max-queued <n>] [--max-stored-bytes <n>] [--sql]
 npm run keys -- list
-npm run keys -- update <id> [--tenant <name>] [--creates-per-minute <n>|default] [--weight <n>] [--max-running <n>] [--max-queued <n>]
+npm run keys -- update <id> [--tenant <name>] [--creates-per-minute <n>|default] [--weight <n>] [--max-running <n>]
+                       [--max-queued <n>] [--max-stored-bytes <n>]
 npm run keys -- rotate <id> [--overlap <hours>]
 npm run keys -- revoke <id> [--stop]
 npm run keys -- revoke-links <id>`
@@ -43,6 +44,7 @@ async function main(): Promise<void> {
       weight: { type: 'string' },
       'max-running': { type: 'string' },
       'max-queued': { type: 'string' },
+      'max-stored-bytes': { type: 'string' },
       overlap: { type: 'string' },
       tenant: { type: 'string' },
       stop: { type: 'boolean', default: false },
@@ -105,6 +107,7 @@ interface LimitOptions {
   weight?: string | undefined
   'max-running'?: string | undefined
   'max-queued'?: string | undefined
+  'max-stored-bytes'?: string | undefined
 }
 
 function limitsOf({
@@ -112,12 +115,14 @@ function limitsOf({
   weight,
   'max-running': running,
   'max-queued': queued,
+  'max-stored-bytes': stored,
 }: LimitOptions) {
   return {
     ...(creates !== undefined && { creates_per_minute: creates === 'default' ? null : Number(creates) }),
     ...(weight !== undefined && { weight: Number(weight) }),
     ...(running !== undefined && { max_running: Number(running) }),
     ...(queued !== undefined && { max_queued: Number(queued) }),
+    ...(stored !== undefined && { max_stored_bytes: Number(stored) }),
   }
 }
 
@@ -182,6 +187,7 @@ async function printSql(wanted: CreateKey): Promise<void> {
     weight: wanted.weight,
     max_running: wanted.max_running,
     max_queued: wanted.max_queued,
+    max_stored_bytes: wanted.max_stored_bytes,
     expires_at: wanted.expires_at && Date.parse(wanted.expires_at),
     created_at: row.createdAt,
   }
@@ -192,8 +198,11 @@ async function printSql(wanted: CreateKey): Promise<void> {
   console.error(`The key, shown this once: ${key}`)
 }
 
-function limitsLineOf({ weight, max_running, max_queued, creates_per_minute: creates }: Key): string {
-  return `weight ${weight}, max-running ${max_running}, max-queued ${max_queued}, creates-per-minute ${creates ?? 'default'}`
+function limitsLineOf({ weight, creates_per_minute: creates, ...key }: Key): string {
+  return [
+    `weight ${weight}, max-running ${key.max_running}, max-queued ${key.max_queued}`,
+    `creates-per-minute ${creates ?? 'default'}, max-stored-bytes ${key.max_stored_bytes} (${key.stored_bytes} taken)`,
+  ].join(', ')
 }
 
 function lineOf(key: Key): string {

@@ -9,7 +9,7 @@ import { forgetPictures } from '../db/characters/pictures.ts'
 import { type Db, openDb } from '../db/client.ts'
 import { forgetIdempotencyKeys } from '../db/idempotency.ts'
 import { forgetMessages } from '../db/queue/messages.ts'
-import { dueStories, endLeasesOfTheFuture, sweep } from '../db/queue/sweep.ts'
+import { dueStories, endWaitsOfTheFuture, sweep } from '../db/queue/sweep.ts'
 import { forgetRunners } from '../db/runners/list.ts'
 import { expiredStories, removeContent, storiesWithUnknownFiles } from '../db/stories/removal.ts'
 import { dueLanes } from '../db/webhooks/deliveries.ts'
@@ -34,7 +34,7 @@ const FILES_AT_ONCE = 5000
 const LISTED = 20
 
 const TASKS: Record<string, (env: Bindings, db: Db, tools: Tools) => Promise<unknown>> = {
-  leases: (env, db, tools) => endLeasesOfTheFuture(db, readSettings(env).LEASE_SECONDS * 1000, tools.now()),
+  clock: (env, db, tools) => endWaitsOfTheFuture(db, readSettings(env).LEASE_SECONDS * 1000, tools.now()),
   queue: sweepQueue,
   webhooks: async (env, db, tools) => wakeSenders(env, await dueLanes(db, tools.now())),
   stories: eraseStories,

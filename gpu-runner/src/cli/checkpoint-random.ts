@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { gaussian } from '../engine/diffusion/noise.ts'
 import { input, type Value } from '../engine/graph/value.ts'
 import { writeSafetensors } from '../engine/io/safetensors.ts'
-import { writeWholeSync } from '../engine/io/whole-file.ts'
+import { writeJsonSync, writeWholeSync } from '../engine/io/whole-file.ts'
 import { AutoencoderConfig, decode, encode } from '../engine/models/autoencoder-kl.ts'
 import { ClipTextConfig, clipText, pooledText, projectedText } from '../engine/models/clip-text.ts'
 import { unet } from '../engine/models/unet.ts'
@@ -26,15 +26,15 @@ const parts = [...modelParts(model)]
 const show = progressBar(`${like} ${dtype}`, parts.length)
 for (const [i, { folder, base, config, build }] of parts.entries()) {
   const path = join(out, folder)
-  writeJson(path, 'config.json', config)
+  writePart(path, 'config.json', config)
   const normals = gaussian({ seed, story: '', frame: folder, stream: 0 }, 99_991)
   let at = 0
   const tensors = randomTensors(wantedTensors(build), dtype === 'f16' ? 'F16' : 'F32', () => normals[at++]!)
   writeSafetensors(join(path, `${base}.safetensors`), tensors)
   show(i + 1, folder)
 }
-writeJson(out, 'model_index.json', model.index)
-writeJson(join(out, 'scheduler'), 'scheduler_config.json', model.scheduler)
+writePart(out, 'model_index.json', model.index)
+writePart(join(out, 'scheduler'), 'scheduler_config.json', model.scheduler)
 for (const i of model.textEncoders.keys()) writeTokenizer(join(out, i === 0 ? 'tokenizer' : `tokenizer_${i + 1}`))
 
 interface ModelPart {
@@ -79,18 +79,18 @@ function writeTokenizer(folder: string): void {
   const tokens = [...letters, ...letters.map((letter) => `${letter}</w>`)]
   while (tokens.length < 49_406) tokens.push(`<unused-${tokens.length}>`)
   const all = [...tokens, '<|startoftext|>', '<|endoftext|>']
-  writeJson(folder, 'vocab.json', Object.fromEntries(all.map((token, id) => [token, id])))
+  writePart(folder, 'vocab.json', Object.fromEntries(all.map((token, id) => [token, id])))
   writeWholeSync(join(folder, 'merges.txt'), '#version: 0.2\n')
-  writeJson(folder, 'tokenizer_config.json', { tokenizer_class: 'CLIPTokenizer', model_max_length: 77 })
+  writePart(folder, 'tokenizer_config.json', { tokenizer_class: 'CLIPTokenizer', model_max_length: 77 })
 }
 
 function range(from: number, to: number): number[] {
   return Array.from({ length: to - from }, (_, i) => from + i)
 }
 
-function writeJson(folder: string, name: string, value: unknown): void {
+function writePart(folder: string, name: string, value: unknown): void {
   mkdirSync(folder, { recursive: true })
-  writeWholeSync(join(folder, name), `${JSON.stringify(value, null, 2)}\n`)
+  writeJsonSync(join(folder, name), value)
 }
 
 function readOptions() {

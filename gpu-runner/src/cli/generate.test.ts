@@ -90,16 +90,17 @@ test('what the model makes nothing of is printed and kept: cut ends, pictures it
   const { run, folder } = await setUp(t)
   const fern = { id: 'fern', name: 'Fern', description: 'a red fox', references: ['data:image/png;base64,AAAA'] }
   const frames = [{ prompt: `Fern ${'walks and walks '.repeat(40)}home` }, { prompt: 'a hill' }]
-  const input = JSON.stringify({ characters: [fern], frames, steps: 1 })
+  const input = JSON.stringify({ characters: [fern], frames, steps: 1, consistency: { min_score: 0.5 } })
   const { code, stderr } = await run({ input, env: { FABLEFRAME_MODEL_MODULE: undefined } }, '--model', sd15)
   assert.equal(code, 0, stderr)
   const { warnings } = JSON.parse(await readFile(join(folder, 'out/1/result.json'), 'utf8'))
   assert.deepEqual(
     warnings.map((warning: string) => warning.split(':')[0]),
-    ['/frames/1/prompt', '/characters/0/references', '/frames/0/prompt'],
+    ['/frames/1/prompt', '/characters/0/references', '/consistency/min_score', '/frames/0/prompt'],
   )
-  assert.match(warnings[2], /pipeline reads 75 tokens of a prompt, .*; cut is "/)
+  assert.match(warnings[3], /pipeline reads 75 tokens of a prompt, .*; cut is "/)
   for (const warning of warnings) assert.ok(stderr.includes(`line 1: ${warning}\n`), warning)
+  assert.equal(stderr.match(/min_score/g)?.length, 1, stderr)
 })
 
 test('a model that cannot work, or breaks on the way: a sentence and exit 1, no stack', async (t) => {

@@ -12,7 +12,7 @@ import type { ConsistencyReport } from '../../../contract/consistency.ts'
 import { issuesOf } from '../../../contract/problem.ts'
 import { StoryRequest } from '../../../contract/story.ts'
 import { encodePng } from '../engine/io/png.ts'
-import { writeWhole } from '../engine/io/whole-file.ts'
+import { writeJson, writeWhole } from '../engine/io/whole-file.ts'
 import { devices, isDevice } from '../engine/runtime/device.ts'
 import { withHugePages } from '../engine/runtime/huge-pages.ts'
 import { parseLoraFile } from '../engine/runtime/lora.ts'
@@ -92,7 +92,7 @@ async function generate(model: StoryModel, { number, request }: Line, done: { fr
     if (event.type === 'report') {
       checked = event.report
       await writeWhole(join(folder, 'consistency.png'), event.sheet)
-      await writeWhole(join(folder, 'consistency.json'), `${JSON.stringify(event.report, null, 2)}\n`)
+      await writeJson(join(folder, 'consistency.json'), event.report)
     }
     if (event.type !== 'frame') continue
     const { index, width, height } = event.frame
@@ -120,10 +120,12 @@ async function generate(model: StoryModel, { number, request }: Line, done: { fr
     seconds,
     request,
   }
-  await writeWhole(join(folder, 'result.json'), `${JSON.stringify(result, null, 2)}\n`)
+  await writeJson(join(folder, 'result.json'), result)
   const score = checked?.score == null ? '' : ` · consistency ${checked.score}`
   bar(100, `· ${frames.length} frames in ${seconds} s${score}`)
-  for (const warning of [...warnings, ...(checked?.warnings ?? [])]) console.error(`line ${number}: ${warning}`)
+  // The report says of min_score what the warnings may have said before.
+  const reported = warnings.some((warning) => warning.startsWith('/consistency/min_score:')) ? [] : checked?.warnings
+  for (const warning of [...warnings, ...(reported ?? [])]) console.error(`line ${number}: ${warning}`)
 }
 
 async function keepBank(path: string, bytes: Uint8Array): Promise<void> {

@@ -1,6 +1,7 @@
 /** `npm run train -- <stage>`: train one part of a model, or put the parts together. */
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { writeJsonSync } from '../engine/io/whole-file.ts'
 import { type Device, devices, isDevice } from '../engine/runtime/device.ts'
 import { withHugePages } from '../engine/runtime/huge-pages.ts'
 import { useThreads } from '../engine/runtime/threads.ts'
@@ -90,7 +91,7 @@ async function train({ stage, part }: (typeof stages)[string]): Promise<void> {
         1,
       )
   mkdirSync(dirname(recipeFile(folder, name)), { recursive: true })
-  writeFileSync(recipeFile(folder, name), `${JSON.stringify(recipe[part], null, 2)}\n`)
+  writeJsonSync(recipeFile(folder, name), recipe[part])
   const stop = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
   const minutes = values.minutes ? positive('minutes', values.minutes) : values.steps ? Number.MAX_VALUE : 10

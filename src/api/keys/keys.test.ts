@@ -86,6 +86,7 @@ test('a key ends when it expires; wrong wishes are refused with what would be ri
     [{ weight: 0 }, '/weight'],
     [{ max_running: 0 }, '/max_running'],
     [{ max_queued: 1.5 }, '/max_queued'],
+    [{ max_stored_bytes: -1 }, '/max_stored_bytes'],
   ]
   for (const [wish, pointer] of faults)
     assert.equal((await wrong('POST', '/keys', { name: 'x', ...wish }, local)).errors?.[0]?.pointer, pointer)
@@ -126,6 +127,8 @@ test('caps, weight and rate of a key are changed later, and count at once', asyn
     [{ max_running: 0 }, '/max_running'],
     [{ max_queued: 1.5 }, '/max_queued'],
     [{ creates_per_minute: 0 }, '/creates_per_minute'],
+    [{ max_stored_bytes: null }, '/max_stored_bytes'],
+    [{ max_stored_bytes: 2e15 }, '/max_stored_bytes'],
     [{ weight: 3, scopes: ['admin'] }, '/scopes'],
   ]
   for (const [wish, pointer] of faults) {
@@ -136,6 +139,28 @@ test('caps, weight and rate of a key are changed later, and count at once', asyn
     assert.equal((await wrong('PATCH', `/keys/${id}`, { weight: 3 }, local)).status, 404)
   assert.equal((await wrong('PATCH', `/keys/${made.id}`, { weight: 3 }, key)).status, 403)
   assert.equal((await wrong('PATCH', `/keys/${made.id}`, '{', local)).type, '/problems/malformed-json')
+})
+
+test('a key stores as many bytes as it was made for, and as a later change says, which takes nothing away', async () => {
+  const { key, ...made } = await make({ max_stored_bytes: 5 })
+  const upload = (text: string) => {
+    const body = new FormData()
+    body.set('content', new Blob([text]), 'a.txt')
+    return call<Problem>('POST', '/v1/files', { headers: { authorization: `Bearer ${key}` }, body })
+  }
+  const change = async (bytes: number) =>
+    (await app<Key>('PATCH', `/keys/${made.id}`, { max_stored_bytes: bytes }, local)).body
+  assert.deepEqual([made.max_stored_bytes, made.stored_bytes], [5, 0])
+  assert.equal((await upload('12345')).status, 201)
+  const full = (await upload('6')).body
+  assert.deepEqual([full.status, full.type], [413, '/problems/storage-full'])
+  assert.match(full.detail, /may store 5 bytes/)
+  assert.deepEqual(await change(6), { ...made, max_stored_bytes: 6, stored_bytes: 5 })
+  assert.equal((await upload('6')).status, 201)
+  assert.deepEqual(await change(0), { ...made, max_stored_bytes: 0, stored_bytes: 6 })
+  const files = await app<{ results: object[] }>('GET', '/v1/files', undefined, key)
+  assert.equal(files.body.results.length, 2)
+  assert.equal((await upload('7')).status, 413)
 })
 
 test('both schemes are taken', async () => {

@@ -37,7 +37,7 @@ const update = createRoute({
   summary: 'Change the limits or the tenant of an API key',
   description:
     'Fields that are left out stay as they are. Caps and weight apply at once, also to stories that are queued or running: ' +
-    'those above a lower cap stay. `creates_per_minute` applies within two minutes.',
+    'those above a lower cap stay, and so do stored files. `creates_per_minute` applies within two minutes.',
   tags,
   security,
   middleware: [requireApiKey, limitBody(MAX_JSON_BYTES)] as const,
@@ -86,13 +86,15 @@ export const keyRoutes = newRoutes()
   .openapi(list, async (c) => c.json({ results: (await listApiKeys(c.var.db)).map(viewOfKey) }, 200))
   .openapi(update, async (c) => {
     const { id } = c.req.valid('param')
-    const { tenant, creates_per_minute: createsPerMinute, weight, max_running, max_queued } = c.req.valid('json')
+    const { tenant, creates_per_minute: createsPerMinute, weight, ...caps } = c.req.valid('json')
+    const { max_running: maxRunning, max_queued: maxQueued, max_stored_bytes: maxStoredBytes } = caps
     const changes = {
       ...(tenant !== undefined && { tenant }),
       ...(createsPerMinute !== undefined && { createsPerMinute }),
       ...(weight !== undefined && { weight }),
-      ...(max_running !== undefined && { maxRunning: max_running }),
-      ...(max_queued !== undefined && { maxQueued: max_queued }),
+      ...(maxRunning !== undefined && { maxRunning }),
+      ...(maxQueued !== undefined && { maxQueued }),
+      ...(maxStoredBytes !== undefined && { maxStoredBytes }),
     }
     const row = await updateApiKey(c.var.db, id, changes, actorOf(c), c.var.tools.now())
     if (!row) throw new ProblemError('not-found', `no key ${id}`)

@@ -75,6 +75,7 @@ export const keyMakingRoutes = newRoutes()
       weight: wanted.weight,
       maxRunning: wanted.max_running,
       maxQueued: wanted.max_queued,
+      maxStoredBytes: wanted.max_stored_bytes,
       expiresAt,
     }
     const row = withDefaults(apiKeys, await apiKeyRow(asked.key, wanted.name, tools, options))

@@ -14,6 +14,8 @@ export function viewOfKey(row: ApiKeyRow): Key {
     weight: row.weight,
     max_running: row.maxRunning,
     max_queued: row.maxQueued,
+    max_stored_bytes: row.maxStoredBytes,
+    stored_bytes: row.storedBytes,
     created_at: new Date(row.createdAt).toISOString(),
     expires_at: time(row.expiresAt),
     revoked_at: time(row.revokedAt),

@@ -86,7 +86,9 @@ export async function revokeLinks(db: Db, id: string, by: Actor, now: number): P
 
 const isThere = (id: string) => sql`EXISTS (SELECT 1 FROM ${apiKeys} WHERE ${apiKeys.id} = ${id})`
 
-export type KeyChanges = Partial<Pick<ApiKeyRow, 'tenant' | 'createsPerMinute' | 'weight' | 'maxRunning' | 'maxQueued'>>
+export type KeyChanges = Partial<
+  Pick<ApiKeyRow, 'tenant' | 'createsPerMinute' | 'weight' | 'maxRunning' | 'maxQueued' | 'maxStoredBytes'>
+>
 
 /**
  * Change what bounds a key. Caps and weight are read whenever a story is taken in or claimed, so they count at once. What

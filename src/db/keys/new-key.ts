@@ -10,7 +10,15 @@ type Clock = Pick<Tools, 'now'>
 export type KeyOptions = Partial<
   Pick<
     ApiKeyRow,
-    'tenant' | 'scopes' | 'retentionDays' | 'createsPerMinute' | 'expiresAt' | 'weight' | 'maxRunning' | 'maxQueued'
+    | 'tenant'
+    | 'scopes'
+    | 'retentionDays'
+    | 'createsPerMinute'
+    | 'expiresAt'
+    | 'weight'
+    | 'maxRunning'
+    | 'maxQueued'
+    | 'maxStoredBytes'
   >
 >
 

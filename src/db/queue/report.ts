@@ -15,6 +15,7 @@ import {
   heldBy,
   nextVersion,
   notCanceled,
+  pauseMs,
   ranTooLong,
   requeue,
 } from './transitions.ts'
@@ -50,9 +51,9 @@ export async function markProgress(db: Db, event: EventOrigin, progress: Progres
 const NOT_FINITE = 'not_finite'
 
 /**
- * The attempt failed. When the fault was the machine's, the story is queued again while attempts are left, after a
- * pause of up to 2^attempt seconds (full jitter: `random` in [0, 1)). Whose fault numbers are that are not finite is
- * told by a second runner: what overflows there too is the story's.
+ * The attempt failed. When the fault was the machine's, the story is queued again while attempts are left, after
+ * `pauseMs(random)`. Whose fault numbers are that are not finite is told by a second runner: what overflows there too is
+ * the story's.
  */
 export async function fail(
   db: Db,
@@ -68,7 +69,6 @@ export async function fail(
   const left = retryable ? sql`(${stories.attempt} < ${stories.maxAttempts} AND NOT ${again})` : sql`FALSE`
   const retried = and(held, notCanceled, left)
   const failed = and(held, notCanceled, sql`NOT ${left}`)
-  const pause = sql`CAST(${random * 1000} * (1 << ${stories.attempt}) AS INTEGER)`
   const { now } = event
   const ending = retryable ? exhausted(sql`${error.message}`) : sql`${JSON.stringify(error)}`
   const [seen] = await db.batch([
@@ -91,7 +91,7 @@ export async function fail(
       .where(failed),
     db
       .update(stories)
-      .set({ ...requeue(now, 'failed', sql`${now} + ${pause}`), ...(unsure && avoidHolder(now)), error })
+      .set({ ...requeue(now, 'failed', sql`${now} + ${pauseMs(random)}`), ...(unsure && avoidHolder(now)), error })
       .where(retried),
   ])
   return seen.length > 0

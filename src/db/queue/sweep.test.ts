@@ -5,6 +5,7 @@ import { eq } from 'drizzle-orm'
 import { testD1 } from '../../../test/d1.ts'
 import { migratedFromFirst } from '../../../test/first-version.ts'
 import { queueShares } from '../schema/queue.ts'
+import { stories } from '../schema/stories.ts'
 import { deliveries } from '../schema/webhooks.ts'
 import { insertFrame } from '../stories/frames.ts'
 import { findStory } from '../stories/stories.ts'
@@ -15,7 +16,8 @@ import { complete } from './complete.ts'
 import { extendLease, releaseLease } from './lease.ts'
 import { confirmStop, fail, markStarted } from './report.ts'
 import { resume } from './resume.ts'
-import { dueStories, endLeasesOfTheFuture, MAX_UNSTARTED, sweep } from './sweep.ts'
+import { dueStories, endWaitsOfTheFuture, MAX_UNSTARTED, sweep } from './sweep.ts'
+import { LONGEST_PAUSE_MS } from './transitions.ts'
 
 const { db, apiKeyId, queued, take, sweepAll } = await testD1()
 const webhook = 'https://app.example/hook'
@@ -175,12 +177,44 @@ test('after the clock was set back an hour, a dead runner is found out within a 
   const [dead, living] = [await queued(hour), await queued(hour)]
   await take(dead.model, 'dead', hour, 100)
   await take(living.model, 'living', hour, 100)
-  await endLeasesOfTheFuture(db, 100, 10)
+  await endWaitsOfTheFuture(db, 100, 10)
   assert.deepEqual(await extendLease(db, living.id, 'living', 100, 60), { leaseUntil: 160, stop: false })
   await sweepAll(109)
   assert.equal((await read(dead.id)).status, 'running')
   await sweepAll(110)
   assert.deepEqual([(await read(dead.id)).status, (await read(living.id)).status], ['queued', 'running'])
+})
+
+test('after the clock was set back an hour, a story that pauses goes on within the longest pause; a later one keeps its own', async () => {
+  const hour = 3_600_000
+  const fault = { code: 'runner_failed', message: 'no memory' }
+  const [ahead, due] = [await queued(hour), await queued(0)]
+  await take(ahead.model, 'a', hour)
+  await fail(db, event(ahead.id, 'a', hour), fault, true, 0.5)
+  await take(due.model, 'b', 0)
+  await fail(db, event(due.id, 'b', 0), fault, true, 0.5)
+  await endWaitsOfTheFuture(db, 100, 10)
+  const pauseEnds = async (id: string) => (await read(id)).claimableAt
+  assert.deepEqual([await pauseEnds(ahead.id), await pauseEnds(due.id)], [10 + LONGEST_PAUSE_MS, 1000])
+  await sweepAll(1000)
+  assert.equal(await take(ahead.model, 'early', 1001), undefined)
+  assert.equal((await take(due.model, 'again', 1001))?.id, due.id)
+  assert.equal((await take(ahead.model, 'late', 10 + LONGEST_PAUSE_MS))?.id, ahead.id)
+})
+
+test('the pause before another attempt doubles up to its bound, however many attempts there were', async () => {
+  const { id, model } = await queued(0)
+  const fault = { code: 'runner_failed', message: 'no memory' }
+  const pauses: number[] = []
+  await db.update(stories).set({ maxAttempts: 99 }).where(eq(stories.id, id))
+  for (const attempt of [0, 1, 5, 6, 40]) {
+    const now = 1e6 * (attempt + 1)
+    await db.update(stories).set({ attempt }).where(eq(stories.id, id))
+    await take(model, `t${attempt}`, now)
+    await fail(db, event(id, `t${attempt}`, now), fault, true, 0.5)
+    pauses.push((await read(id)).claimableAt! - now)
+  }
+  assert.deepEqual(pauses, [1000, 2000, 32_000, 32_000, 32_000])
 })
 
 test('the queue of a database of the first version goes on: stories that wait, and those that are claimed', async () => {

@@ -10,6 +10,7 @@ import {
   exhausted,
   hasNotStarted,
   isRunning,
+  LONGEST_PAUSE_MS,
   nextVersion,
   notCanceled,
   ranTooLong,
@@ -81,15 +82,17 @@ export async function sweep(db: Db, ids: string[], now: number): Promise<string[
 }
 
 /**
- * No lease can end later than `leaseMs` from now: where one does, the clock has been set back. It ends then, at the
- * latest, so that a story whose runner died does not wait for as long as the clock was ahead; a runner that lives extends it.
+ * No lease ends later than `leaseMs` from now, and no pause later than the longest one: where one does, the clock has been
+ * set back. It ends then, at the latest, so that a story whose runner died, or that is to be tried again, does not wait for
+ * as long as the clock was ahead. A runner that lives extends its lease.
  */
-export async function endLeasesOfTheFuture(db: Db, leaseMs: number, now: number): Promise<void> {
-  const latest = now + leaseMs
-  await db
-    .update(stories)
-    .set({ claimableAt: latest })
-    .where(and(sql`${stories.ready} = 0`, isRunning, gt(stories.claimableAt, latest)))
+export async function endWaitsOfTheFuture(db: Db, leaseMs: number, now: number): Promise<void> {
+  const endBy = (latest: number, where: SQL) =>
+    db
+      .update(stories)
+      .set({ claimableAt: latest })
+      .where(and(sql`${stories.ready} = 0`, where, gt(stories.claimableAt, latest)))
+  await db.batch([endBy(now + leaseMs, isRunning), endBy(now + LONGEST_PAUSE_MS, sql`${stories.status} = 'queued'`)])
 }
 
 /** The ids of stories whose time has come: a pause is over, a lease or a deadline has passed. At most `SWEEP_LIMIT`. */

@@ -78,6 +78,15 @@ export const exhausted = (last: SQL) =>
 
 export const ranTooLong = sql`json_object('code', 'run_timeout', 'message', 'stopped when its deadline for running had passed')`
 
+/** The base of the pause before attempt n + 1 is 2^n seconds, for n up to this. */
+const MAX_DOUBLINGS = 6
+/** The longest pause before another attempt. */
+export const LONGEST_PAUSE_MS = 1000 * 2 ** MAX_DOUBLINGS
+
+/** The pause before another attempt: exponential backoff with full jitter, `random` in [0, 1). */
+export const pauseMs = (random: number) =>
+  sql`CAST(${random * 1000} * (1 << min(${stories.attempt}, ${MAX_DOUBLINGS})) AS INTEGER)`
+
 /** How long a story keeps away from a runner that failed with it in a way that another may not. */
 export const AVOID_MS = 2 * 60_000
 

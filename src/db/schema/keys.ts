@@ -1,10 +1,7 @@
 /** API keys. Times are milliseconds since 1970. */
 import { index, integer, real, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import type { AuditAction } from '../../../contract/admin.ts'
-import { DEFAULT_RETENTION_DAYS, DEFAULT_SCOPES, type Scope } from '../../../contract/key.ts'
-
-/** The default for what a key may store besides its stories: 10 GB. */
-const DEFAULT_STORED_BYTES = 10_000_000_000
+import { DEFAULT_RETENTION_DAYS, DEFAULT_SCOPES, DEFAULT_STORED_BYTES, type Scope } from '../../../contract/key.ts'
 
 export const apiKeys = sqliteTable('api_keys', {
   id: text('id').primaryKey(),

@@ -147,6 +147,8 @@ export const stories = sqliteTable(
     index('stories_expire').on(table.expiresAt).where(sql`expires_at IS NOT NULL`),
     index('stories_files_left').on(table.id).where(sql`files_left = 1`),
     index('stories_list').on(table.apiKeyId, table.createdAt, table.id),
+    // Of all keys, for operators.
+    index('stories_newest').on(table.createdAt, table.id),
   ],
 )
 export type StoryRow = typeof stories.$inferSelect

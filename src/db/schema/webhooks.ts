@@ -45,6 +45,9 @@ export const deliveries = sqliteTable(
       .where(sql`next_attempt_at IS NOT NULL`),
     index('webhook_deliveries_pending').on(table.createdAt).where(sql`next_attempt_at IS NOT NULL`),
     index('webhook_deliveries_progress').on(table.createdAt).where(sql`type = 'story.progress'`),
+    index('webhook_deliveries_unsettled')
+      .on(table.storyId, table.sequence)
+      .where(sql`status IN ('waiting', 'pending')`),
     uniqueIndex('webhook_deliveries_story').on(table.storyId, table.sequence),
     index('webhook_deliveries_list').on(table.apiKeyId, table.createdAt, table.id),
   ],

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { D1Database, D1PreparedStatement } from '@cloudflare/workers-types'
 import { eq } from 'drizzle-orm'
 import { randomBytes, testD1 } from '../../../test/d1.ts'
 import { sha256 } from '../../platform/ids.ts'
+import { openDb } from '../client.ts'
 import { findApiKey, insertApiKey } from '../keys/api-keys.ts'
 import { newApiKey } from '../keys/new-key.ts'
 import { cancel } from '../queue/cancel.ts'
@@ -10,7 +12,7 @@ import { apiKeys } from '../schema/keys.ts'
 import { insertFrame } from './frames.ts'
 import { findStory, listStories, versionOf } from './stories.ts'
 
-const { db, apiKeyId, queued, take } = await testD1()
+const { DB, db, apiKeyId, queued, take } = await testD1()
 const hashOf = (key: string) => sha256(new TextEncoder().encode(key))
 
 test('a story is found by its own key only, with the frames it has', async () => {
@@ -54,6 +56,41 @@ test('pages go from new to old and meet without a gap, even among stories of the
   }
   assert.deepEqual(seen.toSorted(), ids.toSorted())
   assert.deepEqual(await listStories(db, { apiKeyId: row.id }, undefined, 10), [])
+})
+
+test('a page of the stories of one key, or of all, reads as many rows however many there are and however far back it is', async () => {
+  const { id } = await queued(0, {}, 'many')
+  await DB.prepare(
+    `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)
+     INSERT INTO stories (id, api_key_id, request, model, seed, origin, frame_count, status, created_at)
+     SELECT 'many' || i, api_key_id, request, model, seed, origin, 1, 'canceled', 1000 + i / 3 FROM stories, n WHERE id = ?`,
+  )
+    .bind(id)
+    .run()
+  let rowsRead = 0
+  const prepare = (sql: string) => counted(DB.prepare(sql))
+  /** Drizzle reads rows by `raw`, which tells nothing of what it took. */
+  const counted = (statement: D1PreparedStatement): D1PreparedStatement =>
+    new Proxy(statement, {
+      get(_, key: keyof D1PreparedStatement) {
+        if (key === 'bind') return (...values: unknown[]) => counted(statement.bind(...values))
+        if (key !== 'raw') return statement[key]
+        return async () => {
+          rowsRead += (await statement.all()).meta.rows_read
+          return statement.raw()
+        }
+      },
+    })
+  const recorded = openDb(
+    new Proxy(DB, { get: (d1, key: keyof D1Database) => (key === 'prepare' ? prepare : d1[key]) }),
+  )
+  for (const listing of [{}, { apiKeyId }])
+    for (const cursor of [undefined, { createdAt: 1100, id: 'many300' }]) {
+      rowsRead = 0
+      const page = await listStories(recorded, listing, cursor, 20)
+      assert.equal(page.length, 20)
+      assert.ok(rowsRead > 20 && rowsRead < 100, `${rowsRead} rows of ${JSON.stringify({ listing, cursor })}`)
+    }
 })
 
 test('a key is found by its hash until it is revoked, and is not kept itself', async () => {

@@ -1,5 +1,5 @@
 /** What apps read of rows of `stories`. An app sees the stories of its own API key only. */
-import { and, desc, eq, gte, inArray, lt, or, type SQL, sql } from 'drizzle-orm'
+import { and, desc, eq, gte, inArray, lt, type SQL, sql } from 'drizzle-orm'
 import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
 import type { StoryStatus } from '../../../contract/story-view.ts'
 import type { Db } from '../client.ts'
@@ -61,7 +61,7 @@ export async function listStories(
   cursor: Cursor | undefined,
   limit: number,
 ): Promise<StoryWithFrames[]> {
-  const older = cursor && or(lt(stories.createdAt, cursor.createdAt), and(at(cursor), lt(stories.id, cursor.id)))
+  const older = cursor && sql`(${stories.createdAt}, ${stories.id}) < (${cursor.createdAt}, ${cursor.id})`
   const conditions = [
     apiKeyId === undefined ? undefined : eq(stories.apiKeyId, apiKeyId),
     tenant === undefined ? undefined : ofTenant(db, tenant),
@@ -98,5 +98,3 @@ export function readableBy(owner: SQLiteColumn, reader: Reader): SQL | undefined
   const present = sql`(SELECT ${apiKeys.linkGeneration} FROM ${apiKeys} WHERE ${apiKeys.id} = ${owner})`
   return sql`${present} = ${reader.linkGeneration}`
 }
-
-const at = (cursor: Cursor) => eq(stories.createdAt, cursor.createdAt)

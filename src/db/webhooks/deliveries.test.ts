@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { eq } from 'drizzle-orm'
+import type { D1Database, D1PreparedStatement } from '@cloudflare/workers-types'
+import { eq, sql } from 'drizzle-orm'
 import { testD1 } from '../../../test/d1.ts'
+import { openDb } from '../client.ts'
 import { cancel } from '../queue/cancel.ts'
 import { markStarted } from '../queue/report.ts'
 import { stories } from '../schema/stories.ts'
@@ -10,9 +12,9 @@ import { insertFrame } from '../stories/frames.ts'
 import { removeContent } from '../stories/removal.ts'
 import { dueLanes, gaveWay, keepBody, nextDue, type Outcome, settle, takeDue } from './deliveries.ts'
 import { endpointOf, rotateSecret } from './endpoint.ts'
-import { GIVE_WAY_AFTER } from './outbox.ts'
+import { enqueueWebhook, GIVE_WAY_AFTER } from './outbox.ts'
 
-const { db, apiKeyId, queued, take } = await testD1()
+const { DB, db, apiKeyId, queued, take } = await testD1()
 const refused: Outcome = {
   delivered: false,
   retryable: true,
@@ -149,6 +151,35 @@ test('messages of a story go one by one, in order', async () => {
     await settle(db, taken[0]!, accepted, { now: n, random: 0 })
   }
   assert.deepEqual(await take(HOUR, 9), [])
+})
+
+test('what it takes to enqueue a message, and to settle it, does not grow with those of the story that are settled', async () => {
+  const { id, take } = await inLane(0, { webhook_events_filter: ['progress'] })
+  const rowsRead: number[] = []
+  const recorded = openDb(
+    new Proxy(DB, {
+      get: (d1, key: keyof D1Database) =>
+        key === 'batch'
+          ? async (statements: D1PreparedStatement[]) => {
+              const results = await d1.batch(statements)
+              rowsRead.push(results.reduce((sum, { meta }) => sum + meta.rows_read, 0))
+              return results
+            }
+          : d1[key],
+    }),
+  )
+  const row = eq(stories.id, id)
+  async function one(n: number): Promise<number> {
+    rowsRead.length = 0
+    await recorded.batch([enqueueWebhook(recorded, 'story.progress', row, n * 1000, sql`${n}`)])
+    const [message] = await take(n * 1000)
+    await settle(recorded, message!, accepted, { now: n * 1000, random: 0 })
+    return rowsRead.reduce((sum, rows) => sum + rows)
+  }
+  const early = await one(1)
+  for (let n = 2; n <= 60; n++) await one(n)
+  // Up to `LATEST` messages are looked through for a recent one of the same type.
+  assert.ok((await one(61)) <= early + 2 * 20, `${early} rows at first, ${rowsRead} at last`)
 })
 
 test('a message that is refused holds the next ones back, but not for ever', async () => {

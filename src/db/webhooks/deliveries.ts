@@ -8,7 +8,7 @@
 import { and, asc, eq, inArray, isNotNull, isNull, lte, sql } from 'drizzle-orm'
 import type { Db } from '../client.ts'
 import { type DeliveryRow, deliveries, webhookAttempts } from '../schema/webhooks.ts'
-import { GIVE_WAY_AFTER } from './outbox.ts'
+import { GIVE_WAY_AFTER, isUnsettled } from './outbox.ts'
 
 const SECOND = 1000
 const MINUTE = 60 * SECOND
@@ -184,8 +184,9 @@ function releaseNext(db: Db, storyId: string, now: number) {
     .update(deliveries)
     .set({ status: 'pending', nextAttemptAt: now })
     .where(
-      sql`${deliveries.id} = (SELECT id FROM webhook_deliveries WHERE story_id = ${storyId} AND status = 'waiting'
-        ORDER BY sequence LIMIT 1)
-        AND NOT EXISTS (SELECT 1 FROM webhook_deliveries ahead WHERE ahead.story_id = ${storyId} AND ahead.status = 'pending')`,
+      sql`${deliveries.id} = (SELECT id FROM webhook_deliveries next
+          WHERE next.story_id = ${storyId} AND ${isUnsettled('next')} AND next.status = 'waiting' ORDER BY sequence LIMIT 1)
+        AND NOT EXISTS (SELECT 1 FROM webhook_deliveries ahead
+          WHERE ahead.story_id = ${storyId} AND ${isUnsettled('ahead')} AND ahead.status = 'pending')`,
     )
 }

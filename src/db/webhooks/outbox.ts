@@ -9,6 +9,9 @@ import { deliveries } from '../schema/webhooks.ts'
 /** Tries, over six minutes, after which a message gives way to the next one of its story. */
 export const GIVE_WAY_AFTER = 4
 
+/** As the index `webhook_deliveries_unsettled` has it, so that those which are settled, most of a long story's, are not read. */
+export const isUnsettled = (message: string): SQL => sql.raw(`${message}.status IN ('waiting', 'pending')`)
+
 const EVENT_OF = {
   'story.started': 'start',
   'story.frame.completed': 'frame',
@@ -36,8 +39,8 @@ export function enqueueWebhook(
   const subscribed = sql`EXISTS (SELECT 1 FROM json_each(${stories.request}, '$.webhook_events_filter')
     WHERE json_each.value = ${event})`
   const earlier = sql`FROM webhook_deliveries earlier WHERE earlier.story_id = ${stories.id}`
-  const inTheWay = sql`EXISTS (SELECT 1 ${earlier} AND (earlier.status = 'waiting'
-    OR earlier.status = 'pending' AND earlier.attempts < ${GIVE_WAY_AFTER}))`
+  const inTheWay = sql`EXISTS (SELECT 1 ${earlier} AND ${isUnsettled('earlier')}
+    AND (earlier.status = 'waiting' OR earlier.attempts < ${GIVE_WAY_AFTER}))`
   const rows = db
     .select({
       // A story that was resumed ends once more.

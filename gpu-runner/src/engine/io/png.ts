@@ -20,10 +20,6 @@ export async function encodePng(picture: Picture): Promise<Buffer> {
   return raw(picture).png().toBuffer()
 }
 
-export async function writePng(path: string, picture: Picture): Promise<void> {
-  await raw(picture).png().toFile(path)
-}
-
 /**
  * Read a PNG, JPEG, WebP or GIF as it is meant to be seen: turned upright, in sRGB, on white where it is transparent.
  * The size is checked from the header, before any pixel is unpacked.

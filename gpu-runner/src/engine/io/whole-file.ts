@@ -26,6 +26,13 @@ export function writeWholeSync(path: string, data: string | Uint8Array): void {
   }
 }
 
+/** As JSON with a line feed at its end; `indent` spaces for each level, none for one line. */
+export const writeJson = (path: string, value: unknown, indent = 2): Promise<void> =>
+  writeWhole(path, `${JSON.stringify(value, null, indent)}\n`)
+
+export const writeJsonSync = (path: string, value: unknown, indent = 2): void =>
+  writeWholeSync(path, `${JSON.stringify(value, null, indent)}\n`)
+
 /** The first error is the one that counts. */
 function removeIfThere(path: string): void {
   try {

@@ -2,10 +2,11 @@
  * Frames for people to judge who do not know which arm they are of: one page with a form, frames in random order, and a
  * key that says what each of them is.
  */
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { encodePng } from '../../engine/io/png.ts'
+import { writeJson, writeWhole } from '../../engine/io/whole-file.ts'
 import type { Pipeline } from '../../engine/pipeline/open.ts'
 import type { Level } from '../storydb/levels.ts'
 import { random, shuffled } from '../storydb/random.ts'
@@ -52,8 +53,8 @@ export async function* blindSheet(options: BlindSheetOptions): AsyncGenerator<nu
   }
   const mixed = shuffled(random(seed, 60), frames.slice(0, count))
   const key = mixed.map(({ arm, story, frame }, i) => ({ number: i + 1, arm, story, frame }))
-  await writeFile(join(out, 'key.json'), `${JSON.stringify(key, null, 1)}\n`)
-  await writeFile(join(out, 'sheet.html'), page(mixed))
+  await writeJson(join(out, 'key.json'), key, 1)
+  await writeWhole(join(out, 'sheet.html'), page(mixed))
 }
 
 async function storyFrames(options: BlindSheetOptions, index: number): Promise<SheetFrame[]> {

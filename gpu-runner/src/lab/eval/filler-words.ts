@@ -1,7 +1,8 @@
 /** Whether words that stand for nothing change a picture: each story is generated with and without them. */
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Picture, resized } from '../../engine/io/png.ts'
+import { writeJson } from '../../engine/io/whole-file.ts'
 import type { Pipeline } from '../../engine/pipeline/open.ts'
 import { type Judges, likeliest, type Readings, type Verdict } from '../judges/judges.ts'
 import { fillerWords } from '../storydb/everyday.ts'
@@ -63,7 +64,7 @@ export async function* fillerStudy(options: FillerOptions): AsyncGenerator<numbe
     attributes: Object.fromEntries([...counts].map(([name, { changed, all }]) => [name, changed / all])),
   }
   await mkdir(out, { recursive: true })
-  await writeFile(join(out, 'filler-words.json'), `${JSON.stringify(report, null, 2)}\n`)
+  await writeJson(join(out, 'filler-words.json'), report)
   return report
 }
 

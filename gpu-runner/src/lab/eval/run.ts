@@ -1,8 +1,9 @@
 /** An evaluation: every arm generates each story with the same seed; judges compare it with the renderer's pictures. */
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { StoryRequest } from '../../../../contract/story.ts'
 import { type Picture, resized } from '../../engine/io/png.ts'
+import { writeJson, writeWhole } from '../../engine/io/whole-file.ts'
 import type { Pipeline } from '../../engine/pipeline/open.ts'
 import { areaMask, wholePlanes } from '../../story/measures/pictures.ts'
 import { factsOf } from '../../story/model-facts.ts'
@@ -70,7 +71,7 @@ export async function* evaluate(options: EvaluationOptions): AsyncGenerator<numb
       pictures.map((picture, i) => ({ ...picture, caption: i === 0 ? name : '' })),
     )
     const file = join(out, 'sheets', `story-${String(index).padStart(3, '0')}.png`)
-    if (index < keptSheets) await writeFile(file, await contactSheet(cells, options.frames))
+    if (index < keptSheets) await writeWhole(file, await contactSheet(cells, options.frames))
   }
   const report = EvaluationReport.parse({
     model: options.pipeline.name,
@@ -83,8 +84,8 @@ export async function* evaluate(options: EvaluationOptions): AsyncGenerator<numb
     judges: options.accuracy,
     arms: Object.fromEntries([...scores].map(([name, own]) => [name, summarise(own, ceilings)])),
   })
-  await writeFile(join(out, 'report.json'), `${JSON.stringify(report, null, 2)}\n`)
-  await writeFile(join(out, 'report.md'), reportTable(report))
+  await writeJson(join(out, 'report.json'), report)
+  await writeWhole(join(out, 'report.md'), reportTable(report))
   return report
 }
 

@@ -1,6 +1,6 @@
 /** The words that captions of some levels are made of, and what each stands for: the vocabulary.json of a model folder. */
-import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { writeJsonSync } from '../../engine/io/whole-file.ts'
 import * as everyday from './everyday-words.ts'
 import { pluralOf } from './everyday-writer.ts'
 import type { Level } from './levels.ts'
@@ -27,7 +27,23 @@ const grammar =
     .split(/\s+/)
     .filter(Boolean)
 
-/** Of captions of any of `levels`, in alphabetical order. */
+/** Verbs that no table of an action has, in their four forms. */
+const otherVerbs = [
+  ...['put puts putting put', 'smile smiles smiling smiled', 'laugh laughs laughing laughed', 'cry cries crying cried'],
+  ...['grin grins grinning grinned', 'look looks looking looked', 'wear wears wearing wore', 'see sees seeing saw'],
+  ...[
+    'love loves loving loved',
+    'want wants wanting wanted',
+    'keep keeps keeping kept',
+    'begin begins beginning began',
+  ],
+  ...['start starts starting started', 'feel feels feeling felt', 'seem seems seeming seemed'],
+].map((forms) => forms.split(' '))
+
+/**
+ * Of captions of any of `levels`, in alphabetical order. A verb of theirs is there in all its forms: who writes prompts does
+ * not know that captions say "waves" and "waving" alone.
+ */
 export function captionVocabulary(levels: readonly Level[]): CaptionVocabulary {
   const meanings = new Map<string, { meaning: string; alone: boolean }[]>()
   for (const { attribute, value, phrases } of levels.flatMap(wordings)) {
@@ -47,13 +63,24 @@ export function captionVocabulary(levels: readonly Level[]): CaptionVocabulary {
   const openers = levels.some(isEveryday) ? OPENERS.flatMap(wordsOf) : []
   const words: CaptionVocabulary = Object.fromEntries([...grammar, ...openers].map((word) => [word, null]))
   for (const [word, all] of meanings) if (!grammar.includes(word)) words[word] = meaningOf(all)
+  for (const forms of verbForms()) {
+    const known = forms.filter((form) => Object.hasOwn(words, form))
+    // The base alone may be a noun or an adjective: "a rest", "light".
+    if (!known.some((form) => form !== forms[0])) continue
+    const meaning = known.map((form) => words[form]).find((one) => one !== null) ?? null
+    for (const form of forms) if (!Object.hasOwn(words, form)) words[form] = meaning
+  }
   return Object.fromEntries(Object.entries(words).sort(([a], [b]) => (a < b ? -1 : 1)))
+}
+
+function verbForms(): readonly (readonly string[])[] {
+  const tables = [everyday.ACTION_VERBS, everyday.HOLDING_VERBS]
+  return [...tables.flatMap((table) => Object.values(table).flat()).map(({ forms }) => forms), ...otherVerbs]
 }
 
 /** Writes `vocabulary.json` into a model folder. */
 export function writeCaptionVocabulary(folder: string, levels: readonly Level[]): void {
-  const words = captionVocabulary(levels)
-  writeFileSync(join(folder, 'vocabulary.json'), `${JSON.stringify({ words }, null, 1)}\n`)
+  writeJsonSync(join(folder, 'vocabulary.json'), { words: captionVocabulary(levels) }, 1)
 }
 
 /** Lower-case words of a text, as prompts are looked through for them: "wizard's" and "t-shirt" are one each. */

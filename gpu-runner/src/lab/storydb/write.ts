@@ -5,9 +5,10 @@
  * it stopped, whenever and on however many threads, and ends with the bytes of one that was not.
  */
 import { createReadStream, createWriteStream } from 'node:fs'
-import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
+import { writeWhole } from '../../engine/io/whole-file.ts'
 import { describeCollection } from './card.ts'
 import { drawCatalogue } from './catalogue.ts'
 import { labelsOf, type StoryDbOptions, type Unit, unitsOf, widest } from './options.ts'
@@ -62,10 +63,5 @@ async function joinLabels(options: StoryDbOptions, units: readonly Unit[]): Prom
     },
     createWriteStream(`${path}.partial`),
   )
-  await rename(`${path}.partial`, path)
-}
-
-async function writeWhole(path: string, content: string | Uint8Array): Promise<void> {
-  await writeFile(`${path}.partial`, content)
   await rename(`${path}.partial`, path)
 }

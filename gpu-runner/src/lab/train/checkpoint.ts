@@ -1,7 +1,8 @@
 /** Training state on disk: everything that a resumed run needs to go on as if it had never stopped. */
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { type NewTensor, openSafetensors, writeSafetensors } from '../../engine/io/safetensors.ts'
+import { writeJsonSync } from '../../engine/io/whole-file.ts'
 import type { AdamState } from './adamw.ts'
 import type { Parameter, ParameterData } from './parameters.ts'
 
@@ -43,8 +44,7 @@ export function saveState(
     }
   for (const [i, { tensors }] of pieces.entries()) writeSafetensors(pieceFile(folder, place, i), tensors, {})
   const now: Pointer = { step: state.step, place, pieces: pieces.length }
-  writeFileSync(`${pointer(folder)}.new`, `${JSON.stringify(now)}\n`)
-  renameSync(`${pointer(folder)}.new`, pointer(folder))
+  writeJsonSync(pointer(folder), now, 0)
   if (before) rmSync(join(folder, before), { recursive: true, force: true })
 }
 

@@ -1,6 +1,7 @@
 /** Puts a trained model together as a folder that this engine and diffusers load. */
-import { cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { writeJsonSync, writeWholeSync } from '../../engine/io/whole-file.ts'
 import { writeCaptionVocabulary } from '../storydb/caption-vocabulary.ts'
 import type { Level } from '../storydb/levels.ts'
 import { logFile, modelCard, recipeFile, trainedStages, trainingCharts } from './model-card.ts'
@@ -56,10 +57,10 @@ function copyLogs(from: string, to: string, force: boolean): void {
 export function exportModel(from: string, to: string, levels: readonly Level[]): void {
   for (const part of partsOf(from)) cpSync(join(from, part), join(to, part), { recursive: true })
   mkdirSync(join(to, 'scheduler'), { recursive: true })
-  writeFileSync(join(to, 'scheduler', 'scheduler_config.json'), `${JSON.stringify(scheduler, null, 2)}\n`)
+  writeJsonSync(join(to, 'scheduler', 'scheduler_config.json'), scheduler)
   writeCaptionVocabulary(to, levels)
   copyLogs(from, to, true)
-  for (const [file, svg] of Object.entries(trainingCharts(from))) writeFileSync(join(to, file), svg)
-  writeFileSync(join(to, 'README.md'), modelCard(from))
-  writeFileSync(join(to, 'model_index.json'), `${JSON.stringify(modelIndex, null, 2)}\n`)
+  for (const [file, svg] of Object.entries(trainingCharts(from))) writeWholeSync(join(to, file), svg)
+  writeWholeSync(join(to, 'README.md'), modelCard(from))
+  writeJsonSync(join(to, 'model_index.json'), modelIndex)
 }

@@ -1,7 +1,8 @@
 /** Sheets of pictures that show how training goes. */
 import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
-import sharp from 'sharp'
+import { encodePng } from '../../engine/io/png.ts'
+import { writeWhole } from '../../engine/io/whole-file.ts'
 import type { HostTensor } from '../../engine/runtime/tensor.ts'
 
 /** What a stage draws and measures now and then, and at its end. */
@@ -27,8 +28,8 @@ export async function writeSheet(path: string, batches: readonly HostTensor[]): 
               Number(data[((i * 3 + c) * height + y) * width + x]),
             )
   mkdirSync(dirname(path), { recursive: true })
-  const raw = { width: columns * width, height: batches.length * height, channels: 3 as const }
-  await sharp(sheet, { raw }).png().toFile(path)
+  const picture = { rgb: sheet, width: columns * width, height: batches.length * height }
+  await writeWhole(path, await encodePng(picture))
 }
 
 /** −1 … 1 to 0 … 255. */

@@ -1,7 +1,8 @@
 /** Stage 'autoencoder': the encoder in closed form, the decoder trained on it; leaves `vae/`. */
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { input } from '../../engine/graph/value.ts'
+import { writeJsonSync } from '../../engine/io/whole-file.ts'
 import { AutoencoderTinyConfig, decodeTiny, encodeTiny } from '../../engine/models/autoencoder-tiny.ts'
 import type { Weights } from '../../engine/nn/weights.ts'
 import { modelWeights } from '../../engine/runtime/model-weights.ts'
@@ -104,7 +105,7 @@ function writeFirst(target: string, { config: json, pool }: Recipe['autoencoder'
   writePatchEncoder((name) => data.tensors[`encoder.${name}`]!.data, basis, config.encoderChannels[0]!)
   mkdirSync(target, { recursive: true })
   exportWeights(weightsFile(target, weightsName), '', parameters.list(), data.flat)
-  writeFileSync(join(target, 'config.json'), `${JSON.stringify(json, null, 2)}\n`)
+  writeJsonSync(join(target, 'config.json'), json)
 }
 
 /** Runs the averaged decoder over whole pictures. */

@@ -1,7 +1,8 @@
 /** Stage 'denoiser': trains the UNet, and the text encoder along with it; leaves `unet/` and a finer `text_encoder/`. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { openTokenizer } from '../../engine/io/tokenizer.ts'
+import { writeJsonSync } from '../../engine/io/whole-file.ts'
 import { AutoencoderTinyConfig } from '../../engine/models/autoencoder-tiny.ts'
 import { ClipTextConfig } from '../../engine/models/clip-text.ts'
 import { parseUNetConfig } from '../../engine/models/unet-config.ts'
@@ -93,7 +94,7 @@ export const denoiserStage: Stage = async function* ({ recipe, folder, init, ...
 export function exportDenoiser(folder: string, config: object, trainer: Trainer): void {
   const target = join(folder, 'unet')
   mkdirSync(target, { recursive: true })
-  writeFileSync(join(target, 'config.json'), `${JSON.stringify(config, null, 2)}\n`)
+  writeJsonSync(join(target, 'config.json'), config)
   const text = weightsFile(join(folder, 'text_encoder'), 'model')
   exportWeights(weightsFile(target, 'diffusion_pytorch_model'), 'unet.', trainer.parameters, trainer.averaged)
   exportWeights(text, 'text_encoder.', trainer.parameters, trainer.averaged)

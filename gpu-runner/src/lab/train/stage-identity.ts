@@ -2,8 +2,9 @@
  * Stage 'identity': teaches the image encoder and its projection to recognise who is in a reference picture; leaves
  * `image_encoder/` and the `image_proj` part of `ip_adapter.safetensors`.
  */
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { writeJsonSync } from '../../engine/io/whole-file.ts'
 import { CharacterEncoderConfig } from '../../engine/models/character-encoder.ts'
 import { type Reference, type Region, seenRegions } from '../../story/references/cut-out.ts'
 import { randomFrames } from '../storydb/frames.ts'
@@ -102,7 +103,7 @@ export const identityStage: Stage = async function* ({ recipe, folder, ...option
 export function exportIdentity(folder: string, encoder: object, trainer: Trainer): void {
   const target = join(folder, 'image_encoder')
   mkdirSync(target, { recursive: true })
-  writeFileSync(join(target, 'config.json'), `${JSON.stringify(encoder, null, 2)}\n`)
+  writeJsonSync(join(target, 'config.json'), encoder)
   exportWeights(weightsFile(target, 'model'), 'image_encoder.', trainer.parameters, trainer.averaged)
   exportWeights(weightsFile(folder, 'ip_adapter'), 'adapter.', trainer.parameters, trainer.averaged, {
     keep: (name) => name.startsWith('ip_adapter.'),

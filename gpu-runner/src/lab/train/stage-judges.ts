@@ -1,5 +1,5 @@
 /** Stage 'judges': the networks that `npm run eval` scores pictures with; leaves a folder of their own and its card. */
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { softplus } from '../../engine/graph/activation.ts'
 import { abs, add, mul, scale, sub } from '../../engine/graph/arithmetic.ts'
@@ -7,6 +7,7 @@ import { matmul } from '../../engine/graph/matmul.ts'
 import { logSumExp, mean, sum, total } from '../../engine/graph/reduce.ts'
 import { reshape, slice } from '../../engine/graph/shape.ts'
 import { input, type Value } from '../../engine/graph/value.ts'
+import { writeJsonSync, writeWholeSync } from '../../engine/io/whole-file.ts'
 import { type JudgesAccuracy, measureJudges } from '../judges/accuracy.ts'
 import { Judges } from '../judges/judges.ts'
 import {
@@ -123,13 +124,13 @@ async function exportJudges(
   measured: number,
 ): Promise<JudgesAccuracy> {
   mkdirSync(folder, { recursive: true })
-  writeFileSync(join(folder, 'config.json'), `${JSON.stringify({ ...networks, classes: allClasses }, null, 2)}\n`)
+  writeJsonSync(join(folder, 'config.json'), { ...networks, classes: allClasses })
   exportWeights(weightsFile(folder, 'model'), '', trainer.parameters, trainer.averaged)
   const judges = await Judges.open(folder)
   const accuracy = await measureJudges(judges, measured).finally(() => judges.close())
-  writeFileSync(join(folder, 'accuracy.json'), `${JSON.stringify(accuracy, null, 2)}\n`)
+  writeJsonSync(join(folder, 'accuracy.json'), accuracy)
   const count = trainer.parameters.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0)
-  writeFileSync(join(folder, 'README.md'), card(accuracy, { steps: trainer.step, parameters: count }))
+  writeWholeSync(join(folder, 'README.md'), card(accuracy, { steps: trainer.step, parameters: count }))
   return accuracy
 }
 

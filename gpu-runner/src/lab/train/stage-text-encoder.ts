@@ -1,7 +1,8 @@
 /** Stage 'text-encoder': learns a vocabulary, then a text encoder; leaves `tokenizer/` and `text_encoder/`. */
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { openTokenizer, type Vocabulary } from '../../engine/io/tokenizer.ts'
+import { writeJsonSync } from '../../engine/io/whole-file.ts'
 import { ClipTextConfig } from '../../engine/models/clip-text.ts'
 import { captionTexts, captionTokens, drawCaption, tokenise } from './captions.ts'
 import { exportWeights, loadWeights, weightsFile } from './checkpoint.ts'
@@ -54,7 +55,7 @@ export const textEncoderStage: Stage = async function* ({ recipe, folder, init, 
       sheet: async () => {
         const target = join(folder, 'text_encoder')
         mkdirSync(target, { recursive: true })
-        writeFileSync(join(target, 'config.json'), `${JSON.stringify(json, null, 2)}\n`)
+        writeJsonSync(join(target, 'config.json'), json)
         exportWeights(weightsFile(target, 'model'), 'text_encoder.', trainer.parameters, trainer.averaged)
         return { right }
       },

@@ -1,8 +1,9 @@
 /** Learns a small CLIP vocabulary from captions, and writes it as the files that CLIPTokenizer loads. */
 
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createTokenizer, type Vocabulary, wordEnd } from '../../engine/io/tokenizer.ts'
+import { writeJsonSync, writeWholeSync } from '../../engine/io/whole-file.ts'
 
 const bos = '<|startoftext|>'
 const eos = '<|endoftext|>'
@@ -92,11 +93,11 @@ export function writeVocabulary(folder: string, { vocab, merges, modelMaxLength,
     tokenizer_class: 'CLIPTokenizer',
   }
   mkdirSync(folder, { recursive: true })
-  const write = (file: string, text: string) => writeFileSync(join(folder, file), `${text}\n`)
-  write('vocab.json', JSON.stringify(vocab))
-  write('merges.txt', ['#version: 0.2', ...merges.map((pair) => pair.join(' '))].join('\n'))
-  write('tokenizer_config.json', JSON.stringify(config, null, 2))
-  write('special_tokens_map.json', JSON.stringify(specials, null, 2))
+  writeJsonSync(join(folder, 'vocab.json'), vocab, 0)
+  const lines = ['#version: 0.2', ...merges.map((pair) => pair.join(' '))]
+  writeWholeSync(join(folder, 'merges.txt'), `${lines.join('\n')}\n`)
+  writeJsonSync(join(folder, 'tokenizer_config.json'), config)
+  writeJsonSync(join(folder, 'special_tokens_map.json'), specials)
 }
 
 interface Word {

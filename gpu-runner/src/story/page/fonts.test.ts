@@ -68,6 +68,49 @@ test('emoji have colours, in sequences too', () => {
   }
 })
 
+test('an emoji of several characters is one picture in running text, and no line breaks within it', () => {
+  const pen = createCanvas(1, 1).getContext('2d')
+  const sequences = [
+    '👨‍👩‍👧‍👦',
+    '👩🏽‍🚀',
+    '🧑🏽‍🤝‍🧑🏿',
+    '🏳️‍⚧️',
+    '🏴‍☠️',
+    '🐻‍❄️',
+    '👁️‍🗨️',
+    '🏋️‍♀️',
+    '👩‍❤️‍💋‍👨',
+    '🇩🇪',
+    '👍🏽',
+    '1️⃣',
+    '🏴󠁧󠁢󠁳󠁣󠁴󠁿',
+  ]
+  for (const between of ['Anna | walks', 'Анна|', 'ثعلب | روباه', 'लोमड़ी|लोमड़ी', '狐|狐。']) {
+    const text = (emoji: string) => between.replace('|', emoji)
+    const widthOf = (emoji: string, font: string) => {
+      pen.font = font
+      return pen.measureText(text(emoji)).width
+    }
+    for (const emoji of sequences) {
+      const font = pageFonts([text(emoji)]).text(20)
+      const difference = widthOf(emoji, font) - widthOf('🦊', font)
+      assert.ok(Math.abs(difference) < 0.5, `${emoji} in ${between} is ${difference} wider than one emoji`)
+    }
+  }
+  // The canvas paints the two parts of 🏳️‍🌈, ❤️‍🔥, ❤️‍🩹 and ⛓️‍💥 side by side; a line does not end between them.
+  const all = [...sequences, '🏳️‍🌈', '❤️‍🔥', '❤️‍🩹', '⛓️‍💥']
+  const line = `Foxes ${all.join('')} walk ${all.join(', ')}.`
+  pen.font = pageFonts([line]).text(20)
+  const count = (text: string, emoji: string) => text.split(emoji).length - 1
+  for (const width of [24, 40, 60, 90, 200]) {
+    const lines = wrap(pen, line, width, 999)
+    for (const emoji of all) {
+      const whole = lines.reduce((sum, one) => sum + count(one, emoji), 0)
+      assert.equal(whole, count(line, emoji), `${emoji} at ${width}`)
+    }
+  }
+})
+
 test('a page takes only the files that it needs, and ideographs as its language writes them', () => {
   const families = (...texts: string[]) => filesFor(texts).map(({ family }) => family.replace(/ .*/, ''))
   assert.deepEqual(families('Fern and Bo', 'Łódź, Đà Nẵng, Лиса – “quotes”'), [])
@@ -75,6 +118,7 @@ test('a page takes only the files that it needs, and ideographs as its language 
   assert.deepEqual(new Set(families('狐', 'きつね')), new Set(['Noto-jp']))
   assert.deepEqual(new Set(families('여우 狐')), new Set(['Noto-kr']))
   assert.deepEqual(families('🦊 Fern'), ['Noto'])
+  assert.deepEqual(families('🏳️‍🌈 Fern'), ['Noto'])
 })
 
 test('text without spaces breaks between words, and marks stay with theirs', () => {

@@ -42,6 +42,8 @@ export function filesFor(texts: readonly string[]): FontFile[] {
       found.add(emoji)
       continue
     }
+    // Joiners and selectors belong to the letters and emoji around them.
+    if (/\p{Default_Ignorable_Code_Point}/u.test(character)) continue
     const code = character.codePointAt(0)!
     if (own().some((ranges) => includes(ranges, code))) continue
     const subset = packages.flatMap(subsetsOf).find(({ ranges }) => includes(ranges, code))

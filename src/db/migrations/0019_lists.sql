@@ -1,0 +1,2 @@
+CREATE INDEX `stories_newest` ON `stories` (`created_at`,`id`);--> statement-breakpoint
+CREATE INDEX `webhook_deliveries_unsettled` ON `webhook_deliveries` (`story_id`,`sequence`) WHERE status IN ('waiting', 'pending');
