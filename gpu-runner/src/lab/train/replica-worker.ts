@@ -8,8 +8,11 @@ import { type Answer, gradientName, type Order, type PieceReport, type WorkerSet
 
 const settings = workerData as WorkerSettings
 const { index, pieces, threads, shares, owners, arrived, over, gradients, squares } = settings
-/** Longer than any step takes; a thread that is silent for so long has died. */
-const patience = 600_000
+/**
+ * Longer than any step takes; a thread that is silent for so long has died. Waited out in short slices, because the clock
+ * also runs while the process is stopped (Ctrl-Z, SIGSTOP, a laptop asleep): that costs one slice, not the run.
+ */
+const patience = { slices: 60, ms: 10_000 }
 
 const session =
   index < pieces
@@ -92,9 +95,11 @@ function barrier(): void {
     Atomics.notify(arrived, 0)
     return
   }
+  let slices = 0
   for (let now = Atomics.load(arrived, 0); now < target; now = Atomics.load(arrived, 0)) {
     if (Atomics.load(over, 0) !== 0) throw new Error('another training thread has ended')
-    if (Atomics.wait(arrived, 0, now, patience) === 'timed-out')
-      throw new Error(`another training thread has not answered for ${patience / 1000} s`)
+    if (Atomics.wait(arrived, 0, now, patience.ms) !== 'timed-out') slices = 0
+    else if (++slices === patience.slices)
+      throw new Error(`another training thread has not answered for ${(slices * patience.ms) / 1000} s`)
   }
 }
