@@ -15,7 +15,6 @@ const arrows: Record<string, string[]> = {
   'src/durable/**': ['contract/**', 'src/{platform,db,views}/**'],
   'src/upkeep/**': ['contract/**', 'src/{platform,db,durable}/**'],
   'src/api/**': ['contract/**', 'src/{platform,db,views,durable,upkeep}/**'],
-  'src/client.ts': ['src/api/**'],
   'src/index.ts': ['src/**', 'contract/**'],
   'gpu-runner/src/engine/graph/**': [],
   'gpu-runner/src/engine/diffusion/**': [],
@@ -46,6 +45,10 @@ const arrows: Record<string, string[]> = {
   'gpu-runner/src/main.ts': [...runner('service'), ...engine('runtime')],
   'gpu-runner/src/cli/doctor/**': engine('runtime'),
   'gpu-runner/src/cli/**': [...runner('engine', 'story', 'lab', 'service', 'cli'), 'contract/**'],
+  // Types alone, which the build writes out: the package has no dependencies.
+  'sdk/src/types.ts': ['contract/**'],
+  'sdk/src/**': [],
+  'sdk/build/**': ['contract/**'],
   'local/**': [
     'contract/**',
     'src/**',
@@ -57,7 +60,9 @@ const arrows: Record<string, string[]> = {
   ],
 }
 
-const files = globSync('{contract,src,gpu-runner/src,local}/**/*.ts').filter((file) => !file.endsWith('.test.ts'))
+const files = globSync('{contract,src,gpu-runner/src,sdk/src,sdk/build,local}/**/*.ts').filter(
+  (file) => !file.endsWith('.test.ts'),
+)
 const imported = /(?:from|import\(?) ?'(\.[^']+)'/g
 /** Threads and child processes too. */
 const reached = /(?:from|import\(?|new URL\() ?'(\.[^']+)'/g

@@ -1,0 +1,11 @@
+/** Fableframe: character-consistent story images. */
+export type { CharacterParams } from './characters.ts'
+export { Fableframe, Fableframe as default, type FableframeOptions } from './client.ts'
+export * from './errors.ts'
+export type { FileInput } from './files.ts'
+export type { StoryEvent } from './follow.ts'
+export type { RequestOptions } from './http.ts'
+export type { Page, Pages } from './page.ts'
+export type { CreateOptions, ListStories, WaitOptions } from './stories.ts'
+export type * from './types.ts'
+export { verifyWebhook, type WebhookHeaders } from './webhooks.ts'

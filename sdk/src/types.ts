@@ -1,0 +1,26 @@
+/**
+ * What crosses the wire, as `contract/` defines it. The build writes `types.d.ts` of the package from the same schemas, in
+ * plain TypeScript (`build/types.ts`), so that nobody who installs it needs Zod.
+ */
+import type { z } from 'zod'
+import type {
+  DryRun as DryRunSchema,
+  MoreFrames as MoreFramesSchema,
+  PostedStory,
+  Redraw,
+  SavedCharacter,
+} from '../../contract/character.ts'
+import type { Problem, ProblemName } from '../../contract/problem.ts'
+import type { AcceptedStory, Story, StoryStatus, StoryWebhook } from '../../contract/story-view.ts'
+
+export type { AcceptedStory, Problem, ProblemName, Story, StoryStatus, StoryWebhook }
+/** A story to be generated. */
+export type StoryParams = z.input<typeof PostedStory>
+/** Frames that continue a story. */
+export type MoreFrames = z.input<typeof MoreFramesSchema>
+/** What is to change of a frame. */
+export type RedrawParams = z.input<typeof Redraw>
+/** One picture of a story, with its prompt. */
+export type Frame = Story['frames'][number]
+export type DryRun = z.output<typeof DryRunSchema>
+export type Character = z.output<typeof SavedCharacter>
