@@ -1,5 +1,5 @@
 /** The edge on this machine: the same Worker in real workerd, with D1 and R2 kept in a folder. */
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
@@ -10,8 +10,9 @@ import { openDb } from '../src/db/client.ts'
 import { insertApiKey } from '../src/db/keys/api-keys.ts'
 import { apiKeyRow } from '../src/db/keys/new-key.ts'
 import type { Bindings } from '../src/platform/env.ts'
+import { buildAssets } from '../web/build.ts'
 import { migrate } from './migrate.ts'
-import { Log, LogLevel, Miniflare } from './miniflare.ts'
+import { Log, LogLevel, Miniflare, type Request, Response } from './miniflare.ts'
 import { watchWorkerd } from './workerd.ts'
 
 const root = join(import.meta.dirname, '..')
@@ -34,6 +35,8 @@ export interface EdgeOptions {
   log?: (line: string) => void
   /** Another module in place of `src/index.ts`, such as one that looks into it. */
   entry?: string
+  /** The API key for the token of a sign-in link; undefined for one that does not open. */
+  signIn?: (token: string) => string | undefined
   /** The module of another Worker to run in the same workerd, with a D1 of its own. */
   second?: string
 }
@@ -55,7 +58,7 @@ export interface Edge {
 
 /** Start the edge; resolves once its database is migrated and it answers. */
 export async function startEdge(options: EdgeOptions): Promise<Edge> {
-  const { port, dataDir, env, apiKey, cron = true, log, entry = join(root, 'src/index.ts'), second } = options
+  const { port, dataDir, env, apiKey, cron = true, log, entry = join(root, 'src/index.ts'), second, signIn } = options
   await requireFree(port)
   const { compatibilityDate, compatibilityFlags } = await readWranglerToml()
   const watch = watchWorkerd()
@@ -74,8 +77,8 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
       METER: { className: 'Meter', useSQLite: true },
       ROOMS: { className: 'StoryRoom', useSQLite: true },
     },
-    // As a plain folder: with miniflare's own assets, its router would come before the socket of the Worker.
-    serviceBindings: { ASSETS: { disk: { path: join(root, 'node_modules/swagger-ui-dist'), writable: false } } },
+    // From here: with miniflare's own assets, its router would come before the socket of the Worker.
+    serviceBindings: { ASSETS: serveAsset, ...(signIn && { SIGN_IN: signInService(signIn) }) },
     bindings: { URL_SECRET: await keepUrlSecret(dataDir), ...env },
   }
   const other = second !== undefined && { name: SECOND, ...(await worker(second)), d1Databases: { DB: SECOND } }
@@ -130,6 +133,22 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
     watch.stop()
     await (disposed ??= miniflare.dispose())
   }
+}
+
+/** Made when the first file is asked for. */
+let assets: ReturnType<typeof buildAssets> | undefined
+
+async function serveAsset(request: Request): Promise<Response> {
+  const file = (await (assets ??= buildAssets())).get(new URL(request.url).pathname.slice(1))
+  if (!file) return new Response(null, { status: 404 })
+  const etag = `"${createHash('sha256').update(file).digest('hex')}"`
+  const known = request.headers.get('if-none-match') === etag
+  return new Response(known ? null : file, { status: known ? 304 : 200, headers: { etag } })
+}
+
+const signInService = (exchange: (token: string) => string | undefined) => async (request: Request) => {
+  const key = exchange(await request.text())
+  return new Response(key ?? null, { status: key === undefined ? 404 : 200 })
 }
 
 const socketOn = (port: number) => ({ unsafeDirectSockets: [{ host: '127.0.0.1', port }] })

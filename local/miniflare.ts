@@ -16,4 +16,4 @@ Atomics.wait = (array: Int32Array | BigInt64Array, index: number, value: number 
   }
 }
 
-export { Log, LogLevel, Miniflare } from 'miniflare'
+export { Log, LogLevel, Miniflare, type Request, Response } from 'miniflare'

@@ -15,6 +15,8 @@ export interface ServersOptions {
   runnerEnv?: Record<string, string>
   /** More settings of the edge, such as LEASE_SECONDS. */
   edgeEnv?: Record<string, string>
+  /** Exchanges the tokens of sign-in links, see `sign-in.ts`. */
+  signIn?: EdgeOptions['signIn']
   /** Log lines of the runner, one JSON object each. */
   onRunnerLine: (line: string) => void
   /** The runner ended by itself, and is started again in `retryInMs`. */
@@ -35,9 +37,9 @@ export async function startServers(options: ServersOptions): Promise<{ url: stri
     RUNNER_TOKEN: options.edgeEnv?.RUNNER_TOKEN ?? randomBytes(24).toString('hex'),
     RUNNER_WEBHOOK_SECRET: options.edgeEnv?.RUNNER_WEBHOOK_SECRET ?? `whsec_${randomBytes(32).toString('base64')}`,
   }
-  const { port, dataDir, apiKey } = options
+  const { port, dataDir, apiKey, signIn } = options
   const env = { ALLOW_INSECURE_WEBHOOKS: '1', ...options.edgeEnv, ...secrets }
-  const edge = await keepEdge({ port, dataDir, apiKey, env }, options)
+  const edge = await keepEdge({ port, dataDir, apiKey, env, ...(signIn && { signIn }) }, options)
   const { url } = edge
   const runner = supervise(new URL('../gpu-runner/src/main.ts', import.meta.url), {
     env: {

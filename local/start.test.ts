@@ -45,11 +45,15 @@ test('npm run demo without a model: what is wrong is said, exit 1', async (t) =>
   assert.match(errors, /the model in \/nowhere\/at-all could not be opened/)
 })
 
-test('npm start: a killed runner is started again and the story goes on; SIGTERM leaves nothing behind', async (t) => {
+test('npm start: its link signs in; a killed runner is started again and the story goes on; SIGTERM leaves nothing behind', async (t) => {
   const { run } = await setUp(t, slow)
   const start = run('start.ts', { PORT: '0' })
   const url = await line(start.stdout!, /listens on (http:\S+)/)
+  const token = await line(start.stdout!, /http:\S+\/#sign-in=(\S+)/)
   const key = await line(start.stdout!, /API key: (ff_live_\w+)/)
+  const headers = { 'content-type': 'application/json' }
+  const signedIn = await fetch(`${url}/sign-in`, { method: 'POST', headers, body: JSON.stringify({ token }) })
+  assert.deepEqual(await signedIn.json(), { key })
   const first = Number(await line(start.stderr!, /"runner.ready","pid":(\d+)/))
   const { id } = await post(url, key)
   await until(url, key, id, (story) => story.frames.some(({ status }) => status === 'succeeded'))

@@ -5,6 +5,7 @@ import { type KeptKey, keepApiKey } from './api-key.ts'
 import { whenNpmEnds } from './npm-parent.ts'
 import { startServers } from './servers.ts'
 import { environmentOrExit } from './settings.ts'
+import { signInLinks } from './sign-in.ts'
 
 command(
   'start',
@@ -16,12 +17,15 @@ those of edge and runner.`,
 ).read({})
 const { port, dataDir, apiKey, edgeEnv } = environmentOrExit()
 const kept = apiKey === undefined ? await keepApiKey(dataDir) : undefined
+const key = apiKey ?? kept?.key ?? ''
+const signIn = signInLinks(key)
 let ending: Promise<void> | undefined
 const servers = await startServers({
   port,
   dataDir,
-  apiKey: apiKey ?? kept?.key ?? '',
+  apiKey: key,
   edgeEnv,
+  signIn: signIn.exchange,
   onRunnerLine: (line) => console.error(line),
   onRunnerExit: (how, retryInMs) => console.error(`The runner ended (${how}); starting it again in ${retryInMs} ms.`),
   onEdgeExit: (how, retryInMs) => console.error(`The edge ended (${how}); starting it again in ${retryInMs} ms.`),
@@ -48,6 +52,10 @@ function welcome(url: string, kept: KeptKey | undefined): string {
       ? `The API key is the one of the first start; \`${show}\` shows it.`
       : 'The API key is the one in FABLEFRAME_API_KEY.'
   return `Fableframe listens on ${url} (data in ${shown(dataDir)}, API reference in ${url}/docs)
+
+Open the playground, signed in; this link works once:
+  ${signIn.link(url)}
+
 ${key}
 
 Post a first story:

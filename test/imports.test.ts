@@ -57,10 +57,13 @@ const arrows: Record<string, string[]> = {
     'gpu-runner/src/service/settings.ts',
     ...runner('cli'),
     'gpu-runner/src/engine/io/whole-file.ts',
+    'web/build.ts',
   ],
+  'web/src/state/**': ['contract/**', 'web/src/api.ts'],
+  'web/src/**': ['contract/**', 'web/src/**'],
 }
 
-const files = globSync('{contract,src,gpu-runner/src,sdk/src,sdk/build,local}/**/*.ts').filter(
+const files = globSync('{contract,src,gpu-runner/src,sdk/src,sdk/build,local,web}/**/*.{ts,tsx}').filter(
   (file) => !file.endsWith('.test.ts'),
 )
 const imported = /(?:from|import\(?) ?'(\.[^']+)'/g

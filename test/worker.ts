@@ -20,7 +20,10 @@ export interface Answer<Body> {
   body: Body
 }
 
-export async function testEdge(env: Record<string, string> = {}, options: Pick<EdgeOptions, 'entry' | 'log'> = {}) {
+export async function testEdge(
+  env: Record<string, string> = {},
+  options: Pick<EdgeOptions, 'entry' | 'log' | 'signIn'> = {},
+) {
   const { key } = await newApiKey('tests', { now: Date.now, randomBytes })
   const settings = { RUNNER_TOKEN, RUNNER_WEBHOOK_SECRET, ALLOW_INSECURE_WEBHOOKS: '1', ...env }
   const edge = await startEdge({ port: 0, dataDir: null, apiKey: key, cron: false, env: settings, ...options })

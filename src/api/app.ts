@@ -23,6 +23,7 @@ import { usageRoutes } from './keys/usage.ts'
 import { docsRoutes } from './operations/docs.ts'
 import { modelRoutes } from './operations/models.ts'
 import { operationsRoutes } from './operations/operations.ts'
+import { playgroundRoutes } from './pages/playground.ts'
 import { catalogRoutes } from './replicate/catalog.ts'
 import { fileRoutes } from './replicate/files.ts'
 import { predictionRoutes } from './replicate/predictions.ts'
@@ -41,6 +42,7 @@ import { continueRoutes } from './stories/continue.ts'
 import { eventRoutes } from './stories/events.ts'
 import { pictureRoutes } from './stories/pictures.ts'
 import { removalRoutes } from './stories/removal.ts'
+import { requestRoutes } from './stories/request.ts'
 import { resumeRoutes } from './stories/resume.ts'
 import { storyRoutes } from './stories/stories.ts'
 import { webhookRoutes } from './webhooks/webhooks.ts'
@@ -76,8 +78,10 @@ export function createApp(tools: Tools = systemTools) {
   const routes = app
     .route('/', operationsRoutes)
     .route('/', docsRoutes)
+    .route('/', playgroundRoutes)
     .route('/', modelRoutes)
     .route('/', storyRoutes)
+    .route('/', requestRoutes)
     .route('/', removalRoutes)
     .route('/', characterRoutes)
     .route('/', resumeRoutes)

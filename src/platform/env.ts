@@ -54,8 +54,10 @@ export interface Bindings extends Record<keyof z.input<typeof Settings>, string 
   METER: DurableObjectNamespace
   /** Objects in which those wait who follow a story: `StoryRoom`. */
   ROOMS: DurableObjectNamespace
-  /** The files of swagger-ui-dist, for `/docs`. */
+  /** The files of `web/build.ts`. */
   ASSETS: Fetcher
+  /** Exchanges the token of a sign-in link for an API key, once; only on a machine of one's own. */
+  SIGN_IN?: Fetcher
 }
 
 export interface Tools {

@@ -3,7 +3,7 @@ import { createMiddleware } from 'hono/factory'
 import type { AppEnv } from './app-env.ts'
 
 /** Paths whose answers hold keys or secrets. */
-const SECRET = /^\/(keys|admin|webhooks\/secret|v1\/webhooks)(\/|$)/
+const SECRET = /^\/(keys|admin|sign-in|webhooks\/secret|v1\/webhooks)(\/|$)/
 
 export const securityHeaders = createMiddleware<AppEnv>(async (c, next) => {
   await next()

@@ -31,7 +31,8 @@ test('nothing else of the package is served', async () => {
     '/docs/index.html',
     '/docs/..%2fpackage.json',
     '/swagger-ui-bundle.js',
-    '/',
+    '/playground/swagger-ui-bundle.js',
+    '/playground/playground.html',
   ]) {
     const { status, headers } = await call('GET', path)
     assert.equal(status, 404, path)

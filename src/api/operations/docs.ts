@@ -4,6 +4,7 @@
  */
 import { Hono } from 'hono'
 import type { AppEnv } from '../http/app-env.ts'
+import { sendAsset } from '../http/assets.ts'
 import { ProblemError } from '../http/problems.ts'
 
 const PAGE = `<!doctype html>
@@ -58,19 +59,14 @@ const HEADERS = {
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',
 }
-/** Seconds; a new version of the package shows after that at the latest. */
-const CACHE = { 'cache-control': 'public, max-age=3600' }
-
 export const docsRoutes = new Hono<AppEnv>()
   .get('/docs', (c) => c.html(PAGE, 200, HEADERS))
   .get('/docs/start.js', (c) =>
-    c.body(START, 200, { ...HEADERS, ...CACHE, 'content-type': 'text/javascript; charset=utf-8' }),
+    c.body(START, 200, { ...HEADERS, 'cache-control': 'no-cache', 'content-type': 'text/javascript; charset=utf-8' }),
   )
-  .get('/docs/:file', async (c) => {
+  .get('/docs/:file', (c) => {
     const file = c.req.param('file')
     const type = FILES.get(file)
     if (!type) throw new ProblemError('not-found', `no such path: ${c.req.path}`)
-    const found = await c.env.ASSETS.fetch(`https://assets/${file}`)
-    if (!found.ok) throw new Error(`the assets answer ${found.status} for ${file}`)
-    return c.body(await found.arrayBuffer(), 200, { ...HEADERS, ...CACHE, 'content-type': type })
+    return sendAsset(c, file, type, HEADERS)
   })
