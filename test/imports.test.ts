@@ -59,6 +59,7 @@ const arrows: Record<string, string[]> = {
     'gpu-runner/src/engine/io/whole-file.ts',
     'web/build.ts',
   ],
+  'web/build.ts': ['gpu-runner/src/engine/io/whole-file.ts'],
   'web/src/state/**': ['contract/**', 'web/src/api.ts'],
   'web/src/**': ['contract/**', 'web/src/**'],
 }

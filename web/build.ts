@@ -2,9 +2,10 @@
  * The static files that the Worker serves: the playground, made of `web/src`, and the two of Swagger UI for `/docs`.
  * `node web/build.ts` writes them to `web/dist`, which `wrangler.toml` names; the local edge keeps them in memory.
  */
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { build } from 'esbuild'
+import { writeWhole } from '../gpu-runner/src/engine/io/whole-file.ts'
 
 const root = join(import.meta.dirname, '..')
 
@@ -40,5 +41,5 @@ const baseName = (path: string) => path.split(/[\\/]/).at(-1) ?? path
 if (import.meta.main) {
   const dist = join(import.meta.dirname, 'dist')
   await mkdir(dist, { recursive: true })
-  for (const [name, contents] of await buildAssets()) await writeFile(join(dist, name), contents)
+  for (const [name, contents] of await buildAssets()) await writeWhole(join(dist, name), contents)
 }
