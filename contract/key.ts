@@ -43,6 +43,26 @@ const limits = {
     .describe('How many bytes its files and the references of its characters may take; uploads beyond are refused'),
 }
 
+/** RFC 6454, spelt as browsers send it: no path, no slash at the end, no default port. */
+export const Origin = z
+  .string()
+  .max(300)
+  .refine(isOrigin, 'an origin such as https://app.example or http://localhost:5173, without a path')
+  .meta({ example: 'https://app.example' })
+
+function isOrigin(text: string): boolean {
+  return /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text
+}
+
+/** Web pages that may use a key. */
+const Origins = z
+  .array(Origin)
+  .max(100, 'at most 100 origins')
+  .transform((origins) => [...new Set(origins)])
+  .describe(
+    'Web sites whose pages may use the key, and that may show its stories in frames. Pages of other sites are refused; servers are not affected',
+  )
+
 /** Whose a key is. */
 export const Tenant = z
   .string()
@@ -69,12 +89,13 @@ export const CreateKey = z.strictObject({
   max_running: limits.max_running.default(100),
   max_queued: limits.max_queued.default(10_000),
   max_stored_bytes: limits.max_stored_bytes.default(DEFAULT_STORED_BYTES),
+  origins: Origins.default([]),
 })
 export type CreateKey = z.infer<typeof CreateKey>
 
 /** What is left out stays as it is. */
 export const UpdateKey = z
-  .strictObject({ ...limits, tenant: Tenant.nullable() })
+  .strictObject({ ...limits, tenant: Tenant.nullable(), origins: Origins })
   .partial()
   .refine((changes) => Object.keys(changes).length > 0, 'must change something')
 export type UpdateKey = z.infer<typeof UpdateKey>
@@ -92,6 +113,7 @@ export const Key = z.object({
   max_queued: z.int(),
   max_stored_bytes: z.int(),
   stored_bytes: z.int().describe('How many of them are taken'),
+  origins: z.array(Origin).describe('Web sites whose pages may use the key'),
   created_at: Time,
   expires_at: Time.nullable(),
   revoked_at: Time.nullable(),

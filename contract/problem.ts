@@ -6,7 +6,18 @@ export const PROBLEMS = {
   'malformed-json': [400, 'Malformed JSON', 'The body could not be read as JSON.'],
   'bad-signature': [400, 'Bad signature', 'The webhook headers do not prove that the body comes from a runner.'],
   unauthorized: [401, 'Unauthorized', 'Send the header "Authorization: Bearer <API key>" with a key that is in force.'],
+  'token-expired': [401, 'Client token expired', 'The client token is over. Ask your server for another one.'],
   forbidden: [403, 'Forbidden', 'The API key lacks the scope that this request needs. Use a key that has it.'],
+  'origin-not-allowed': [
+    403,
+    'Origin not allowed',
+    'The page belongs to a site that the API key or client token does not admit. Add its origin to those of the key.',
+  ],
+  'token-limit': [
+    403,
+    'Client token limit',
+    'The client token has reached a limit, or never covered this; `limit` says which. Ask your server for another one.',
+  ],
   'not-found': [404, 'Not found', 'Nothing is there, or it belongs to another API key.'],
   'method-not-allowed': [405, 'Method not allowed', 'The header "Allow" lists the methods of this path.'],
   'stale-lease': [409, 'Stale lease', 'The story is no longer claimed under this token. Drop the work on it.'],
@@ -63,6 +74,10 @@ export const PROBLEMS = {
 } as const satisfies Record<string, readonly [number, string, string]>
 export type ProblemName = keyof typeof PROBLEMS
 
+/** `scope`: what a client token cannot do at all. `story`: it follows another one. */
+export const TokenLimit = z.enum(['stories', 'frames', 'story', 'scope'])
+export type TokenLimit = z.infer<typeof TokenLimit>
+
 export const Problem = z
   .object({
     type: z.string().meta({ example: '/problems/validation' }),
@@ -79,6 +94,7 @@ export const Problem = z
       .optional()
       .describe('At most 50; `detail` says how many more there are'),
     retry_after: z.int().optional().describe('Seconds after which to try again, as in the header Retry-After'),
+    limit: TokenLimit.optional().describe('Of a client token: the limit that the request is beyond'),
     request_id: z.string(),
   })
   .meta({

@@ -119,7 +119,7 @@ export const Story = z
     bank: z
       .object({
         id: StoryId.describe('Names it in `bank` of another story'),
-        url: z.url(),
+        url: z.url().describe('The file; signed'),
         sha256: z.string(),
         bytes: z.int(),
         characters: z.array(z.string()).describe('Ids of the characters that it keeps'),

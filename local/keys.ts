@@ -13,10 +13,11 @@ import { newKeyText } from '../src/platform/api-key.ts'
 
 const usage = `npm run keys -- create --name <name> [--scopes stories:read,stories:write,webhooks,admin,runner] [--expires <date>]
                        [--tenant <name>] [--retention <days>|ever] [--creates-per-minute <n>]
-                       [--weight <n>] [--max-running <n>] [--max-queued <n>] [--max-stored-bytes <n>] [--sql]
+                       [--weight <n>] [--max-running <n>] [--max-queued <n>] [--max-stored-bytes <n>]
+                       [--origins <https://a.example,…>] [--sql]
 npm run keys -- list
 npm run keys -- update <id> [--tenant <name>] [--creates-per-minute <n>|default] [--weight <n>] [--max-running <n>]
-                       [--max-queued <n>] [--max-stored-bytes <n>]
+                       [--max-queued <n>] [--max-stored-bytes <n>] [--origins <https://a.example,…>|none]
 npm run keys -- rotate <id> [--overlap <hours>]
 npm run keys -- revoke <id> [--stop]
 npm run keys -- revoke-links <id>`
@@ -45,6 +46,7 @@ async function main(): Promise<void> {
       'max-running': { type: 'string' },
       'max-queued': { type: 'string' },
       'max-stored-bytes': { type: 'string' },
+      origins: { type: 'string' },
       overlap: { type: 'string' },
       tenant: { type: 'string' },
       stop: { type: 'boolean', default: false },
@@ -108,6 +110,7 @@ interface LimitOptions {
   'max-running'?: string | undefined
   'max-queued'?: string | undefined
   'max-stored-bytes'?: string | undefined
+  origins?: string | undefined
 }
 
 function limitsOf({
@@ -116,6 +119,7 @@ function limitsOf({
   'max-running': running,
   'max-queued': queued,
   'max-stored-bytes': stored,
+  origins,
 }: LimitOptions) {
   return {
     ...(creates !== undefined && { creates_per_minute: creates === 'default' ? null : Number(creates) }),
@@ -123,6 +127,7 @@ function limitsOf({
     ...(running !== undefined && { max_running: Number(running) }),
     ...(queued !== undefined && { max_queued: Number(queued) }),
     ...(stored !== undefined && { max_stored_bytes: Number(stored) }),
+    ...(origins !== undefined && { origins: origins === 'none' ? [] : origins.split(',') }),
   }
 }
 
@@ -188,6 +193,7 @@ async function printSql(wanted: CreateKey): Promise<void> {
     max_running: wanted.max_running,
     max_queued: wanted.max_queued,
     max_stored_bytes: wanted.max_stored_bytes,
+    origins: JSON.stringify(wanted.origins),
     expires_at: wanted.expires_at && Date.parse(wanted.expires_at),
     created_at: row.createdAt,
   }
@@ -202,6 +208,7 @@ function limitsLineOf({ weight, creates_per_minute: creates, ...key }: Key): str
   return [
     `weight ${weight}, max-running ${key.max_running}, max-queued ${key.max_queued}`,
     `creates-per-minute ${creates ?? 'default'}, max-stored-bytes ${key.max_stored_bytes} (${key.stored_bytes} taken)`,
+    `origins ${key.origins.join(',') || 'none'}`,
   ].join(', ')
 }
 

@@ -8,7 +8,9 @@ import { base32 } from '../platform/ids.ts'
 import { auditRoutes } from './admin/audit.ts'
 import { adminStoryRoutes } from './admin/stories.ts'
 import { characterRoutes } from './characters/characters.ts'
+import { clientTokenRoutes } from './client-tokens/client-tokens.ts'
 import { drainBody } from './http/body.ts'
+import { answerOptions, cors, openToPages } from './http/cors.ts'
 import { onError, onNotFound } from './http/on-error.ts'
 import { describeApi, documentOf } from './http/openapi.ts'
 import { originOf } from './http/origin.ts'
@@ -56,6 +58,7 @@ export function createApp(tools: Tools = systemTools) {
   app.use(requestId({ generator: () => `req_${base32(tools.randomBytes(10))}` }))
   app.use(observeRequests)
   app.use(securityHeaders)
+  app.use(cors)
   app.use(drainBody)
   app.use(async (c, next) => {
     c.set('db', openDb(c.env.DB))
@@ -68,13 +71,13 @@ export function createApp(tools: Tools = systemTools) {
   app.onError(onError)
   app.notFound(onNotFound)
   describeApi(app)
-  app.get('/problems/:name', (c) => {
+  app.get('/problems/:name', openToPages, (c) => {
     const name = c.req.param('name')
     if (!Object.hasOwn(PROBLEMS, name)) throw new ProblemError('not-found', `no such problem: ${name}`)
     const [status, title, meaning] = PROBLEMS[name as ProblemName]
     return c.text(`${title} (${status})\n\n${meaning}\n`)
   })
-  app.get('/openapi.json', (c) => c.json(documentOf(app, originOf(c))))
+  app.get('/openapi.json', openToPages, (c) => c.json(documentOf(app, originOf(c))))
   const routes = app
     .route('/', operationsRoutes)
     .route('/', docsRoutes)
@@ -93,6 +96,7 @@ export function createApp(tools: Tools = systemTools) {
     .route('/', webhookRoutes)
     .route('/', keyRoutes)
     .route('/', keyMakingRoutes)
+    .route('/', clientTokenRoutes)
     .route('/', usageRoutes)
     .route('/', adminStoryRoutes)
     .route('/', auditRoutes)
@@ -108,16 +112,18 @@ export function createApp(tools: Tools = systemTools) {
     .route('/', runnerConsistencyRoutes)
     .route('/', runnerEventRoutes)
     .route('/', runnerCompletionRoutes)
-  refuseOtherMethods(app)
+  answerOtherMethods(app)
   return routes
 }
 
-/** Known paths answer 405 to what they do not serve; to be called after all routes. */
-function refuseOtherMethods(app: ReturnType<typeof newRoutes>): void {
+/** Known paths answer OPTIONS, and 405 to what they do not serve; to be called after all routes. */
+function answerOtherMethods(app: ReturnType<typeof newRoutes>): void {
   const served = app.routes.filter((route) => route.method !== 'ALL')
   for (const [path, routes] of Map.groupBy(served, (route) => route.path)) {
-    const allow = [...new Set(routes.map((route) => route.method))].join(', ')
+    const methods = new Set(routes.map((route) => route.method))
+    const allow = [...methods, ...(methods.has('GET') ? ['HEAD'] : []), 'OPTIONS'].join(', ')
     app.all(path, (c) => {
+      if (c.req.method === 'OPTIONS') return answerOptions(c, allow)
       throw new ProblemError('method-not-allowed', `${c.req.method} ${c.req.path}; allowed: ${allow}`, undefined, {
         allow,
       })

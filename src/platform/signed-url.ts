@@ -3,11 +3,10 @@
  *
  * `sig` is HMAC-SHA256, as base64url, over the path and `exp` (Unix seconds). The host is not signed, so that a proxy or
  * a second domain changes nothing; other query parameters are not either, so a link gives its holder no more than a read
- * of that one path. Synchronous, unlike WebCrypto, because every view of a story holds such links.
+ * of that one path.
  */
-import { hmac } from '@noble/hashes/hmac.js'
-import { sha256 } from '@noble/hashes/sha2.js'
 import type { Settings } from './env.ts'
+import { isMacOf, macOf } from './mac.ts'
 
 /** What signs links. */
 export type LinkSettings = Pick<Settings, 'URL_SECRET'>
@@ -24,8 +23,6 @@ export function linksEnd({ createdAt, retentionMs }: { createdAt: number; retent
   return createdAt + 7 * DAY_MS + (retentionMs ?? LONGEST_MS)
 }
 
-const encode = (text: string) => new TextEncoder().encode(text)
-
 /**
  * `url` with `exp` and `sig`, good until `expiresAt` (ms since 1970), as long as its key has this generation of links.
  * Deterministic: the same arguments, the same link.
@@ -35,7 +32,7 @@ export function signUrl(url: string, expiresAt: number, settings: LinkSettings, 
   const exp = String(Math.floor(expiresAt / 1000))
   signed.searchParams.set('exp', exp)
   if (generation > 0) signed.searchParams.set('gen', String(generation))
-  signed.searchParams.set('sig', signatureOf(signed.pathname, exp, generation, settings.URL_SECRET[0]))
+  signed.searchParams.set('sig', macOf(signedText(signed.pathname, exp, generation), settings.URL_SECRET[0]))
   return signed.href
 }
 
@@ -52,26 +49,13 @@ export function refuseSignedUrl(url: string, now: number, settings: LinkSettings
   if (!/^\d{1,12}$/.test(exp)) return 'the link has no time of expiry: exp must be Unix seconds'
   const sig = searchParams.get('sig') ?? ''
   const generation = generationOf(url)
-  if (!settings.URL_SECRET.some((secret) => isEqual(sig, signatureOf(pathname, exp, generation, secret))))
+  if (!isMacOf(sig, signedText(pathname, exp, generation), settings.URL_SECRET))
     return 'the signature of the link is wrong: it must be used as it was given, with its path, exp and sig'
   if (now >= Number(exp) * 1000) return `the link expired at ${new Date(Number(exp) * 1000).toISOString()}`
   return undefined
 }
 
 /** Links of the first generation do not name it. */
-function signatureOf(path: string, exp: string, generation: number, secret: string): string {
-  const about = [path, exp, ...(generation > 0 ? [generation] : [])]
-  const mac = hmac(sha256, encode(secret), encode(`fableframe link\n${about.join('\n')}`))
-  return btoa(String.fromCharCode(...mac))
-    .replaceAll('+', '-')
-    .replaceAll('/', '_')
-    .replaceAll('=', '')
-}
-
-/** In a time that depends on the lengths alone. */
-function isEqual(a: string, b: string): boolean {
-  if (a.length !== b.length) return false
-  let differs = 0
-  for (let i = 0; i < a.length; i++) differs |= a.charCodeAt(i) ^ b.charCodeAt(i)
-  return differs === 0
+function signedText(path: string, exp: string, generation: number): string {
+  return `fableframe link\n${[path, exp, ...(generation > 0 ? [generation] : [])].join('\n')}`
 }

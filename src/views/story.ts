@@ -30,7 +30,7 @@ export function viewOf(
     }),
     bank: story.bank && {
       id: story.id,
-      url: `${self}/bank.safetensors`,
+      url: signed('bank.safetensors'),
       sha256: story.bank.sha256,
       bytes: story.bank.bytes,
       characters: story.bank.cast.map(({ id }) => id),

@@ -4,6 +4,7 @@ import type { Db } from '../../db/client.ts'
 import type { ApiKeyRow } from '../../db/keys/api-keys.ts'
 import type { ModelCache } from '../../db/runners/list.ts'
 import type { Reader } from '../../db/stories/stories.ts'
+import type { ClientToken } from '../../platform/client-token.ts'
 import type { Bindings, Settings, Tools } from '../../platform/env.ts'
 import type { RateLimiter } from './rate-limiter.ts'
 
@@ -19,8 +20,12 @@ export interface AppEnv {
     apiKey: ApiKeyRow
     /** Of the key that was shown: SHA-256 in hex. */
     keyHash: string
-    /** Set where a signed link will do as well as a key. */
-    reader?: Reader
+    /** Set where a client token was shown; `apiKey` is then that of the key that made it. */
+    clientToken?: ClientToken
+    /** Whose stories the answer may show. */
+    reader: Reader
+    /** Whose pages may read the answer, besides our own: one origin, or `*`. See `cors.ts`. */
+    openTo?: string
     /** A rotation is to be answered again to the key that it replaced, and nothing else is to be done. */
     onlyReplay?: true
   }

@@ -1,15 +1,17 @@
-/** Who is asking: an app with an API key, or whoever holds a signed link. */
+/** Who is asking: an app with an API key or a client token, or whoever holds a signed link. */
 import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
-import { type ApiKeyRow, findApiKey } from '../../db/keys/api-keys.ts'
+import { type ApiKeyRow, findApiKey, findKey } from '../../db/keys/api-keys.ts'
 import { findReplacedKey } from '../../db/keys/make-key.ts'
 import { isWellFormed } from '../../platform/api-key.ts'
+import { isClientToken, readClientToken } from '../../platform/client-token.ts'
 import { sha256 } from '../../platform/ids.ts'
 import { generationOf, isSigned, refuseSignedUrl } from '../../platform/signed-url.ts'
 import type { AppEnv } from './app-env.ts'
-import { wrongCredential } from './guesses.ts'
+import { requireOrigin } from './cors.ts'
+import { unauthorized, wrongCredential } from './guesses.ts'
 import { IdempotencyKey } from './idempotency.ts'
-import { ProblemError } from './problems.ts'
+import { ProblemError, TokenLimitError } from './problems.ts'
 import { limit } from './rate-limit.ts'
 import type { Policy } from './rate-limiter.ts'
 import { isRead, scopeFor } from './scopes.ts'
@@ -28,14 +30,24 @@ export const requireApiKey = createMiddleware<AppEnv>(async (c, next) => {
   await next()
 })
 
+/** The same, or a client token that covers the request: `c.var.clientToken`. */
+export const requireApiKeyOrToken = createMiddleware<AppEnv>(async (c, next) => {
+  const credential = credentialOf(c)
+  await (isClientToken(credential) ? presentToken(c, credential) : countIn(c))
+  await next()
+})
+
 /**
- * For `POST /stories`: the same without a query where the key was in force a moment ago, and a story is to be written, by
+ * For `POST /stories`, also with a client token: the same without a query where the key was in force a moment ago, and a story is to be written, by
  * a statement that checks the key itself (`db/queue/enqueue.ts`). `c.var.apiKey` is its row as it was then. Whatever else
  * is answered has to `admit` the key first.
  */
 export const presumeApiKey = createMiddleware<AppEnv>(async (c, next) => {
-  const onlyWrites = c.req.header('idempotency-key') === undefined && c.req.query('dry_run') === undefined
-  await countIn(c, onlyWrites ? PRESUME_MS : 0)
+  // The statement does not check whether the key still admits the page that asks.
+  const has = (name: string) => c.req.header(name) !== undefined
+  const onlyWrites = !has('idempotency-key') && !has('origin') && c.req.query('dry_run') === undefined
+  const credential = credentialOf(c)
+  await (isClientToken(credential) ? presentToken(c, credential) : countIn(c, onlyWrites ? PRESUME_MS : 0))
   await next()
 })
 
@@ -52,6 +64,7 @@ export const requireApiKeyOrReplaced = createMiddleware<AppEnv>(async (c, next) 
     c.set('apiKey', replaced)
     c.set('onlyReplay', true)
     requireScope(c, replaced)
+    requireOrigin(c, 'the API key', replaced.origins)
   }
   await next()
 })
@@ -65,8 +78,13 @@ async function replacedKey(c: Context<AppEnv>): Promise<ApiKeyRow | undefined> {
 
 /** @param presumeMs how old what is known of the key may be, to do instead of its row. */
 async function countIn(c: Context<AppEnv>, presumeMs = 0): Promise<void> {
-  await presentKey(c, credentialOf(c), presumeMs, policyFor(c))
+  const credential = credentialOf(c)
+  if (isClientToken(credential))
+    throw new TokenLimitError('scope', 'a client token creates and follows stories; this takes an API key')
+  await presentKey(c, credential, presumeMs, policyFor(c))
   requireScope(c, c.var.apiKey)
+  requireOrigin(c, 'the API key', c.var.apiKey.origins)
+  c.set('reader', c.var.apiKey.id)
 }
 
 /**
@@ -127,6 +145,32 @@ function refusalOf(key: ApiKeyRow | undefined, now: number): string | undefined 
     : undefined
 }
 
+/**
+ * Takes a client token: `c.var.apiKey` is the key that made it. Throws when it is over, when its key is, when its key has
+ * ended all links, and for a request that it does not cover. Each token has a rate limit of its own.
+ */
+export async function presentToken(c: Context<AppEnv>, text: string): Promise<void> {
+  const { db, settings, tools } = c.var
+  const token = readClientToken(text, settings)
+  if (!token) throw wrongCredential(c, 'the client token is misspelt')
+  const { id, apiKeyId, generation, expires, origins, grant } = token
+  limit(c, id, policyFor(c)({ createsPerMinute: null }))
+  const now = tools.now()
+  if (now >= expires * 1000) {
+    const detail = `the client token expired at ${new Date(expires * 1000).toISOString()}`
+    throw new ProblemError('token-expired', detail, undefined, { 'www-authenticate': 'Bearer' })
+  }
+  const apiKey = await findKey(db, apiKeyId)
+  const isInForce = apiKey?.revokedAt === null && refusalOf(apiKey, now) === undefined
+  if (!isInForce || apiKey.linkGeneration !== generation) throw unauthorized('the client token was revoked')
+  requireOrigin(c, 'the client token', origins)
+  if ('story' in grant && !(isRead(c.req.method) && c.req.param('id') === grant.story))
+    throw new TokenLimitError('story', `the client token follows the story ${grant.story}, and nothing else`)
+  c.set('apiKey', apiKey)
+  c.set('clientToken', token)
+  c.set('reader', 'story' in grant ? apiKeyId : { clientToken: id })
+}
+
 /** Throws `forbidden` unless the key has the scope of the path. */
 export function requireScope(c: Context<AppEnv>, { scopes }: Pick<ApiKeyRow, 'scopes'>): void {
   const scope = scopeFor(c.req.method, c.req.path)
@@ -136,7 +180,7 @@ export function requireScope(c: Context<AppEnv>, { scopes }: Pick<ApiKeyRow, 'sc
 
 const policyFor =
   (c: Context<AppEnv>) =>
-  ({ createsPerMinute }: ApiKeyRow): Policy => {
+  ({ createsPerMinute }: Pick<ApiKeyRow, 'createsPerMinute'>): Policy => {
     const { RATE_LIMIT_READ, RATE_LIMIT_CREATE } = c.var.settings
     return isRead(c.req.method)
       ? { name: 'read', quota: RATE_LIMIT_READ }
@@ -144,16 +188,12 @@ const policyFor =
   }
 
 /**
- * For paths that are read by an API key or by a signed link to them, as long as the key that made what it leads to has
- * the generation of the link. `c.var.reader` says which.
+ * For paths that are read by an API key, a client token or a signed link to them, as long as the key that made what it leads
+ * to has the generation of the link. `c.var.reader` says which.
  */
-export const requireApiKeyOrLink = createMiddleware<AppEnv>(async (c, next) => {
-  if (!isSigned(c.req.url)) {
-    return requireApiKey(c, async () => {
-      c.set('reader', c.var.apiKey.id)
-      await next()
-    })
-  }
+export const requireReader = createMiddleware<AppEnv>(async (c, next) => {
+  if (!isSigned(c.req.url)) return requireApiKeyOrToken(c, next)
+  c.set('openTo', '*')
   const refusal = refuseSignedUrl(c.req.url, c.var.tools.now(), c.var.settings)
   if (refusal) throw wrongCredential(c, refusal)
   // By what the link leads to, since a page may be opened by many: nobody's requests stop another's.

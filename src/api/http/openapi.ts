@@ -20,6 +20,7 @@ const TAGS: Record<string, string> = {
 
 const SECURITY = {
   apiKey: { type: 'http', scheme: 'bearer', description: 'An API key, as `Authorization: Bearer ff_live_…`' },
+  clientToken: { type: 'http', scheme: 'bearer', description: 'A token of `POST /client-tokens`: `ff_client_…`' },
   signedLink: { type: 'apiKey', in: 'query', name: 'sig', description: 'A link from an answer, used as it was given' },
   metricsToken: { type: 'http', scheme: 'bearer', description: 'The setting METRICS_TOKEN' },
   runnerToken: { type: 'http', scheme: 'bearer', description: 'The token of the runners' },

@@ -1,7 +1,7 @@
 /** Every answer that is not a success: an RFC 9457 problem document. */
 import type { Context } from 'hono'
 import type { z } from 'zod'
-import { issuesOf, PROBLEMS, type Problem, type ProblemName } from '../../../contract/problem.ts'
+import { issuesOf, PROBLEMS, type Problem, type ProblemName, type TokenLimit } from '../../../contract/problem.ts'
 import type { AppEnv } from './app-env.ts'
 
 /** What is wrong, and where: a JSON pointer (RFC 6901). */
@@ -26,6 +26,16 @@ export class ProblemError extends Error {
   }
 }
 
+/** A request beyond what a client token is good for. */
+export class TokenLimitError extends ProblemError {
+  readonly limit: TokenLimit
+
+  constructor(limit: TokenLimit, detail: string) {
+    super('token-limit', detail)
+    this.limit = limit
+  }
+}
+
 export function invalid(faults: Fault[]): ProblemError {
   const [first, ...others] = faults
   const more = others.length > 0 ? ` (and ${others.length} more)` : ''
@@ -38,7 +48,8 @@ export function invalid(faults: Fault[]): ProblemError {
   )
 }
 
-const cut = (text: string) => (text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text)
+/** What an answer repeats of a request. */
+export const cut = (text: string) => (text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text)
 
 /** What routes do with input that does not fit their schema: a path that cannot exist is not found. */
 export function rejectInvalid(result: { success: boolean; target: string; error?: z.ZodError }): void {
@@ -50,7 +61,8 @@ export function rejectInvalid(result: { success: boolean; target: string; error?
 }
 
 /** The answer to a problem. */
-export function respond(c: Context<AppEnv>, { problem, message, faults, headers }: ProblemError): Response {
+export function respond(c: Context<AppEnv>, error: ProblemError): Response {
+  const { problem, message, faults, headers } = error
   const [status, title] = PROBLEMS[problem]
   const body: Problem = {
     type: `/problems/${problem}`,
@@ -59,6 +71,7 @@ export function respond(c: Context<AppEnv>, { problem, message, faults, headers 
     detail: message,
     ...(faults && { errors: faults }),
     ...(headers['retry-after'] && { retry_after: Number(headers['retry-after']) }),
+    ...(error instanceof TokenLimitError && { limit: error.limit }),
     request_id: c.var.requestId,
   }
   return c.json(body, status, { 'content-type': 'application/problem+json', ...headers })

@@ -5,8 +5,11 @@ import { PROBLEMS, Problem, type ProblemName } from '../../../contract/problem.t
 import type { AppEnv } from './app-env.ts'
 import { rejectInvalid } from './problems.ts'
 
-/** The `security` of paths that an API key or a signed link opens. */
-export const openToLinks: Record<string, string[]>[] = [{ apiKey: [] }, { signedLink: [] }]
+/** The `security` of paths that an API key, a client token or a signed link opens. */
+export const openToLinks: Record<string, string[]>[] = [{ apiKey: [] }, { clientToken: [] }, { signedLink: [] }]
+
+/** The `security` of paths that an API key or a client token opens. */
+export const openToTokens: Record<string, string[]>[] = [{ apiKey: [] }, { clientToken: [] }]
 
 export const newRoutes = () => new OpenAPIHono<AppEnv>({ defaultHook: rejectInvalid })
 

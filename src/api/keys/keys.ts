@@ -34,10 +34,10 @@ const list = createRoute({
 const update = createRoute({
   method: 'patch',
   path: '/keys/{id}',
-  summary: 'Change the limits or the tenant of an API key',
+  summary: 'Change the limits, the tenant or the origins of an API key',
   description:
-    'Fields that are left out stay as they are. Caps and weight apply at once, also to stories that are queued or running: ' +
-    'those above a lower cap stay, and so do stored files. `creates_per_minute` applies within two minutes.',
+    'Fields that are left out stay as they are. Origins apply at once. Caps and weight do too, also to stories that are ' +
+    'queued or running: those above a lower cap stay, and so do stored files. `creates_per_minute` applies within two minutes.',
   tags,
   security,
   middleware: [requireApiKey, limitBody(MAX_JSON_BYTES)] as const,
@@ -86,10 +86,11 @@ export const keyRoutes = newRoutes()
   .openapi(list, async (c) => c.json({ results: (await listApiKeys(c.var.db)).map(viewOfKey) }, 200))
   .openapi(update, async (c) => {
     const { id } = c.req.valid('param')
-    const { tenant, creates_per_minute: createsPerMinute, weight, ...caps } = c.req.valid('json')
+    const { tenant, origins, creates_per_minute: createsPerMinute, weight, ...caps } = c.req.valid('json')
     const { max_running: maxRunning, max_queued: maxQueued, max_stored_bytes: maxStoredBytes } = caps
     const changes = {
       ...(tenant !== undefined && { tenant }),
+      ...(origins !== undefined && { origins }),
       ...(createsPerMinute !== undefined && { createsPerMinute }),
       ...(weight !== undefined && { weight }),
       ...(maxRunning !== undefined && { maxRunning }),

@@ -76,6 +76,7 @@ export const keyMakingRoutes = newRoutes()
       maxRunning: wanted.max_running,
       maxQueued: wanted.max_queued,
       maxStoredBytes: wanted.max_stored_bytes,
+      origins: wanted.origins,
       expiresAt,
     }
     const row = withDefaults(apiKeys, await apiKeyRow(asked.key, wanted.name, tools, options))

@@ -16,6 +16,7 @@ export function viewOfKey(row: ApiKeyRow): Key {
     max_queued: row.maxQueued,
     max_stored_bytes: row.maxStoredBytes,
     stored_bytes: row.storedBytes,
+    origins: row.origins,
     created_at: new Date(row.createdAt).toISOString(),
     expires_at: time(row.expiresAt),
     revoked_at: time(row.revokedAt),

@@ -11,7 +11,7 @@ import { signUrl } from '../../platform/signed-url.ts'
 import { discardObject, storeObject } from '../../upkeep/objects.ts'
 import { noRoom } from '../characters/reference-pictures.ts'
 import type { AppEnv } from '../http/app-env.ts'
-import { requireApiKey, requireApiKeyOrLink } from '../http/auth.ts'
+import { requireApiKey, requireReader } from '../http/auth.ts'
 import { limitBody } from '../http/body.ts'
 import { originOf } from '../http/origin.ts'
 import { cursorOf, pageOf, parseCursor } from '../http/paging.ts'
@@ -100,7 +100,7 @@ const download = createRoute({
   summary: 'The bytes of a file',
   tags,
   security: openToLinks,
-  middleware: [requireApiKeyOrLink] as const,
+  middleware: [requireReader] as const,
   request: { params },
   responses: {
     200: { description: 'As uploaded', content: { 'application/octet-stream': { schema: binary() } } },

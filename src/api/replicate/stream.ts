@@ -8,7 +8,7 @@ import { findStory, type StoryWithFrames, versionOf } from '../../db/stories/sto
 import { followStory } from '../../durable/announce.ts'
 import type { LinkSettings } from '../../platform/signed-url.ts'
 import { errorOf, frameUrl, progressOf } from '../../views/prediction.ts'
-import { requireApiKeyOrLink } from '../http/auth.ts'
+import { requireReader } from '../http/auth.ts'
 import { ProblemError } from '../http/problems.ts'
 import { newRoutes, openToLinks, problems } from '../http/routes.ts'
 
@@ -27,7 +27,7 @@ const stream = createRoute({
     '`error`. `Last-Event-ID` resumes without repeating an output.',
   tags: ['Replicate'],
   security: openToLinks,
-  middleware: [requireApiKeyOrLink] as const,
+  middleware: [requireReader] as const,
   request: { params: z.object({ id: StoryId }) },
   responses: {
     200: { description: 'The stream', content: { 'text/event-stream': { schema: z.string() } } },

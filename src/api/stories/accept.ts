@@ -4,19 +4,21 @@ import { BANK_TYPE } from '../../../contract/bank.ts'
 import type { PostedStory } from '../../../contract/character.ts'
 import { findAnswer } from '../../db/idempotency.ts'
 import { enqueue, enqueueForKey, newStory } from '../../db/queue/enqueue.ts'
+import { enqueueForToken, type TokenLimits } from '../../db/queue/enqueue-for-token.ts'
 import type { IdempotencyRow } from '../../db/schema/idempotency.ts'
 import type { StoredPrediction, StoryRow } from '../../db/schema/stories.ts'
 import { newStoryId } from '../../platform/ids.ts'
 import { continueTrace } from '../../platform/trace.ts'
 import { storeReference } from '../characters/reference-pictures.ts'
 import type { AppEnv } from '../http/app-env.ts'
-import { admit, requireScope } from '../http/auth.ts'
+import { admit, credentialOf, presentToken, requireScope } from '../http/auth.ts'
 import { fingerprintOf, REPLAYED, requireSameRequest } from '../http/idempotency.ts'
 import { originOf } from '../http/origin.ts'
 import { invalid } from '../http/problems.ts'
 import { scopeFor } from '../http/scopes.ts'
 import { parseCancelAfter } from './cancel-after.ts'
 import { requireRoom } from './queue-room.ts'
+import { limitsOf, requireTokenRoom } from './token-limits.ts'
 import { type ValidStory, validateStory } from './validate.ts'
 
 /** What a route answers when it has taken a story in; kept under the Idempotency-Key, if there is one. */
@@ -59,6 +61,8 @@ export async function accept<Body>(
   { idempotencyKey, prediction, answerOf }: Acceptance<Body>,
 ): Promise<Accepted<Body>> {
   const wanted = { posted, prediction, answerOf, cancelAfterMs: parseCancelAfter(c.req.header('cancel-after')) }
+  const { clientToken } = c.var
+  if (clientToken) return acceptForToken(c, wanted, idempotencyKey, limitsOf(clientToken))
   return idempotencyKey === undefined ? acceptAnew(c, wanted) : acceptOnce(c, wanted, idempotencyKey)
 }
 
@@ -102,6 +106,41 @@ async function acceptOnce<Body>(c: Context<AppEnv>, wanted: Wanted<Body>, key: s
   if (!earlier) return { storyId: story.id, answer, headers: {} }
   requireSameRequest({ key, fingerprint }, earlier)
   return replayOf(earlier)
+}
+
+/** The story of a client token. Idempotency-Keys count for each token by itself, so that none is answered another's story. */
+async function acceptForToken<Body>(
+  c: Context<AppEnv>,
+  wanted: Wanted<Body>,
+  idempotencyKey: string | undefined,
+  token: TokenLimits,
+): Promise<Accepted<Body>> {
+  const { db, apiKey, tools } = c.var
+  const { posted, prediction, cancelAfterMs } = wanted
+  const key = `${token.id} ${idempotencyKey}`
+  const fingerprint = await fingerprintOf(c, { request: posted, prediction, cancelAfterMs })
+  const earlier = idempotencyKey === undefined ? undefined : await findAnswer(db, apiKey.id, key, tools.now())
+  if (earlier) {
+    requireSameRequest({ key: idempotencyKey ?? '', fingerprint }, earlier)
+    return replayOf(earlier)
+  }
+  requireRoom(apiKey)
+  const valid = await validateStory(c, posted)
+  if ('faults' in valid) throw invalid(valid.faults)
+  await requireTokenRoom(db, token, valid.request.frames.length)
+  const story = { ...(await prepareStory(c, valid, wanted)), clientToken: token.id }
+  const answer = await wanted.answerOf(story)
+  const once = idempotencyKey === undefined ? undefined : { key, fingerprint, answer }
+  const outcome = await enqueueForToken(db, token, story, tools.now(), once)
+  if (outcome === 'queued') return { storyId: story.id, answer, headers: {} }
+  if (outcome === 'refused') {
+    await requireTokenRoom(db, token, story.frameCount)
+    // Else it is its key that has changed.
+    await presentToken(c, credentialOf(c))
+    return acceptForToken(c, wanted, idempotencyKey, token)
+  }
+  requireSameRequest({ key: idempotencyKey ?? '', fingerprint }, outcome)
+  return replayOf(outcome)
 }
 
 /** The row to be queued. Its bank is stored first, so that no queued story names one that is not there. */

@@ -2,9 +2,9 @@
 import { createRoute } from '@hono/zod-openapi'
 import { BANK_TYPE } from '../../../contract/bank.ts'
 import { findStory } from '../../db/stories/stories.ts'
-import { requireApiKey } from '../http/auth.ts'
+import { requireReader } from '../http/auth.ts'
 import { ProblemError } from '../http/problems.ts'
-import { binary, newRoutes, problems } from '../http/routes.ts'
+import { binary, newRoutes, openToLinks, problems } from '../http/routes.ts'
 import { bankKey } from './named-bank.ts'
 import { noSuchStory, StoryParams } from './stories.ts'
 
@@ -15,8 +15,8 @@ const readRoute = createRoute({
   description:
     'A safetensors file. With it, the same model can generate more stories with the same characters, on any machine.',
   tags: ['Stories'],
-  security: [{ apiKey: [] }],
-  middleware: [requireApiKey] as const,
+  security: openToLinks,
+  middleware: [requireReader] as const,
   request: { params: StoryParams },
   responses: {
     200: { description: 'The bank', content: { [BANK_TYPE]: { schema: binary() } } },
@@ -27,7 +27,7 @@ const readRoute = createRoute({
 
 export const bankRoutes = newRoutes().openapi(readRoute, async (c) => {
   const { id } = c.req.valid('param')
-  const found = await findStory(c.var.db, id, c.var.apiKey.id)
+  const found = await findStory(c.var.db, id, c.var.reader)
   if (!found) throw noSuchStory(id)
   const { bank } = found.story
   if (!bank) throw new ProblemError('not-found', `story ${id} has no bank (yet)`)

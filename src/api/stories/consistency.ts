@@ -1,7 +1,7 @@
 /** `GET /stories/{id}/consistency.png`: the page that shows how consistent a story is. */
 import { createRoute } from '@hono/zod-openapi'
 import { findStory } from '../../db/stories/stories.ts'
-import { requireApiKeyOrLink } from '../http/auth.ts'
+import { requireReader } from '../http/auth.ts'
 import { ProblemError } from '../http/problems.ts'
 import { newRoutes, openToLinks, png, problems } from '../http/routes.ts'
 import { sendPicture } from './pictures.ts'
@@ -13,7 +13,7 @@ const readRoute = createRoute({
   summary: 'All frames with every character outlined, and how alike they are',
   tags: ['Stories'],
   security: openToLinks,
-  middleware: [requireApiKeyOrLink] as const,
+  middleware: [requireReader] as const,
   request: { params: StoryParams },
   responses: {
     200: png,

@@ -5,7 +5,7 @@ import { z } from 'zod'
 import { isTerminal } from '../../../contract/story-view.ts'
 import { findStory } from '../../db/stories/stories.ts'
 import { viewOf } from '../../views/story.ts'
-import { requireApiKeyOrLink } from '../http/auth.ts'
+import { requireReader } from '../http/auth.ts'
 import { newRoutes, openToLinks, problems } from '../http/routes.ts'
 import { follow } from './follow.ts'
 import { noSuchStory, StoryParams } from './stories.ts'
@@ -24,7 +24,7 @@ const events = createRoute({
     'for `EventSource` in a browser.',
   tags: ['Stories'],
   security: openToLinks,
-  middleware: [requireApiKeyOrLink] as const,
+  middleware: [requireReader] as const,
   request: {
     params: StoryParams,
     headers: z.object({ 'last-event-id': z.string().optional().describe('The id of the last event that arrived') }),

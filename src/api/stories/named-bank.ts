@@ -23,7 +23,7 @@ export async function findBank(c: Context<AppEnv>, named: NamedBank): Promise<Fo
   const fault = (pointer: string, message: string) => ({ faults: [{ pointer, message }] })
   const { id, url, data } = named
   if (id !== undefined) {
-    const found = await findStory(c.var.db, id, c.var.apiKey.id)
+    const found = await findStory(c.var.db, id, c.var.reader)
     if (!found) return fault('/bank/id', `no story ${id} under this API key`)
     const { bank } = found.story
     const object = bank && (await c.env.IMAGES.get(bankKey(id, bank.sha256)))

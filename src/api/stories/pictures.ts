@@ -7,7 +7,7 @@ import { StoryId } from '../../../contract/story-view.ts'
 import { findFrame } from '../../db/stories/frames.ts'
 import { findStory } from '../../db/stories/stories.ts'
 import type { AppEnv } from '../http/app-env.ts'
-import { requireApiKeyOrLink } from '../http/auth.ts'
+import { requireReader } from '../http/auth.ts'
 import { byteRangeOf } from '../http/byte-range.ts'
 import { ProblemError } from '../http/problems.ts'
 import { newRoutes, openToLinks, png, problems } from '../http/routes.ts'
@@ -34,7 +34,7 @@ const frame = createRoute({
   summary: 'One frame as PNG',
   tags,
   security: openToLinks,
-  middleware: [requireApiKeyOrLink] as const,
+  middleware: [requireReader] as const,
   request: { params: z.object({ id: StoryId, file: File }) },
   responses: { 200: png, ...partial, ...problems('unauthorized', 'not-found', 'range-not-satisfiable') },
 })
@@ -45,7 +45,7 @@ const storyboard = createRoute({
   summary: 'All frames with their captions on one page',
   tags,
   security: openToLinks,
-  middleware: [requireApiKeyOrLink] as const,
+  middleware: [requireReader] as const,
   request: { params: StoryParams },
   responses: { 200: png, ...partial, ...problems('unauthorized', 'not-found', 'range-not-satisfiable') },
 })

@@ -9,19 +9,18 @@ import { cancel } from '../../db/queue/cancel.ts'
 import { listStories } from '../../db/stories/stories.ts'
 import { viewOf } from '../../views/story.ts'
 import { announce } from '../http/announce.ts'
-import { presumeApiKey, requireApiKey } from '../http/auth.ts'
+import { presumeApiKey, requireApiKeyOrToken } from '../http/auth.ts'
 import { limitBody, MAX_JSON_BYTES } from '../http/body.ts'
 import { IdempotencyHeaders } from '../http/idempotency.ts'
 import { cursorOf, pageOf, parseCursor } from '../http/paging.ts'
 import { ProblemError } from '../http/problems.ts'
-import { json, newRoutes, PageQuery, problems, SpanQuery, spanOf } from '../http/routes.ts'
+import { json, newRoutes, openToTokens, PageQuery, problems, SpanQuery, spanOf } from '../http/routes.ts'
 import { accept } from './accept.ts'
 import { dryRun } from './dry-run.ts'
 import { awaitStory } from './follow.ts'
 import { storyWarnings } from './warnings.ts'
 
 const tags = ['Stories']
-const security = [{ apiKey: [] }]
 export const StoryParams = z.object({ id: StoryId })
 const StoryQuery = z.object({
   wait: z.coerce.number().min(0, '0 to 55').max(55, '0 to 55').default(0).describe('Seconds'),
@@ -42,7 +41,7 @@ const create = createRoute({
   path: '/stories',
   summary: 'Post a story',
   tags,
-  security,
+  security: openToTokens,
   middleware: [presumeApiKey, limitBody(MAX_JSON_BYTES)] as const,
   request: {
     headers: CreateHeaders,
@@ -54,7 +53,7 @@ const create = createRoute({
   responses: {
     200: json(DryRun, 'With `dry_run=true`: it would be accepted'),
     202: json(AcceptedStory, 'Accepted; the header Location names it'),
-    ...problems('malformed-json', 'unauthorized', 'too-large', 'unsupported-media-type'),
+    ...problems('malformed-json', 'unauthorized', 'token-limit', 'too-large', 'unsupported-media-type'),
     ...problems('validation', 'idempotency-mismatch', 'queue-full'),
   },
 })
@@ -67,8 +66,8 @@ const read = createRoute({
     'With `wait`, the answer is held until the story has ended or, when `since_version` is given, has a newer version. ' +
     'After `wait` seconds the story is answered as it is. With `If-None-Match`, an unchanged story is answered 304.',
   tags,
-  security,
-  middleware: [requireApiKey, etag()] as const,
+  security: openToTokens,
+  middleware: [requireApiKeyOrToken, etag()] as const,
   request: { params: StoryParams, query: StoryQuery },
   responses: {
     200: json(Story, 'The story'),
@@ -82,8 +81,8 @@ const list = createRoute({
   path: '/stories',
   summary: 'List stories, newest first',
   tags,
-  security,
-  middleware: [requireApiKey] as const,
+  security: openToTokens,
+  middleware: [requireApiKeyOrToken] as const,
   request: { query: PageQuery.extend(SpanQuery.shape) },
   responses: { 200: json(StoryList, 'A page'), ...problems('unauthorized', 'validation') },
 })
@@ -94,8 +93,8 @@ const stop = createRoute({
   summary: 'Cancel a story',
   description: 'A queued story is canceled at once, a running one within a heartbeat. Finished frames are kept.',
   tags,
-  security,
-  middleware: [requireApiKey] as const,
+  security: openToTokens,
+  middleware: [requireApiKeyOrToken] as const,
   request: { params: StoryParams },
   responses: {
     200: json(Story, 'The story; unchanged if it had ended or was canceled before'),
@@ -121,24 +120,25 @@ export const storyRoutes = newRoutes()
     return c.json(answer.body, 202, { location: answer.location, ...headers })
   })
   .openapi(read, async (c) => {
-    const { db, settings, tools, apiKey } = c.var
+    const { db, settings, tools, reader } = c.var
     const { id } = c.req.valid('param')
     const { wait, since_version: after = Number.POSITIVE_INFINITY } = c.req.valid('query')
     const until = { until: tools.now() + wait * 1000, now: tools.now, signal: c.req.raw.signal }
-    const found = await awaitStory(c.env, id, { db, reader: apiKey.id, after }, until)
+    const found = await awaitStory(c.env, id, { db, reader, after }, until)
     if (!found) throw noSuchStory(id)
     return c.json(viewOf(found, settings), 200, { 'cache-control': 'private, no-cache' })
   })
   .openapi(list, async (c) => {
     const { cursor, limit, ...times } = c.req.valid('query')
-    const listing = { apiKeyId: c.var.apiKey.id, ...spanOf(times) }
+    const { apiKey, clientToken } = c.var
+    const listing = { apiKeyId: apiKey.id, ...(clientToken && { clientToken: clientToken.id }), ...spanOf(times) }
     const rows = await listStories(c.var.db, listing, parseCursor(cursor), limit + 1)
     const { page, next } = pageOf(c, rows, { limit, query: { ...times, limit: `${limit}` }, cursorOf: byStory })
     return c.json({ results: page.map((found) => viewOf(found, c.var.settings)), next }, 200)
   })
   .openapi(stop, async (c) => {
-    const { db, settings, tools, apiKey } = c.var
-    const found = await cancel(db, c.req.valid('param').id, apiKey.id, tools.now())
+    const { db, settings, tools, reader } = c.var
+    const found = await cancel(db, c.req.valid('param').id, reader, tools.now())
     if (!found) throw noSuchStory(c.req.valid('param').id)
     announce(c, found.story.id)
     return c.json(viewOf(found, settings), 200)

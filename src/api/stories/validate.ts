@@ -11,6 +11,7 @@ import type { Fault } from '../http/problems.ts'
 import { servedModels, usualModel } from '../http/served-models.ts'
 import { castOf } from './cast.ts'
 import { type FoundBank, findBank } from './named-bank.ts'
+import { tokenFaults } from './token-limits.ts'
 
 /** A story that may be queued. */
 export interface ValidStory {
@@ -40,6 +41,7 @@ export async function validateStory(
       served.map(({ name }) => name),
     ),
     ...(announced ? impossibleFor(announced, posted) : []),
+    ...(c.var.clientToken ? tokenFaults(posted) : []),
     ...urlFaults(posted, settings.ALLOW_INSECURE_WEBHOOKS === '1'),
   ]
   if (faults.length > 0) return { faults }

@@ -87,7 +87,7 @@ export async function revokeLinks(db: Db, id: string, by: Actor, now: number): P
 const isThere = (id: string) => sql`EXISTS (SELECT 1 FROM ${apiKeys} WHERE ${apiKeys.id} = ${id})`
 
 export type KeyChanges = Partial<
-  Pick<ApiKeyRow, 'tenant' | 'createsPerMinute' | 'weight' | 'maxRunning' | 'maxQueued' | 'maxStoredBytes'>
+  Pick<ApiKeyRow, 'tenant' | 'createsPerMinute' | 'weight' | 'maxRunning' | 'maxQueued' | 'maxStoredBytes' | 'origins'>
 >
 
 /**

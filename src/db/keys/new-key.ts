@@ -19,6 +19,7 @@ export type KeyOptions = Partial<
     | 'maxRunning'
     | 'maxQueued'
     | 'maxStoredBytes'
+    | 'origins'
   >
 >
 

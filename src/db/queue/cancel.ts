@@ -2,7 +2,7 @@
 import { and, eq, inArray, isNull, type SQL, sql } from 'drizzle-orm'
 import type { Db } from '../client.ts'
 import { stories } from '../schema/stories.ts'
-import { findStory, ofTenant, ownedBy, type StoryWithFrames } from '../stories/stories.ts'
+import { findStory, ofTenant, ownedBy, type Reader, type StoryWithFrames } from '../stories/stories.ts'
 import { enqueueWebhook } from '../webhooks/outbox.ts'
 import { end, nextVersion } from './transitions.ts'
 
@@ -12,16 +12,11 @@ const AT_ONCE = 500
 /**
  * End a queued story at once; ask the runner of a running one to stop; leave one that has ended as it is.
  *
- * @param apiKeyId undefined for an operator, who may cancel anybody's.
+ * @param reader who may cancel what it may read; undefined for an operator, who may cancel anybody's.
  */
-export async function cancel(
-  db: Db,
-  id: string,
-  apiKeyId: string | undefined,
-  now: number,
-): Promise<StoryWithFrames | undefined> {
-  await db.batch(cancelQueries(db, ownedBy(id, apiKeyId), now))
-  return findStory(db, id, apiKeyId)
+export async function cancel(db: Db, id: string, reader: Reader, now: number): Promise<StoryWithFrames | undefined> {
+  await db.batch(cancelQueries(db, ownedBy(id, reader), now))
+  return findStory(db, id, reader)
 }
 
 /** The stories of one key, or of all keys of one tenant. */

@@ -39,6 +39,8 @@ export const apiKeys = sqliteTable('api_keys', {
   maxStoredBytes: integer('max_stored_bytes').notNull().default(DEFAULT_STORED_BYTES),
   /** How many there are; kept by triggers of both tables. */
   storedBytes: integer('stored_bytes').notNull().default(0),
+  /** Web sites whose pages may use the key, as browsers spell them: `https://app.example`. */
+  origins: text('origins', { mode: 'json' }).notNull().default([]).$type<string[]>(),
   /** How many do run, and wait; kept by triggers of `stories`. */
   running: integer('running').notNull().default(0),
   queued: integer('queued').notNull().default(0),

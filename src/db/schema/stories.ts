@@ -122,6 +122,8 @@ export const stories = sqliteTable(
     consistencySheet: text('consistency_sheet', { mode: 'json' }).$type<StoredPicture>(),
     /** What more frames take to keep the characters; null before they were sampled. */
     bank: text('bank', { mode: 'json' }).$type<StoredBank>(),
+    /** The client token that created it; null for those of the API key itself. */
+    clientToken: text('client_token'),
     createdAt: integer('created_at').notNull(),
     startedAt: integer('started_at'),
     completedAt: integer('completed_at'),
@@ -146,6 +148,8 @@ export const stories = sqliteTable(
       .where(sql`status = 'succeeded' AND attempt = 1`),
     index('stories_expire').on(table.expiresAt).where(sql`expires_at IS NOT NULL`),
     index('stories_files_left').on(table.id).where(sql`files_left = 1`),
+    // Holds all that the limits of a token are counted by.
+    index('stories_client_token').on(table.clientToken, table.frameCount).where(sql`client_token IS NOT NULL`),
     index('stories_list').on(table.apiKeyId, table.createdAt, table.id),
     // Of all keys, for operators.
     index('stories_newest').on(table.createdAt, table.id),

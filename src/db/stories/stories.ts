@@ -12,8 +12,11 @@ import { framesOf } from './frames.ts'
 export type StoryWithFrames = { story: StoryRow; frames: FrameRow[]; linkGeneration: number }
 export type StoryInQueue = StoryWithFrames & { outlook: Outlook }
 
-/** Who reads: an API key, by its id, or the holder of a link of this generation; undefined for the edge itself. */
-export type Reader = string | { linkGeneration: number } | undefined
+/**
+ * Who reads: an API key, by its id; the holder of a link of this generation; a client token, which sees what it has created.
+ * Undefined for the edge itself.
+ */
+export type Reader = string | { linkGeneration: number } | { clientToken: string } | undefined
 
 /** Both queries see one state, because a batch is one transaction. */
 export async function findStory(db: Db, id: string, reader?: Reader): Promise<StoryWithFrames | undefined> {
@@ -52,12 +55,14 @@ export interface Listing extends Span {
   apiKeyId?: string
   tenant?: string
   status?: StoryStatus
+  /** Those that a client token has created. */
+  clientToken?: string
 }
 
 /** Newest first, from just after `cursor`. */
 export async function listStories(
   db: Db,
-  { apiKeyId, tenant, status, after, before }: Listing,
+  { apiKeyId, tenant, status, clientToken, after, before }: Listing,
   cursor: Cursor | undefined,
   limit: number,
 ): Promise<StoryWithFrames[]> {
@@ -66,6 +71,7 @@ export async function listStories(
     apiKeyId === undefined ? undefined : eq(stories.apiKeyId, apiKeyId),
     tenant === undefined ? undefined : ofTenant(db, tenant),
     status === undefined ? undefined : eq(stories.status, status),
+    clientToken === undefined ? undefined : eq(stories.clientToken, clientToken),
     after === undefined ? undefined : gte(stories.createdAt, after),
     before === undefined ? undefined : lt(stories.createdAt, before),
   ]
@@ -89,12 +95,22 @@ const selectStories = (db: Db) =>
 export const ofTenant = (db: Db, tenant: string) =>
   inArray(stories.apiKeyId, db.select({ id: apiKeys.id }).from(apiKeys).where(eq(apiKeys.tenant, tenant)))
 
-export const ownedBy = (id: string, reader: Reader) => and(eq(stories.id, id), readableBy(stories.apiKeyId, reader))
+export function ownedBy(id: string, reader: Reader): SQL | undefined {
+  const isToken = typeof reader === 'object' && 'clientToken' in reader
+  return and(
+    eq(stories.id, id),
+    isToken ? eq(stories.clientToken, reader.clientToken) : readableBy(stories.apiKeyId, reader),
+  )
+}
 
-/** What belongs to the key `owner` may be read by that key, and by links of its present generation. */
+/**
+ * What belongs to the key `owner` may be read by that key, and by links of its present generation. A client token has
+ * nothing but stories, which `ownedBy` finds.
+ */
 export function readableBy(owner: SQLiteColumn, reader: Reader): SQL | undefined {
   if (reader === undefined) return undefined
   if (typeof reader === 'string') return eq(owner, reader)
+  if ('clientToken' in reader) return sql`FALSE`
   const present = sql`(SELECT ${apiKeys.linkGeneration} FROM ${apiKeys} WHERE ${apiKeys.id} = ${owner})`
   return sql`${present} = ${reader.linkGeneration}`
 }
