@@ -34,7 +34,7 @@ test('what is wrong is pointed at where it stands in the input', () => {
     [{ prompt: 'x', webhook: 'https://a.example/' }, ['/webhook: belongs beside input, not into it']],
     [{ story: { frames: [{ prompt: 'x' }], model: 'm' } }, ['/story/model: belongs beside input, not into it']],
     [{ story: { frames: [{ prompt: 'x' }] }, seed: 1 }, ['/seed: belongs into story']],
-    [{ story: 'a fox' }, ['/story: Invalid input: expected object, received string']],
+    [{ story: 'a fox' }, ['/story: expected an object, not a string']],
     [{ story: { frames: [{ prompt: 'x', 'a/b': 1 }] } }, ['/story/frames/0/a~1b: unknown field']],
   ]
   for (const [input, expected] of cases) assert.deepEqual(faults(input), expected, JSON.stringify(input))

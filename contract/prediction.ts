@@ -5,6 +5,7 @@
 import { z } from 'zod'
 import { PostedStory } from './character.ts'
 import { pageOf } from './page.ts'
+import { faultsOf } from './problem.ts'
 import { FrameRequest, LIMITS } from './story.ts'
 import { StoryId } from './story-view.ts'
 
@@ -141,10 +142,5 @@ function validated(value: unknown, path: PropertyKey[]): { story: PostedStory } 
     return { faults: misplaced.map((key) => ({ path: [...path, key], message: 'belongs beside input, not into it' })) }
   const parsed = PostedStory.safeParse(value)
   if (parsed.success) return { story: parsed.data }
-  const faults = parsed.error.issues.flatMap((issue) =>
-    issue.code === 'unrecognized_keys'
-      ? issue.keys.map((key) => ({ path: [...path, ...issue.path, key], message: 'unknown field' }))
-      : [{ path: [...path, ...issue.path], message: issue.message }],
-  )
-  return { faults }
+  return { faults: faultsOf(parsed.error).map(({ path: inner, message }) => ({ path: [...path, ...inner], message })) }
 }

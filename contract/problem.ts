@@ -118,10 +118,25 @@ export const pointer = (path: readonly PropertyKey[]) =>
  * One entry per wrong value. An unknown field is pointed at itself, not at the object it stands in; the branch of a
  * union is not: what would be right is in the union's own message.
  */
-export function issuesOf(error: z.ZodError): { pointer: string; message: string }[] {
-  return error.issues.flatMap((issue) =>
+export const issuesOf = (error: Pick<z.ZodError, 'issues'>): { pointer: string; message: string }[] =>
+  faultsOf(error).map(({ path, message }) => ({ pointer: pointer(path), message }))
+
+/** The same with paths, for those who look at a part of a body. */
+export function faultsOf({ issues }: Pick<z.ZodError, 'issues'>): { path: PropertyKey[]; message: string }[] {
+  return issues.flatMap((issue) =>
     issue.code === 'unrecognized_keys'
-      ? issue.keys.map((key) => ({ pointer: pointer([...issue.path, key]), message: 'unknown field' }))
-      : [{ pointer: pointer(issue.path), message: issue.message }],
+      ? issue.keys.map((key) => ({ path: [...issue.path, key], message: 'unknown field' }))
+      : [{ path: issue.path, message: wordsOf(issue.message) }],
   )
+}
+
+const TYPES: Record<string, string> = { array: 'a list', int: 'a whole number', object: 'an object', null: 'null' }
+
+/** zod's own words for a value of the wrong type, as people say it. */
+function wordsOf(message: string): string {
+  const [, expected, received] = /^Invalid input: expected (\w+), received (\w+)$/.exec(message) ?? []
+  if (!expected || !received) return message
+  const [wanted, found] = [expected, received].map((type) => TYPES[type] ?? `a ${type}`)
+  if (received === 'undefined') return 'required'
+  return received === 'NaN' || expected === 'int' ? `expected ${wanted}` : `expected ${wanted}, not ${found}`
 }

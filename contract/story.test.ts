@@ -33,7 +33,7 @@ test('each wrong value is pointed at, with what would be right', () => {
     [{ ...story, guidance_rescale: 2 }, ['/guidance_rescale: 0 to 1']],
     [{ ...story, guidance_interval: [0.8, 0.2] }, ['/guidance_interval: the start must come before the end']],
     [{ ...story, clip_skip: -1 }, ['/clip_skip: 0 to 12']],
-    [{ ...story, steps: 1.5 }, ['/steps: Invalid input: expected int, received number']],
+    [{ ...story, steps: 1.5 }, ['/steps: expected a whole number']],
     [
       { ...story, anchors: [{ character: 'cat', picture: 'https://a.example/' }] },
       ['/anchors/0/character: unknown character cat; declared are fox'],
@@ -43,7 +43,7 @@ test('each wrong value is pointed at, with what would be right', () => {
     [{ ...story, frame: [] }, ['/frame: unknown field']],
     [{ ...story, characters: [{ ...fox, 'a/b': 1 }] }, ['/characters/0/a~1b: unknown field']],
     [{ ...story, webhook: 'ftp://app.test/' }, ['/webhook: an absolute http(s) URL']],
-    [[], ['Invalid input: expected object, received array'].map((m) => `: ${m}`)],
+    [[], [': expected an object, not a list']],
   ]
   for (const [body, expected] of cases) assert.deepEqual(faults(body), expected)
 })

@@ -11,6 +11,7 @@ import { characterRoutes } from './characters/characters.ts'
 import { clientTokenRoutes } from './client-tokens/client-tokens.ts'
 import { drainBody } from './http/body.ts'
 import { answerOptions, cors, openToPages } from './http/cors.ts'
+import { refuseUnknownQuery } from './http/known-query.ts'
 import { onError, onNotFound } from './http/on-error.ts'
 import { describeApi, documentOf } from './http/openapi.ts'
 import { originOf } from './http/origin.ts'
@@ -68,6 +69,7 @@ export function createApp(tools: Tools = systemTools) {
     c.set('models', models)
     await next()
   })
+  app.use(refuseUnknownQuery(app))
   app.onError(onError)
   app.notFound(onNotFound)
   describeApi(app)

@@ -37,20 +37,17 @@ export const clientTokenRoutes = newRoutes().openapi(create, async (c) => {
   if (story !== undefined && (await versionOf(db, story, apiKey.id)) === undefined)
     faults.push({ pointer: '/story', message: `no story ${story} under this API key` })
   if (faults.length > 0) throw invalid(faults)
-  const grant =
-    story === undefined
-      ? { stories: max_stories ?? 0, frames: max_frames ?? (max_stories ?? 0) * LIMITS.frames }
-      : { story }
+  const creates = { stories: max_stories ?? 0, frames: max_frames ?? (max_stories ?? 0) * LIMITS.frames }
+  const grant = story === undefined ? creates : { story }
   const expires = Math.floor(tools.now() / 1000) + expires_in
   const claims = { id: base32(tools.randomBytes(10)), apiKeyId: apiKey.id, generation: apiKey.linkGeneration }
-  const token = writeClientToken({ ...claims, expires, origins, grant }, settings)
   const answer = {
-    token,
+    token: writeClientToken({ ...claims, expires, origins, grant }, settings),
     expires_at: new Date(expires * 1000).toISOString(),
     origins,
-    max_stories: 'stories' in grant ? grant.stories : null,
-    max_frames: 'frames' in grant ? grant.frames : null,
-    story: 'story' in grant ? (grant.story ?? null) : null,
+    max_stories: story === undefined ? creates.stories : null,
+    max_frames: story === undefined ? creates.frames : null,
+    story: story ?? null,
   }
   return c.json(answer, 201, { 'cache-control': 'no-store' })
 })

@@ -13,12 +13,17 @@ const JSON_MS = 30_000
 const DRAINED = { bytes: 32 * 1024 * 1024, ms: 5_000 }
 
 /**
- * Refuses a larger body, by its Content-Length or while reading; JSON is read at once, and refused for what `jsonFault`
- * finds in it. (Hono's own `bodyLimit` cuts off the sending.)
+ * Refuses a larger body, by its Content-Length or while reading, and a compressed one, of which that says nothing. JSON is
+ * read at once, and refused for what is not UTF-8 and what `jsonFault` finds in it. (Hono's own `bodyLimit` cuts off the sending.)
  */
 export const limitBody = (maxSize: number) =>
   createMiddleware(async (c, next) => {
     const tooLarge = () => new ProblemError('too-large', `the body may have ${maxSize} bytes`)
+    const encoding = c.req.header('content-encoding') ?? 'identity'
+    if (encoding.toLowerCase() !== 'identity')
+      throw new ProblemError('unsupported-media-type', `send the body as it is, not with ${encoding}`, undefined, {
+        'accept-encoding': 'identity',
+      })
     // HTTP lets no body be longer than it was declared.
     const declared = c.req.header('content-length')
     if (Number(declared ?? 0) > maxSize) throw tooLarge()
@@ -33,11 +38,19 @@ export const limitBody = (maxSize: number) =>
   })
 
 async function checkJson(c: Context): Promise<void> {
-  // Hono keeps the text, so that whoever reads the body after this does not wait for it again.
-  const text = await within(JSON_MS, c.req.text())
-  if (text === undefined) throw new ProblemError('body-timeout', `no whole body within ${JSON_MS / 1000} s`)
-  const fault = jsonFault(text)
+  // Hono keeps the bytes, so that whoever reads the body after this does not wait for it again.
+  const bytes = await within(JSON_MS, c.req.arrayBuffer())
+  if (bytes === undefined) throw new ProblemError('body-timeout', `no whole body within ${JSON_MS / 1000} s`)
+  const fault = jsonFault(decoded(bytes))
   if (fault) throw invalid([{ pointer: pointer(fault.path), message: fault.message }])
+}
+
+function decoded(bytes: ArrayBuffer): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch {
+    throw new ProblemError('malformed-json', 'the body is not UTF-8')
+  }
 }
 
 /** Reads the body that a handler left, within `DRAINED`. */

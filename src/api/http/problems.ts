@@ -39,7 +39,7 @@ export class TokenLimitError extends ProblemError {
 export function invalid(faults: Fault[]): ProblemError {
   const [first, ...others] = faults
   const more = others.length > 0 ? ` (and ${others.length} more)` : ''
-  const detail = `${cut(first?.pointer ?? '')}: ${cut(first?.message ?? '')}${more}`
+  const detail = `${cut(first?.pointer || 'the body')}: ${cut(first?.message ?? '')}${more}`
   const named = faults.slice(0, MAX_FAULTS)
   return new ProblemError(
     'validation',

@@ -56,7 +56,12 @@ export function binary() {
 /** The page of a list. */
 export const PageQuery = z.object({
   cursor: z.string().optional().describe('From `next`'),
-  limit: z.coerce.number().int().min(1, '1 to 50').max(50, '1 to 50').default(20),
+  limit: z.coerce
+    .number({ error: 'a number from 1 to 50' })
+    .int('a whole number')
+    .min(1, '1 to 50')
+    .max(50, '1 to 50')
+    .default(20),
 })
 
 /** A time in a request. The edge has whole milliseconds, so a finer time stands for the millisecond it lies in. */

@@ -11,6 +11,7 @@ import { errorOf, frameUrl, progressOf } from '../../views/prediction.ts'
 import { requireReader } from '../http/auth.ts'
 import { ProblemError } from '../http/problems.ts'
 import { newRoutes, openToLinks, problems } from '../http/routes.ts'
+import { retryMs } from '../stories/events.ts'
 
 const COMMENT_EVERY_MS = 15_000
 /** A stream ends before a Worker's bound of 1 000 queries; an EventSource comes back with its `Last-Event-ID`. */
@@ -41,6 +42,7 @@ export const predictionStreamRoutes = newRoutes().openapi(stream, async (c) => {
   if ((await versionOf(db, id, reader)) === undefined) throw new ProblemError('not-found', `no prediction ${id}`)
   let position = positionOf(c.req.header('last-event-id'))
   return streamSSE(c, async (sse) => {
+    await sse.write(`retry: ${retryMs(c.var.tools.randomBytes)}\n\n`)
     const room = await followStory(c.env, id)
     for (let reads = 0; reads < MAX_READS && !sse.aborted; reads++) {
       const found = await findStory(db, id, reader)

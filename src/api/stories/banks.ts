@@ -3,6 +3,7 @@ import { createRoute } from '@hono/zod-openapi'
 import { BANK_TYPE } from '../../../contract/bank.ts'
 import { findStory } from '../../db/stories/stories.ts'
 import { requireReader } from '../http/auth.ts'
+import { isKnownTo } from '../http/if-none-match.ts'
 import { ProblemError } from '../http/problems.ts'
 import { binary, newRoutes, openToLinks, problems } from '../http/routes.ts'
 import { bankKey } from './named-bank.ts'
@@ -32,7 +33,7 @@ export const bankRoutes = newRoutes().openapi(readRoute, async (c) => {
   const { bank } = found.story
   if (!bank) throw new ProblemError('not-found', `story ${id} has no bank (yet)`)
   const headers = { etag: `"${bank.sha256}"`, 'cache-control': 'private, no-cache' }
-  if (c.req.header('if-none-match') === headers.etag) return c.body(null, 304, headers)
+  if (isKnownTo(c.req.header('if-none-match'), headers.etag)) return c.body(null, 304, headers)
   const object = await c.env.IMAGES.get(bankKey(id, bank.sha256))
   if (!object) throw new ProblemError('not-found', `the bank of story ${id} is no longer stored`)
   return c.body(await object.arrayBuffer(), 200, { ...headers, 'content-type': BANK_TYPE })

@@ -75,6 +75,11 @@ export const continueRoutes = newRoutes()
     const { answer, headers } = await continueStory(c, c.req.valid('param').id, {
       idempotencyKey: c.req.valid('header')['idempotency-key'],
       body: frames,
+      pointerOf: ({ story }, path) => {
+        const [where, index, ...rest] = path
+        const added = Number(index) - story.request.frames.length
+        return where === 'frames' && added >= 0 ? ['frames', added, ...rest] : path
+      },
       framesOf: ({ story }) => [...story.request.frames, ...frames],
     })
     return c.json(answer.body, 202, { location: answer.location, ...headers })
@@ -87,6 +92,7 @@ export const continueRoutes = newRoutes()
       idempotencyKey: c.req.valid('header')['idempotency-key'],
       body: wanted,
       redraw: index,
+      pointerOf: (_found, path) => (path[0] === 'frames' && path[1] === index ? path.slice(2) : path),
       framesOf: (found) => redrawn(found, index, wanted, newSeed),
     })
     return c.json(answer.body, 202, { location: answer.location, ...headers })
@@ -108,11 +114,14 @@ interface Continuation {
   /** For the fingerprint. */
   body: unknown
   redraw?: number
+  /** Where the body has what the continued story has at `path`. */
+  pointerOf: (found: StoryWithFrames, path: readonly PropertyKey[]) => readonly PropertyKey[]
   /** The frames of the continued story. */
   framesOf: (found: StoryWithFrames) => StoryRequest['frames']
 }
 
-async function continueStory(c: Context<AppEnv>, id: string, { idempotencyKey, body, redraw, framesOf }: Continuation) {
+async function continueStory(c: Context<AppEnv>, id: string, continuation: Continuation) {
+  const { idempotencyKey, body, redraw } = continuation
   const { db, settings, tools, apiKey } = c.var
   requireRoom(apiKey)
   const cancelAfterMs = parseCancelAfter(c.req.header('cancel-after'))
@@ -133,7 +142,7 @@ async function continueStory(c: Context<AppEnv>, id: string, { idempotencyKey, b
       (await servedModels(c)).map(({ name }) => name),
     )
     const { story } = found
-    const next = reopenedStory(story, { request: continued(found, framesOf(found)), cancelAfterMs }, now)
+    const next = reopenedStory(story, { request: continued(found, continuation), cancelAfterMs }, now)
     const frames = found.frames.filter((frame) => frame.index !== redraw)
     const view = viewOf({ ...found, story: next, frames }, settings)
     const answer = { status: 202, location: view.urls.self, body: view }
@@ -162,10 +171,12 @@ function requireContinuable({ story }: StoryWithFrames, models: readonly string[
 }
 
 /** The bank holds all that the reference pictures said of the characters. */
-function continued({ story: { request, bank } }: StoryWithFrames, frames: StoryRequest['frames']): StoryRequest {
+function continued(found: StoryWithFrames, { framesOf, pointerOf }: Continuation): StoryRequest {
+  const { request, bank } = found.story
   const characters = request.characters.map(({ references: _, ...character }) => character)
   const kept = bank ? { bank: `sha256:${bank.sha256}`, anchors: [], characters } : {}
-  const parsed = StoryRequest.safeParse({ ...request, ...kept, frames })
-  if (!parsed.success) throw invalid(issuesOf(parsed.error))
-  return parsed.data
+  const parsed = StoryRequest.safeParse({ ...request, ...kept, frames: framesOf(found) })
+  if (parsed.success) return parsed.data
+  const issues = parsed.error.issues.map((issue) => ({ ...issue, path: [...pointerOf(found, issue.path)] }))
+  throw invalid(issuesOf({ issues }))
 }

@@ -4,13 +4,15 @@ import { streamSSE } from 'hono/streaming'
 import { z } from 'zod'
 import { isTerminal } from '../../../contract/story-view.ts'
 import { findStory } from '../../db/stories/stories.ts'
+import type { Tools } from '../../platform/env.ts'
 import { viewOf } from '../../views/story.ts'
 import { requireReader } from '../http/auth.ts'
 import { newRoutes, openToLinks, problems } from '../http/routes.ts'
 import { follow } from './follow.ts'
 import { noSuchStory, StoryParams } from './stories.ts'
 
-const RETRY_MS = 2000
+/** When a client comes back whose connection broke: not all at the same moment, if it was ours that broke them. */
+const RETRY_MS = { least: 1_000, most: 4_000 }
 
 const events = createRoute({
   method: 'get',
@@ -44,7 +46,7 @@ export const eventRoutes = newRoutes().openapi(events, async (c) => {
   const after = knownVersion(c.req.header('last-event-id'), found.story.version)
   if (isTerminal(found.story.status) && after === found.story.version) return c.body(null, 204)
   return streamSSE(c, async (stream) => {
-    await stream.write(`retry: ${RETRY_MS}\n\n`)
+    await stream.write(`retry: ${retryMs(c.var.tools.randomBytes)}\n\n`)
     for await (const change of follow(c.env, id, { db, reader, after })) {
       if (stream.aborted) return
       if (!change) await stream.write(': still here\n\n')
@@ -55,6 +57,11 @@ export const eventRoutes = newRoutes().openapi(events, async (c) => {
     }
   })
 })
+
+export function retryMs(randomBytes: Tools['randomBytes']): number {
+  const random = new DataView(randomBytes(4).buffer).getUint32(0) / 2 ** 32
+  return Math.round(RETRY_MS.least + random * (RETRY_MS.most - RETRY_MS.least))
+}
 
 /** An id that the edge did not send counts as no id. */
 function knownVersion(lastEventId: string | undefined, version: number): number {

@@ -9,6 +9,7 @@ import { findStory } from '../../db/stories/stories.ts'
 import type { AppEnv } from '../http/app-env.ts'
 import { requireReader } from '../http/auth.ts'
 import { byteRangeOf } from '../http/byte-range.ts'
+import { isKnownTo } from '../http/if-none-match.ts'
 import { ProblemError } from '../http/problems.ts'
 import { newRoutes, openToLinks, png, problems } from '../http/routes.ts'
 import { noSuchStory, StoryParams } from './stories.ts'
@@ -84,7 +85,7 @@ export async function sendPicture(
   // Erased pictures have no key.
   const object = key && (await c.env.IMAGES.head(key))
   if (!object) throw new ProblemError('not-found', 'the picture is no longer stored')
-  if (c.req.header('if-none-match') === headers.etag) return c.body(null, 304, headers)
+  if (isKnownTo(c.req.header('if-none-match'), headers.etag)) return c.body(null, 304, headers)
   const sameAsBefore = [undefined, headers.etag].includes(c.req.header('if-range'))
   const range = sameAsBefore ? byteRangeOf(c.req.header('range'), object.size) : undefined
   const total = `/${object.size}`

@@ -34,7 +34,7 @@ test('what cannot be a story is refused with a pointer to each fault', async () 
     [{ frames: [{ prompt: 'x', characters: ['bear'] }] }, '/frames/0/characters/0', /unknown character bear/],
     [{ ...story, width: 100_000 }, '/width', /64 to 2048/],
     [{ ...story, width: 1152, height: 1152 }, '/width', /1327104 pixels; a frame has at most 1048576/],
-    [{ ...story, steps: 'many' }, '/steps', /expected number/],
+    [{ ...story, steps: 'many' }, '/steps', /expected a whole number/],
     [{ ...story, surprise: 1 }, '/surprise', /unknown field/],
     [{ ...story, model: 'story-huge' }, '/model', /unknown model story-huge; served are story-mini, story-large/],
     [{ ...story, webhook: 'http://user:pass@app.example/' }, '/webhook', /user name/],
@@ -59,9 +59,9 @@ test('what cannot be a story is refused with a pointer to each fault', async () 
       '/consistency/regions',
       /cannot be true while injector is 0.*leave out one/,
     ],
-    ['[1, 2]', '', /expected object/],
-    ['null', '', /expected object/],
-    ['"text"', '', /expected object/],
+    ['[1, 2]', '', /expected an object, not a list/],
+    ['null', '', /expected an object, not null/],
+    ['"text"', '', /expected an object, not a string/],
   ]
   for (const [body, pointer, message] of cases) {
     const problem = Problem.parse(await wrong('POST', '/stories', body))
@@ -161,9 +161,9 @@ test('unknown ids and paths are 404, known paths 405 with what is allowed', asyn
     assert.equal((await wrong('GET', path)).status, 404, path)
   const { id } = await post(story)
   const refused = await app<Problem>('PATCH', `/stories/${id}`)
-  assert.deepEqual([refused.status, refused.headers.get('allow')], [405, 'GET, DELETE'])
+  assert.deepEqual([refused.status, refused.headers.get('allow')], [405, 'GET, DELETE, HEAD, OPTIONS'])
   const put = await app<Problem>('PUT', '/stories')
-  assert.deepEqual([put.status, put.headers.get('allow')], [405, 'POST, GET'])
+  assert.deepEqual([put.status, put.headers.get('allow')], [405, 'POST, GET, HEAD, OPTIONS'])
 })
 
 test('the list is paged from new to old', async () => {

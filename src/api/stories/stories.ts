@@ -4,7 +4,7 @@ import { etag } from 'hono/etag'
 import { z } from 'zod'
 import { DryRun, PostedStory } from '../../../contract/character.ts'
 import { mentionsIn } from '../../../contract/frame-cast.ts'
-import { AcceptedStory, Story, StoryId, StoryList } from '../../../contract/story-view.ts'
+import { AcceptedStory, Story, StoryId, StoryList, StoryStatus } from '../../../contract/story-view.ts'
 import { cancel } from '../../db/queue/cancel.ts'
 import { listStories } from '../../db/stories/stories.ts'
 import { viewOf } from '../../views/story.ts'
@@ -27,6 +27,20 @@ const StoryQuery = z.object({
   since_version: z.coerce.number().int().min(0, 'a version').optional().describe('The `version` that is known'),
 })
 
+/** The name of the parameter begins so, and goes on with that of an entry. */
+const METADATA = 'metadata.'
+const listed = {
+  ...PageQuery.shape,
+  ...SpanQuery.shape,
+  status: StoryStatus.optional().describe('Only those that have this status'),
+}
+/** A page of all stories, or of some: entries of metadata may have any name. */
+const ListQuery = z.looseObject(listed).superRefine((query, ctx) => {
+  const unknown = Object.keys(query).filter((name) => !Object.hasOwn(listed, name) && !name.startsWith(METADATA))
+  const message = `unknown parameter; ${Object.keys(listed).join(', ')} and ${METADATA}<name> are known`
+  for (const name of unknown) ctx.addIssue({ code: 'custom', path: [name], message })
+})
+
 export const CreateHeaders = IdempotencyHeaders.extend({
   'cancel-after': z
     .string()
@@ -46,15 +60,34 @@ const create = createRoute({
   request: {
     headers: CreateHeaders,
     query: z.object({
-      dry_run: z.enum(['true', 'false']).default('false').describe('`true`: validate the story, and queue nothing'),
+      dry_run: z.enum(['true', 'false']).default('false').describe('`true`: as `POST /stories/dry-run`'),
     }),
     body: { required: true, content: { 'application/json': { schema: PostedStory } } },
   },
   responses: {
-    200: json(DryRun, 'With `dry_run=true`: it would be accepted'),
+    200: json(DryRun, 'With `dry_run=true`'),
     202: json(AcceptedStory, 'Accepted; the header Location names it'),
     ...problems('malformed-json', 'unauthorized', 'token-limit', 'too-large', 'unsupported-media-type'),
     ...problems('validation', 'idempotency-mismatch', 'queue-full'),
+  },
+})
+
+const dry = createRoute({
+  method: 'post',
+  path: '/stories/dry-run',
+  summary: 'Validate a story, and queue nothing',
+  description:
+    'Everything that `POST /stories` would refuse is refused; else the answer says how the story would be read.',
+  tags,
+  security: openToTokens,
+  middleware: [requireApiKeyOrToken, limitBody(MAX_JSON_BYTES)] as const,
+  request: {
+    headers: CreateHeaders.omit({ 'idempotency-key': true }),
+    body: { required: true, content: { 'application/json': { schema: PostedStory } } },
+  },
+  responses: {
+    200: json(DryRun, 'It would be accepted'),
+    ...problems('malformed-json', 'unauthorized', 'too-large', 'unsupported-media-type', 'validation'),
   },
 })
 
@@ -80,10 +113,12 @@ const list = createRoute({
   method: 'get',
   path: '/stories',
   summary: 'List stories, newest first',
+  description:
+    'With `metadata.<name>=<value>`, only those whose `metadata` has this value under the name; several of these must all hold.',
   tags,
   security: openToTokens,
   middleware: [requireApiKeyOrToken] as const,
-  request: { query: PageQuery.extend(SpanQuery.shape) },
+  request: { query: ListQuery },
   responses: { 200: json(StoryList, 'A page'), ...problems('unauthorized', 'validation') },
 })
 
@@ -119,6 +154,7 @@ export const storyRoutes = newRoutes()
     })
     return c.json(answer.body, 202, { location: answer.location, ...headers })
   })
+  .openapi(dry, async (c) => c.json(await dryRun(c, c.req.valid('json')), 200))
   .openapi(read, async (c) => {
     const { db, settings, tools, reader } = c.var
     const { id } = c.req.valid('param')
@@ -129,11 +165,19 @@ export const storyRoutes = newRoutes()
     return c.json(viewOf(found, settings), 200, { 'cache-control': 'private, no-cache' })
   })
   .openapi(list, async (c) => {
-    const { cursor, limit, ...times } = c.req.valid('query')
+    const { cursor, limit, status, created_after, created_before, ...others } = c.req.valid('query')
+    const times = { ...(created_after && { created_after }), ...(created_before && { created_before }) }
     const { apiKey, clientToken } = c.var
-    const listing = { apiKeyId: apiKey.id, ...(clientToken && { clientToken: clientToken.id }), ...spanOf(times) }
+    const listing = {
+      apiKeyId: apiKey.id,
+      ...(clientToken && { clientToken: clientToken.id }),
+      ...(status && { status }),
+      metadata: Object.entries(others).map(([name, value]) => [name.slice(METADATA.length), String(value)] as const),
+      ...spanOf(times),
+    }
     const rows = await listStories(c.var.db, listing, parseCursor(cursor), limit + 1)
-    const { page, next } = pageOf(c, rows, { limit, query: { ...times, limit: `${limit}` }, cursorOf: byStory })
+    const asked = Object.fromEntries(Object.entries(c.req.query()).filter(([name]) => name !== 'cursor'))
+    const { page, next } = pageOf(c, rows, { limit, query: { ...asked, limit: `${limit}` }, cursorOf: byStory })
     return c.json({ results: page.map((found) => viewOf(found, c.var.settings)), next }, 200)
   })
   .openapi(stop, async (c) => {

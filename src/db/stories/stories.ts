@@ -57,12 +57,14 @@ export interface Listing extends Span {
   status?: StoryStatus
   /** Those that a client token has created. */
   clientToken?: string
+  /** Names and values of entries, all of which their metadata has; a number or a boolean as it is spelt in JSON. */
+  metadata?: readonly (readonly [name: string, value: string])[]
 }
 
 /** Newest first, from just after `cursor`. */
 export async function listStories(
   db: Db,
-  { apiKeyId, tenant, status, clientToken, after, before }: Listing,
+  { apiKeyId, tenant, status, clientToken, metadata = [], after, before }: Listing,
   cursor: Cursor | undefined,
   limit: number,
 ): Promise<StoryWithFrames[]> {
@@ -72,6 +74,7 @@ export async function listStories(
     tenant === undefined ? undefined : ofTenant(db, tenant),
     status === undefined ? undefined : eq(stories.status, status),
     clientToken === undefined ? undefined : eq(stories.clientToken, clientToken),
+    ...metadata.map(([name, value]) => hasMetadata(name, value)),
     after === undefined ? undefined : gte(stories.createdAt, after),
     before === undefined ? undefined : lt(stories.createdAt, before),
   ]
@@ -85,6 +88,10 @@ export async function listStories(
   )
   return rows.map((row) => ({ ...row, frames: finished.filter((frame) => frame.storyId === row.story.id) }))
 }
+
+const hasMetadata = (name: string, value: string) => sql`EXISTS (
+  SELECT 1 FROM json_each(${stories.request}, '$.metadata') AS entry WHERE entry.key = ${name}
+  AND CASE WHEN entry.type IN ('true', 'false', 'null') THEN entry.type ELSE CAST(entry.value AS TEXT) END = ${value})`
 
 const selectStories = (db: Db) =>
   db
