@@ -26,7 +26,7 @@ test('keys are made, listed, changed, rotated and revoked from the command line'
   const updated = await keys(['update', id, '--weight', '2.5', '--max-running', '3', '--creates-per-minute', '9'])
   assert.match(
     updated.stdout,
-    /\nweight 2\.5, max-running 3, max-queued 10000, creates-per-minute 9, max-stored-bytes 10000000000 \(0 taken\)\n$/,
+    /\nweight 2\.5, max-running 3, max-queued 10000, creates-per-minute 9, max-stored-bytes 10000000000 \(0 taken\), origins none\n$/,
   )
   const back = await keys([
     'update',
@@ -37,11 +37,15 @@ test('keys are made, listed, changed, rotated and revoked from the command line'
     'default',
     '--max-stored-bytes',
     '1e6',
+    '--origins',
+    'https://a.example,http://localhost:5173',
   ])
   assert.match(
     back.stdout,
-    /\nweight 2\.5, max-running 3, max-queued 7, creates-per-minute default, max-stored-bytes 1000000 \(0 taken\)\n$/,
+    /max-queued 7, creates-per-minute default, max-stored-bytes 1000000 \(0 taken\), origins .*\n$/,
   )
+  assert.match(back.stdout, /, origins https:\/\/a\.example,http:\/\/localhost:5173\n$/)
+  assert.match((await keys(['update', id, '--origins', 'none'])).stdout, /origins none\n$/)
   const rotated = await keys(['rotate', id, '--overlap', '0'])
   assert.deepEqual([await reads(keyIn(made.stdout)), await reads(keyIn(rotated.stdout))], [401, 200])
   assert.match((await keys(['list'])).stdout, new RegExp(`${id}  ff_live_....…  shop  stories:read  in force`))
@@ -68,6 +72,7 @@ test('what is wrong is said, with exit code 1', async () => {
     [['update', `key_${'a'.repeat(16)}`, '--weight', '2'], /404 Not found/],
     [['update', 'key_x', '--weight', '0'], /weight: 0\.01 to 1000/],
     [['update', 'key_x', '--max-stored-bytes', '10 GB'], /max_stored_bytes: /],
+    [['update', 'key_x', '--origins', 'a.example'], /origins\/0: an origin such as/],
     [['update', 'key_x'], /must change something/],
     [['update', 'key_x', '--name', 'y', '--weight', '2'], /name/],
   ] as const) {

@@ -61,7 +61,12 @@ test('a story has its bank once it is sampled; whose it is may download it, and 
   assert.ok(Buffer.from(await file.arrayBuffer()).equals(bank))
   const etag = { ...headers, 'if-none-match': file.headers.get('etag')! }
   assert.equal((await fetch(shown!.url, { headers: etag })).status, 304)
-  assert.equal((await wrong('GET', shown!.url, undefined, await otherKey())).type, '/problems/not-found')
+  const weak = { ...headers, 'if-none-match': `"other", W/${file.headers.get('etag')}` }
+  assert.equal((await fetch(shown!.url, { headers: weak })).status, 304)
+  const bare = shown!.url.replace(/\?.*/, '')
+  assert.equal((await fetch(shown!.url)).status, 200, 'the link needs no key')
+  assert.equal((await fetch(bare)).status, 401)
+  assert.equal((await wrong('GET', bare, undefined, await otherKey())).type, '/problems/not-found')
   await app('DELETE', `/stories/${id}`)
   assert.equal((await wrong('GET', shown!.url)).type, '/problems/not-found')
   assert.deepEqual((await bindings.IMAGES.list({ prefix: `stories/${id}/` })).objects, [])
@@ -207,11 +212,11 @@ test('what cannot go on is refused, and says why', async () => {
   for (const [at, body, pointer] of [
     [path, { frames: [] }, '/frames'],
     [path, { frames: Array(13).fill({ prompt: 'x' }) }, '/frames'],
-    [path, { frames: [{ prompt: 'x', characters: ['cat'] }] }, '/frames/2/characters/0'],
+    [path, { frames: [{ prompt: 'x' }, { prompt: 'x', characters: ['cat'] }] }, '/frames/1/characters/0'],
     [path, {}, '/frames'],
     [`${path}/0/redraw`, { prompt: ' ' }, '/prompt'],
     [`${path}/0/redraw`, { seed: -1 }, '/seed'],
-    [`${path}/0/redraw`, { characters: ['cat'] }, '/frames/0/characters/0'],
+    [`${path}/0/redraw`, { characters: ['cat'] }, '/characters/0'],
     [`${path}/0/redraw`, { size: 1 }, '/size'],
   ] as const) {
     const { status, errors } = await wrong('POST', at, body)
