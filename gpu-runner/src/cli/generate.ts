@@ -23,7 +23,7 @@ import { type Command, command, sentenceOf } from './command.ts'
 import { progressBar } from './progress.ts'
 
 const USAGE = `npm run generate -- --in <stories.jsonl, or - for standard input> --out <folder>
-  [--model <folder>]             default: gpu-runner/models/story-mini
+  [--model <folder or file>]     default: gpu-runner/models/story-mini
   [--steps <n>] [--seed <n>]     for every story, whatever its line says
   [--bank <file>]                a character bank: keeps the characters from line to line, and for later
   [--lora <file>[:<scale>]]      as often as there are files; scale 1 unless given

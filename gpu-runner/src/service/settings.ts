@@ -15,7 +15,7 @@ export const Settings = z.object({
   RUNNER_WEBHOOK_SECRET: z
     .string('the secret that events are signed with')
     .regex(/^whsec_[A-Za-z0-9+/]{32,}={0,2}$/, 'whsec_ and at least 24 bytes in standard base64'),
-  /** The model folder. */
+  /** The model: a folder in diffusers layout, or one .safetensors file. */
   FABLEFRAME_MODEL: z.string().default(here('../../models/story-mini')),
   FABLEFRAME_DEVICE: z.enum(devices, 'cpu, webgpu or cuda').default('cpu'),
   /** What is added to the model's weights: `a.safetensors:0.8,b.safetensors`. */

@@ -1,5 +1,5 @@
 /** Element-wise ops with numpy broadcasting. The reverse walk sums over broadcast axes, so that no op here has to. */
-import { type DType, node, type Shape, scalar, type Value } from './value.ts'
+import { type DType, elementType, node, type Shape, scalar, type Value } from './value.ts'
 
 export function add(a: Value, b: Value): Value {
   return node('Add', [a, b], { shape: broadcast(a.shape, b.shape, 'add'), grad: (dy) => [dy, dy] })
@@ -73,10 +73,9 @@ export function clip(x: Value, low: number, high: number): Value {
 
 export function cast(x: Value, dtype: DType): Value {
   if (x.dtype === dtype) return x
-  const codes = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9, float16: 10, float64: 11, bfloat16: 16 }
   const back = x.dtype
   const grad = (dy: Value) => [cast(dy, back)]
-  return node('Cast', [x], { shape: x.shape, dtype, attrs: { to: codes[dtype] }, grad })
+  return node('Cast', [x], { shape: x.shape, dtype, attrs: { to: elementType[dtype] }, grad })
 }
 
 /** x itself, but a constant as far as gradients go. */

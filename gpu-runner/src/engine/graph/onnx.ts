@@ -1,23 +1,12 @@
 /** Writes a graph as an ONNX ModelProto (onnx/onnx.proto), weights as external data at their place in another file. */
 import { Message } from './protobuf.ts'
-import type { Attribute, DType, Node, Value } from './value.ts'
+import { type Attribute, elementType, type Node, type Value } from './value.ts'
 
 const opsets = [
   { domain: '', version: 21 },
   { domain: 'com.microsoft', version: 1 },
 ]
 const irVersion = 10
-
-const elementType: Record<DType, number> = {
-  float32: 1,
-  uint8: 2,
-  int32: 6,
-  int64: 7,
-  bool: 9,
-  float16: 10,
-  float64: 11,
-  bfloat16: 16,
-}
 
 /** The model that computes `outputs`, named as given, from whatever inputs they reach. */
 export function encodeModel(outputs: Readonly<Record<string, Value>>): Uint8Array {

@@ -3,7 +3,32 @@
 /** A dimension: a number, or the name of one that is known only at run time ('batch', 'height', 'ceil(height/2)'). */
 export type Dim = number | string
 export type Shape = readonly Dim[]
-export type DType = 'float32' | 'float64' | 'float16' | 'bfloat16' | 'int64' | 'int32' | 'uint8' | 'bool'
+export type DType =
+  | 'float32'
+  | 'float64'
+  | 'float16'
+  | 'bfloat16'
+  | 'float8e4m3fn'
+  | 'float8e5m2'
+  | 'int64'
+  | 'int32'
+  | 'uint8'
+  | 'bool'
+
+/** Numbers of the types in `TensorProto.DataType` (onnx/onnx.proto). */
+export const elementType: Readonly<Record<DType, number>> = {
+  float32: 1,
+  uint8: 2,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float16: 10,
+  float64: 11,
+  bfloat16: 16,
+  float8e4m3fn: 17,
+  float8e5m2: 19,
+}
+
 export type Attribute = number | string | readonly number[] | { readonly float: number }
 
 /** Where a weight's bytes are: `offset` and `length` in bytes inside the file `location`, a name in the model folder. */

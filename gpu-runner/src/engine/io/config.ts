@@ -17,7 +17,11 @@ const maxBytes = 1 << 20
 
 /** The JSON at `path` as `parse` reads it, a zod schema's or one like it. */
 export function readConfig<T>(path: string, parse: (json: unknown) => T): T {
-  const json = readJson(path)
+  return parseConfig(path, readJson(path), parse)
+}
+
+/** `json`, which came from the file at `path`, as `parse` reads it. */
+export function parseConfig<T>(path: string, json: unknown, parse: (json: unknown) => T): T {
   try {
     return parse(json)
   } catch (error) {

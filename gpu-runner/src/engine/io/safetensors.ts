@@ -13,11 +13,14 @@ import {
   writeSync,
 } from 'node:fs'
 import { basename, join } from 'node:path'
-import { fromBfloat16, fromHalf, toBfloat16, toHalf } from './half.ts'
+import { fromBfloat16, fromFloat8, fromHalf, toBfloat16, toHalf } from './half.ts'
 import { repeatedKey, shown } from './json.ts'
 
 /** Bytes of one element. */
-const sizes = { F64: 8, I64: 8, U64: 8, F32: 4, I32: 4, U32: 4, F16: 2, BF16: 2, I16: 2, U16: 2, I8: 1, U8: 1, BOOL: 1 }
+const sizes = {
+  ...{ F64: 8, I64: 8, U64: 8, F32: 4, I32: 4, U32: 4, F16: 2, BF16: 2, I16: 2, U16: 2, I8: 1, U8: 1, BOOL: 1 },
+  ...{ F8_E4M3: 1, F8_E5M2: 1 },
+}
 
 export type SafetensorsDtype = keyof typeof sizes
 
@@ -30,6 +33,8 @@ export interface TensorInfo {
   readonly offset: number
   /** In bytes. */
   readonly length: number
+  /** The bytes are those of the transposed matrix: of `shape` the other way round. */
+  readonly transposed?: true
 }
 
 /** The tensors of one file, or of all shards of a checkpoint. */
@@ -40,7 +45,7 @@ export interface Checkpoint {
   readonly metadata: Readonly<Record<string, string>>
   /** The values as float32, whatever the stored type; integers beyond 2^24 lose their last digits. */
   read(name: string): Float32Array<ArrayBuffer>
-  /** The bytes as stored. */
+  /** The bytes as stored, of a transposed matrix in the order of its shape. */
   bytes(name: string): Uint8Array<ArrayBuffer>
 }
 
@@ -104,7 +109,18 @@ export function openCheckpoint(folder: string, base: string, list = `${base}.saf
     if (!info) throw new SafetensorsError(index, name, `${file} does not hold it`)
     tensors.set(name, info)
   }
-  return checkpoint(index, tensors, {}, ({ path, offset, length }, name) => readExactly(path, offset, length, name))
+  return filesCheckpoint(index, tensors, {})
+}
+
+/** A checkpoint of `tensors` wherever they lie, such as parts of the tensors of another under other names. */
+export function filesCheckpoint(
+  path: string,
+  tensors: ReadonlyMap<string, TensorInfo>,
+  metadata: Checkpoint['metadata'],
+): Checkpoint {
+  return checkpoint(path, tensors, metadata, ({ path, offset, length }, name) =>
+    readExactly(path, offset, length, name),
+  )
 }
 
 export interface NewTensor {
@@ -272,8 +288,8 @@ function readWeightMap(index: string): Record<string, string> {
 
 function checkpoint(
   path: string,
-  tensors: Map<string, TensorInfo>,
-  metadata: Record<string, string>,
+  tensors: ReadonlyMap<string, TensorInfo>,
+  metadata: Checkpoint['metadata'],
   read: (info: TensorInfo, name: string) => Uint8Array<ArrayBuffer>,
 ): Checkpoint {
   const find = (name: string): TensorInfo => {
@@ -281,7 +297,11 @@ function checkpoint(
     if (!info) throw new SafetensorsError(path, name, `not among its ${tensors.size} tensors`)
     return info
   }
-  const bytes = (name: string) => read(find(name), name)
+  const bytes = (name: string) => {
+    const info = find(name)
+    const stored = read(info, name)
+    return info.transposed ? transposedBytes(stored, info) : stored
+  }
   return {
     path,
     tensors,
@@ -289,6 +309,19 @@ function checkpoint(
     read: (name) => toFloat32(find(name).dtype, bytes(name).buffer),
     bytes,
   }
+}
+
+/** The bytes of a matrix of `shape` [rows,columns], from those of its transpose. */
+function transposedBytes(stored: Uint8Array, { shape, dtype }: TensorInfo): Uint8Array<ArrayBuffer> {
+  const [rows, columns] = shape as [number, number]
+  const size = sizes[dtype]
+  const out = new Uint8Array(stored.length)
+  for (let r = 0; r < rows; r++)
+    for (let c = 0; c < columns; c++) {
+      const from = (c * rows + r) * size
+      out.set(stored.subarray(from, from + size), (r * columns + c) * size)
+    }
+  return out
 }
 
 function toFloat32(dtype: SafetensorsDtype, bytes: ArrayBuffer): Float32Array<ArrayBuffer> {
@@ -299,6 +332,10 @@ function toFloat32(dtype: SafetensorsDtype, bytes: ArrayBuffer): Float32Array<Ar
       return fromHalf(new Uint16Array(bytes))
     case 'BF16':
       return fromBfloat16(new Uint16Array(bytes))
+    case 'F8_E4M3':
+      return fromFloat8(new Uint8Array(bytes), 4)
+    case 'F8_E5M2':
+      return fromFloat8(new Uint8Array(bytes), 5)
     case 'F64':
       return new Float32Array(new Float64Array(bytes))
     case 'I64':

@@ -65,6 +65,47 @@ test('the padding token may be any of the vocabulary, written either way', async
   assert.throws(() => openTokenizer(folder), /the vocabulary has no '<pad>'/)
 })
 
+test('a tokenizer.json alone, its merges written either way, has the ids of the files that it was made from', async (t) => {
+  const folder = await copy(t)
+  const vocab = JSON.parse(readFileSync(join(folder, 'vocab.json'), 'utf8'))
+  const lines = readFileSync(join(folder, 'merges.txt'), 'utf8').trim().split('\n').slice(1)
+  const { encode } = openTokenizer(golden)
+  const text = "a café, Fern's 3 red foxes"
+  for (const name of ['vocab.json', 'merges.txt', 'tokenizer_config.json', 'special_tokens_map.json'])
+    rmSync(join(folder, name), { force: true })
+  const write = (model: object) => writeFileSync(join(folder, 'tokenizer.json'), JSON.stringify({ model }))
+  const bytePairs = { type: 'BPE', end_of_word_suffix: '</w>', vocab }
+  for (const merges of [lines, lines.map((line) => line.split(' '))]) {
+    write({ ...bytePairs, merges })
+    const own = openTokenizer(folder)
+    assert.deepEqual(own.encode(text), encode(text))
+    assert.deepEqual([own.pad, own.modelMaxLength], [own.eos, 77])
+  }
+  for (const [model, problem] of [
+    [{ type: 'Unigram' }, /tokenizer\.json: its model is "Unigram"/],
+    [{ ...bytePairs, merges: ['a b c'] }, /merge 1 is no pair of symbols/],
+    [{ ...bytePairs, vocab: { a: -1 }, merges: [] }, /'a' has the id -1/],
+  ] as const) {
+    write(model)
+    assert.throws(
+      () => openTokenizer(folder),
+      (error) => error instanceof TokenizerError && problem.test(error.message),
+    )
+  }
+})
+
+test('words of added_tokens.json have their own ids, whatever their case, and others keep theirs', async (t) => {
+  const folder = await copy(t)
+  const { encode, size } = openTokenizer(golden)
+  writeFileSync(join(folder, 'added_tokens.json'), JSON.stringify({ '<Cat-Toy>': size + 1, fernfox: size }))
+  const own = openTokenizer(folder)
+  assert.equal(own.size, size + 2)
+  assert.deepEqual(own.encode('a <cat-toy> here'), [...encode('a'), size + 1, ...encode('here')])
+  assert.deepEqual(own.encode('fernfox'), [size])
+  const several = own.withWords(new Map([['style', [7, 8, 9]]]))
+  assert.deepEqual(several.encode('fernfox style'), [size, 7, 8, 9])
+})
+
 test('a folder that is no tokenizer is refused', async (t) => {
   const cases: [file: string, content: string, problem: RegExp][] = [
     ['vocab.json', '{"a": ', /vocab\.json: .*JSON/],
@@ -86,7 +127,7 @@ test('a folder that is no tokenizer is refused', async (t) => {
       (error) => error instanceof TokenizerError && problem.test(error.message),
     )
   }
-  assert.throws(() => openTokenizer('/nowhere'), /tokenizer_config\.json: ENOENT/)
+  assert.throws(() => openTokenizer('/nowhere'), /vocab\.json: ENOENT/)
   const folder = await copy(t)
   rmSync(join(folder, 'merges.txt'))
   assert.throws(

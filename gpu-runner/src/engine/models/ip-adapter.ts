@@ -151,19 +151,16 @@ export function downsampledMasks(masks: Value, queries: number): Value {
 
 /** Names of the cross-attention layers in the order that adapter files number them. */
 export function crossAttentionLayers(config: UNetConfig): string[] {
-  const last = config.channels.length - 1
-  const layers = (block: string, attentions: number, depth: number) =>
-    Array.from({ length: attentions * depth }, (_, i) => {
-      const [j, k] = [Math.floor(i / depth), i % depth]
-      return `${block}.attentions.${j}.transformer_blocks.${k}.attn2`
-    })
-  const down = config.downAttention.flatMap((has, i) =>
-    has ? layers(`down_blocks.${i}`, config.layersPerBlock, config.depths[i]!) : [],
-  )
-  const up = config.upAttention.flatMap((has, i) =>
-    has ? layers(`up_blocks.${i}`, config.layersPerBlock + 1, config.depths[last - i]!) : [],
-  )
-  return [...down, ...up, ...(config.midAttention ? layers('mid_block', 1, config.depths[last]!) : [])]
+  const { down, middle, up } = config.depths
+  const layers = (block: string, depths: readonly number[]) =>
+    depths.flatMap((depth, j) =>
+      Array.from({ length: depth }, (_, k) => `${block}.attentions.${j}.transformer_blocks.${k}.attn2`),
+    )
+  return [
+    ...config.downAttention.flatMap((has, i) => (has ? layers(`down_blocks.${i}`, down[i]!) : [])),
+    ...config.upAttention.flatMap((has, i) => (has ? layers(`up_blocks.${i}`, up[i]!) : [])),
+    ...(config.midAttention ? layers('mid_block', [middle]) : []),
+  ]
 }
 
 /** The Resampler: learned queries read x[M,S,E] through `layers` layers, [M,T,X]. */

@@ -15,7 +15,34 @@ test('keys that newer files carry at their defaults are read past', () => {
     use_linear_projection: true,
   })
   assert.deepEqual(config.heads, [5, 10, 20, 20])
-  assert.deepEqual(config.depths, [1, 1, 1, 1])
+  assert.deepEqual([config.depths.down[3], config.depths.middle, config.depths.up[0]], [[1, 1], 1, [1, 1, 1]])
+})
+
+test('a pruned model has depths of its own for each transformer, and then for the way up', () => {
+  const levels = {
+    block_out_channels: [320, 640, 1280],
+    down_block_types: ['DownBlock2D', 'CrossAttnDownBlock2D', 'CrossAttnDownBlock2D'],
+    up_block_types: ['CrossAttnUpBlock2D', 'CrossAttnUpBlock2D', 'UpBlock2D'],
+    attention_head_dim: [5, 10, 20],
+    transformer_layers_per_block: [1, [2, 2], [4, 4]],
+  }
+  const up = [[4, 4, 10], [2, 1, 1], 1]
+  const { depths } = parseUNetConfig({ ...levels, reverse_transformer_layers_per_block: up })
+  assert.deepEqual(depths.down, [
+    [1, 1],
+    [2, 2],
+    [4, 4],
+  ])
+  assert.deepEqual(depths.up, [
+    [4, 4, 10],
+    [2, 1, 1],
+    [1, 1, 1],
+  ])
+  assert.throws(() => parseUNetConfig(levels), /reverse_transformer_layers_per_block/)
+  assert.throws(
+    () => parseUNetConfig({ ...levels, reverse_transformer_layers_per_block: [[4, 4], [2, 1, 1], 1] }),
+    /2 depths for 3 transformers/,
+  )
 })
 
 test('a feature that would change the result, and is not built, is refused by its key', () => {

@@ -4,6 +4,9 @@ import { count, epsilon, levels, refuse } from './config-fields.ts'
 
 const perLevel = z.union([count, levels(count)])
 
+/** Depths of transformers, of all of a level or of each; pruned models differ within a level. */
+const depths = levels(z.union([count, z.array(count).min(1).max(16)]))
+
 /** A feature that would change the computation, and is not supported, must be absent or at its default. */
 const only = <T extends z.core.util.Literal>(...values: T[]) => z.literal(values).nullish()
 
@@ -29,7 +32,7 @@ const UNetJson = z
     layers_per_block: count.default(2),
     attention_head_dim: perLevel.default(8),
     num_attention_heads: perLevel.nullish(),
-    transformer_layers_per_block: perLevel.default(1),
+    transformer_layers_per_block: z.union([count, depths]).default(1),
     cross_attention_dim: count.default(1280),
     norm_num_groups: count.default(32),
     norm_eps: epsilon.default(1e-5),
@@ -47,7 +50,7 @@ const UNetJson = z
     only_cross_attention: only(false),
     mid_block_only_cross_attention: only(false),
     dual_cross_attention: only(false),
-    reverse_transformer_layers_per_block: z.null().optional(),
+    reverse_transformer_layers_per_block: depths.nullish(),
     class_embed_type: z.null().optional(),
     num_class_embeds: z.null().optional(),
     encoder_hid_dim: z.null().optional(),
@@ -71,10 +74,11 @@ const UNetJson = z
     const c = context.value
     const amount = c.block_out_channels.length
     const lists = ['down_block_types', 'up_block_types', 'attention_head_dim', 'num_attention_heads'] as const
-    for (const key of [...lists, 'transformer_layers_per_block'] as const)
+    for (const key of [...lists, 'transformer_layers_per_block', 'reverse_transformer_layers_per_block'] as const)
       if (Array.isArray(c[key]) && c[key].length !== amount)
         refuse(context, key, `${c[key].length} values for ${amount} levels of block_out_channels`)
     if (context.issues.length > 0) return
+    checkDepths(c, (path, message) => refuse(context, path, message))
     const heads = spread(c.num_attention_heads ?? c.attention_head_dim, amount)
     for (const [level, channels] of c.block_out_channels.entries()) {
       const attends =
@@ -92,13 +96,16 @@ const UNetJson = z
     if ((c.addition_time_embed_dim ?? 0) % 2) refuse(context, 'addition_time_embed_dim', 'must be even')
   })
 
+type Depths = readonly (readonly number[])[]
+
 export interface UNetConfig {
   inChannels: number
   outChannels: number
-  /** Channels of each level, finest first; so are heads and depths. */
+  /** Channels of each level, finest first; so are heads. */
   channels: readonly number[]
   heads: readonly number[]
-  depths: readonly number[]
+  /** Blocks of each transformer: by level and place, the levels of `up` coarsest first. */
+  depths: { readonly down: Depths; readonly middle: number; readonly up: Depths }
   downAttention: readonly boolean[]
   /** Coarsest first, as the up blocks are numbered. */
   upAttention: readonly boolean[]
@@ -126,7 +133,7 @@ export function parseUNetConfig(json: unknown): UNetConfig {
     channels: c.block_out_channels,
     // `attention_head_dim` is the number of heads, a misnomer that diffusers keeps for its published checkpoints.
     heads: spread(c.num_attention_heads ?? c.attention_head_dim, amount),
-    depths: spread(c.transformer_layers_per_block, amount),
+    depths: depthsOf(c),
     downAttention: c.down_block_types.map((type) => type === 'CrossAttnDownBlock2D'),
     upAttention: c.up_block_types.map((type) => type === 'CrossAttnUpBlock2D'),
     midAttention: c.mid_block_type === 'UNetMidBlock2DCrossAttn',
@@ -141,6 +148,41 @@ export function parseUNetConfig(json: unknown): UNetConfig {
     additionTimeEmbedDim: c.addition_embed_type ? (c.addition_time_embed_dim ?? null) : null,
     sampleSize: Array.isArray(c.sample_size) ? c.sample_size[0]! : (c.sample_size ?? 64),
   }
+}
+
+type DepthFields = Pick<
+  z.output<typeof UNetJson>,
+  | 'block_out_channels'
+  | 'layers_per_block'
+  | 'transformer_layers_per_block'
+  | 'reverse_transformer_layers_per_block'
+  | 'mid_block_type'
+>
+
+function depthsOf(c: DepthFields): UNetConfig['depths'] {
+  const { transformer_layers_per_block: given, layers_per_block: layers } = c
+  const down = Array.isArray(given) ? given : c.block_out_channels.map(() => given)
+  const up = c.reverse_transformer_layers_per_block ?? down.toReversed()
+  const last = down.at(-1)!
+  return {
+    down: down.map((depth) => spread(depth, layers)),
+    middle: Array.isArray(last) ? last[0]! : last,
+    up: up.map((depth) => spread(depth, layers + 1)),
+  }
+}
+
+/** A list for a level needs one depth for each of its transformers, and then the way up needs its own. */
+function checkDepths(c: DepthFields, refused: (path: string, message: string) => void): void {
+  const { transformer_layers_per_block: down, reverse_transformer_layers_per_block: up, layers_per_block: layers } = c
+  const check = (path: string, given: typeof down | null | undefined, wanted: number) => {
+    for (const depth of Array.isArray(given) ? given : [])
+      if (Array.isArray(depth) && depth.length !== wanted)
+        refused(path, `${depth.length} depths for ${wanted} transformers of a level`)
+  }
+  check('transformer_layers_per_block', down, layers)
+  check('reverse_transformer_layers_per_block', up, layers + 1)
+  if (!up && Array.isArray(down) && down.some(Array.isArray))
+    refused('reverse_transformer_layers_per_block', 'is needed where depths differ within a level')
 }
 
 function spread(value: number | number[], amount: number): number[] {

@@ -25,12 +25,12 @@ export interface UNetInputs {
 
 /** The model's prediction, [N,C,H,W]. */
 export function unet(inputs: UNetInputs, w: Weights, config: UNetConfig, hooks: AttentionHooks = {}): Value {
-  const { channels, groups, epsilon } = config
+  const { channels, groups, epsilon, depths } = config
   const temb = timeEmbedding(inputs, w, config)
   const resnet = (x: Value, view: Weights, out: number) => resnetBlock2D(x, temb, view, { out, groups, epsilon })
-  const transformer = (x: Value, view: Weights, level: number) =>
+  const transformer = (x: Value, view: Weights, level: number, depth: number) =>
     transformer2D(x, inputs.context, view, {
-      depth: config.depths[level]!,
+      depth,
       heads: config.heads[level]!,
       groups,
       linearProjection: config.linearProjection,
@@ -43,7 +43,7 @@ export function unet(inputs: UNetInputs, w: Weights, config: UNetConfig, hooks: 
     const block = w.at('down_blocks').at(level)
     for (let j = 0; j < config.layersPerBlock; j++) {
       h = resnet(h, block.at('resnets').at(j), out)
-      if (config.downAttention[level]) h = transformer(h, block.at('attentions').at(j), level)
+      if (config.downAttention[level]) h = transformer(h, block.at('attentions').at(j), level, depths.down[level]![j]!)
       skips.push(h)
     }
     if (level < channels.length - 1) {
@@ -55,15 +55,17 @@ export function unet(inputs: UNetInputs, w: Weights, config: UNetConfig, hooks: 
   const last = channels.length - 1
   const mid = w.at('mid_block')
   h = resnet(h, mid.at('resnets').at(0), channels[last]!)
-  if (config.midAttention) h = transformer(h, mid.at('attentions').at(0), last)
-  h = resnet(h, mid.at('resnets').at(1), channels[last]!)
+  if (config.midAttention) {
+    h = transformer(h, mid.at('attentions').at(0), last, depths.middle)
+    h = resnet(h, mid.at('resnets').at(1), channels[last]!)
+  }
 
   for (let i = 0; i <= last; i++) {
     const level = last - i
     const block = w.at('up_blocks').at(i)
     for (let j = 0; j <= config.layersPerBlock; j++) {
       h = resnet(concat([h, skips.pop()!], 1), block.at('resnets').at(j), channels[level]!)
-      if (config.upAttention[i]) h = transformer(h, block.at('attentions').at(j), level)
+      if (config.upAttention[i]) h = transformer(h, block.at('attentions').at(j), level, depths.up[i]![j]!)
     }
     if (level > 0) h = conv(enlarged(h, skips.at(-1)!), block.at('upsamplers').at(0).at('conv'), channels[level]!, 3)
   }

@@ -5,6 +5,8 @@
  * Names are compared with dots as underscores, in which all of these agree with the checkpoint's own.
  */
 
+import { toLdm, type UNetStructure, unetNames } from './ldm-names.ts'
+
 /** Parts of a pipeline that such files change, under the names of their folders. */
 export const loraParts = ['unet', 'text_encoder', 'text_encoder_2'] as const
 export type LoraPart = (typeof loraParts)[number]
@@ -75,44 +77,17 @@ export const underscored = (name: string): string => name.replaceAll('.', '_')
 export function layersByLoraName(layers: readonly string[], part: LoraPart): Map<string, string> {
   const found = new Map(layers.map((layer) => [underscored(layer), layer]))
   if (part !== 'unet') return found
-  const all = new Set(layers)
-  const perLevel = layers.filter((layer) => /^down_blocks\.0\.resnets\.\d+\.conv1$/.test(layer)).length
-  for (const layer of layers) found.set(underscored(numbered(layer, perLevel, all)), layer)
+  const rename = toLdm(unetNames(structureOf(layers)))
+  for (const layer of layers) found.set(underscored(rename(layer)), layer)
   return found
 }
 
-/** A UNet layer under the name of the first, unnamed implementation, where blocks are counted through. */
-function numbered(layer: string, perLevel: number, all: ReadonlySet<string>): string {
-  const outer = outerNames[layer]
-  if (outer) return outer
-  const [, side, level = '0', kind, j, rest] =
-    /^(down|mid|up)_blocks?(?:\.(\d+))?\.(resnets|attentions|downsamplers|upsamplers)\.(\d+)\.(.+)$/.exec(layer) ?? []
-  if (!side || !kind || !rest) return layer
-  const inner = kind === 'resnets' ? (residualNames[rest] ?? rest) : rest
-  const first = Number(level) * (perLevel + 1)
-  if (side === 'mid') return `middle_block.${kind === 'attentions' ? 1 : 2 * Number(j)}.${inner}`
-  if (kind === 'downsamplers') return `input_blocks.${first + perLevel + 1}.0.op`
-  if (kind === 'upsamplers') {
-    // It comes last in a block of one residual layer, and an attention where the level has any.
-    const attends = all.has(`up_blocks.${level}.attentions.0.proj_in`)
-    return `output_blocks.${first + perLevel}.${attends ? 2 : 1}.conv`
+function structureOf(layers: readonly string[]): UNetStructure {
+  const levels = layers.map((layer) => 1 + Number(/^(?:down|up)_blocks\.(\d+)\./.exec(layer)?.[1] ?? -1))
+  const attending = new Set(layers.map((layer) => /^up_blocks\.(\d+)\.attentions\.0\.proj_in$/.exec(layer)?.[1]))
+  return {
+    levels: levels.reduce((a, b) => Math.max(a, b), 0),
+    layersPerBlock: layers.filter((layer) => /^down_blocks\.0\.resnets\.\d+\.conv1$/.test(layer)).length,
+    upAttention: (i) => attending.has(String(i)),
   }
-  const blocks = side === 'down' ? `input_blocks.${first + Number(j) + 1}` : `output_blocks.${first + Number(j)}`
-  return `${blocks}.${kind === 'resnets' ? 0 : 1}.${inner}`
-}
-
-const outerNames: Readonly<Record<string, string>> = {
-  conv_in: 'input_blocks.0.0',
-  conv_out: 'out.2',
-  'time_embedding.linear_1': 'time_embed.0',
-  'time_embedding.linear_2': 'time_embed.2',
-  'add_embedding.linear_1': 'label_emb.0.0',
-  'add_embedding.linear_2': 'label_emb.0.2',
-}
-
-const residualNames: Readonly<Record<string, string>> = {
-  conv1: 'in_layers.2',
-  conv2: 'out_layers.3',
-  time_emb_proj: 'emb_layers.1',
-  conv_shortcut: 'skip_connection',
 }

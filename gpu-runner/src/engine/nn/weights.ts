@@ -1,4 +1,5 @@
 /** Named tensors of a checkpoint, seen from one place in it. */
+import { transpose } from '../graph/shape.ts'
 import { type DType, type Shape, type Value, weight } from '../graph/value.ts'
 
 /** How a tensor is initialised for training; a checkpoint ignores it. */
@@ -43,6 +44,8 @@ export interface StoredTensor {
   /** Bytes from the start of the file. */
   readonly offset: number
   readonly length: number
+  /** The file holds the transposed matrix. */
+  readonly transposed?: true
 }
 
 /** A tensor is not there, or not what the model needs; `path` is the file that should hold it, where known. */
@@ -92,8 +95,10 @@ export function checkpointWeights(
         throw new WeightError(name, `has shape [${stored.shape}], the model needs [${shape}]`, path)
       const before = made.get(name)
       if (before) return before
-      const { file, offset, length, dtype } = stored
-      const value = cast(weight(scope + name, shape, dtype, { location: file, offset, length }))
+      const { file, offset, length, dtype, transposed } = stored
+      const lies = transposed ? shape.toReversed() : shape
+      const whole = cast(weight(scope + name, lies, dtype, { location: file, offset, length }))
+      const value = transposed ? transpose(whole, [1, 0]) : whole
       made.set(name, value)
       return value
     },

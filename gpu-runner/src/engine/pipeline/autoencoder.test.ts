@@ -3,8 +3,9 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { sd15 } from '../../../../test/model-folder.ts'
 import { buildAutoencoder, toRgb } from './autoencoder.ts'
+import { folderPart } from './folder.ts'
 
-const autoencoder = buildAutoencoder(join(sd15, 'vae'), {})
+const autoencoder = buildAutoencoder(folderPart(join(sd15, 'vae')), {})
 after(() => Promise.all([autoencoder.decoder.release(), autoencoder.encoder.release()]))
 
 const wave = (shape: number[]) => ({

@@ -9,8 +9,8 @@ import type { Weights } from '../nn/weights.ts'
 import { changedWeights } from '../runtime/model-weights.ts'
 import type { SessionOptions } from '../runtime/session.ts'
 import type { HostTensor } from '../runtime/tensor.ts'
-import { ModelError, partCheckpoint, partConfig } from './folder.ts'
 import { Part } from './part.ts'
+import { ModelError, type ModelPart } from './source.ts'
 
 export interface Autoencoder {
   readonly latentChannels: number
@@ -32,13 +32,13 @@ const workingTensors = 6
 
 const tilePixels = 512
 
-export function buildAutoencoder(folder: string, options: SessionOptions): Autoencoder {
-  const { _class_name: name } = partConfig(z.looseObject({ _class_name: z.string() }), folder)
+export function buildAutoencoder(part: ModelPart, options: SessionOptions): Autoencoder {
+  const { _class_name: name } = part.config(z.looseObject({ _class_name: z.string() }))
   if (name !== 'AutoencoderTiny' && name !== 'AutoencoderKL')
-    throw new ModelError(`${folder}: '${name}' is no known autoencoder; AutoencoderKL and AutoencoderTiny are`)
-  const opened = changedWeights(partCheckpoint(folder))
+    throw new ModelError(`${part.path}: '${name}' is no known autoencoder; AutoencoderKL and AutoencoderTiny are`)
+  const opened = changedWeights(part.checkpoint())
   const build = name === 'AutoencoderTiny' ? tiny : kl
-  const { latentChannels, factor, channels, picture, latent } = build(folder, opened.weights)
+  const { latentChannels, factor, channels, picture, latent } = build(part, opened.weights)
   const decoder = new Part('vae decoder', () => ({ picture }), opened, options)
   const encoder = new Part('vae encoder', () => ({ latent }), opened, options)
   return {
@@ -57,8 +57,8 @@ export function buildAutoencoder(folder: string, options: SessionOptions): Autoe
   }
 }
 
-function kl(folder: string, weights: Weights) {
-  const config = partConfig(AutoencoderConfig, folder)
+function kl(part: ModelPart, weights: Weights) {
+  const config = part.config(AutoencoderConfig)
   const picture = decode(unscaled(config), weights, config)
   const moments = encode(input('picture', ['batch', config.inChannels, 'height', 'width']), weights, config)
   const { mean, std } = posterior(moments, config)
@@ -66,8 +66,8 @@ function kl(folder: string, weights: Weights) {
   return { ...config, channels: config.channels[0]!, picture, latent }
 }
 
-function tiny(folder: string, weights: Weights) {
-  const config = partConfig(AutoencoderTinyConfig, folder)
+function tiny(part: ModelPart, weights: Weights) {
+  const config = part.config(AutoencoderTinyConfig)
   const picture = decodeTiny(unscaled(config), weights, config)
   const encoded = encodeTiny(input('picture', ['batch', config.inChannels, 'height', 'width']), weights, config)
   return { ...config, channels: config.decoderChannels.at(-1)!, picture, latent: scaled(encoded, config) }

@@ -5,7 +5,7 @@
  */
 import { existsSync } from 'node:fs'
 import { openSafetensors, writeSafetensors } from '../io/safetensors.ts'
-import { ModelError } from './folder.ts'
+import { ModelError } from './source.ts'
 
 export interface Calibration {
   /** Mean tokens of all cut-outs, [T·X]. */

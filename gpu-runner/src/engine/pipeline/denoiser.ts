@@ -11,9 +11,9 @@ import { adapterInputs, type PictureAdapter } from './adapters.ts'
 import { type AttentionPlan, type Grid, levelOf, planAttention } from './attention-plan.ts'
 import { type DenoiserCall, type DenoiserSizes, denoiserFeeds, hasSlots } from './denoiser-feeds.ts'
 import { denoiserGraph } from './denoiser-graph.ts'
-import { ModelError, partCheckpoint, partConfig } from './folder.ts'
 import type { IdentityEncoder } from './identity.ts'
 import { Part } from './part.ts'
+import { ModelError, type ModelPart } from './source.ts'
 
 export interface Denoiser {
   readonly config: UNetConfig
@@ -34,14 +34,14 @@ export interface DenoiserOptions extends SessionOptions {
   readonly grid?: Grid | undefined
 }
 
-export function buildDenoiser(folder: string, settings: DenoiserOptions): Denoiser {
+export function buildDenoiser(from: ModelPart, settings: DenoiserOptions): Denoiser {
   const { text, loras = [], adapters: given = [], identity = null, grid, ...options } = settings
-  const config = partConfig(z.unknown().transform(parseUNetConfig), folder)
+  const config = from.config(z.unknown().transform(parseUNetConfig))
   const plan = planAttention(config)
-  if (!plan) throw new ModelError(`${folder}: a UNet without cross-attention cannot follow a prompt`)
-  checkWidths(folder, config, settings)
+  if (!plan) throw new ModelError(`${from.path}: a UNet without cross-attention cannot follow a prompt`)
+  checkWidths(from.path, config, settings)
   const files = [...given.map(({ file }) => file), ...(identity ? [identity.file] : [])].map(openSafetensors)
-  const opened = changedWeights(partCheckpoint(folder), loras, 'unet', files)
+  const opened = changedWeights(from.checkpoint(), loras, 'unet', files)
   const { adapters, feeds: scalesAndMasks } = adapterInputs(given, opened.root)
   const layers = identity && storedWeights(files.at(-1)!, opened.root, 'identity.')
   // Both graphs are built at once: a model that lacks a tensor is refused when it is opened.
@@ -66,15 +66,15 @@ export function buildDenoiser(folder: string, settings: DenoiserOptions): Denois
   }
 }
 
-function checkWidths(folder: string, config: UNetConfig, { text, identity }: DenoiserOptions): void {
+function checkWidths(path: string, config: UNetConfig, { text, identity }: DenoiserOptions): void {
   if (config.contextWidth !== text.width)
     throw new ModelError(
-      `${folder}: the UNet takes text of width ${config.contextWidth}, the text encoders give ${text.width}`,
+      `${path}: the UNet takes text of width ${config.contextWidth}, the text encoders give ${text.width}`,
     )
   const takesSizes = config.additionTimeEmbedDim !== null
   if (takesSizes !== text.pooledWidth > 0)
     throw new ModelError(
-      `${folder}: the UNet ${takesSizes ? 'needs' : 'knows no'} pooled text and picture sizes; model_index.json names another class`,
+      `${path}: the UNet ${takesSizes ? 'needs' : 'knows no'} pooled text and picture sizes; model_index.json names another class`,
     )
   if (identity && identity.width !== text.width)
     throw new ModelError(

@@ -2,16 +2,11 @@
 import { existsSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { z } from 'zod'
+import { readSchedulerConfig } from '../diffusion/schedulers/index.ts'
 import { ConfigError, readConfig } from '../io/config.ts'
 import { type Checkpoint, openCheckpoint } from '../io/safetensors.ts'
-
-/** The folder is not a model that can be opened here. The message names the file and what is wrong. */
-export class ModelError extends Error {
-  override name = 'ModelError'
-}
-
-/** 'sd' is Stable Diffusion 1 and 2 and what shares their layout, story-mini among them. */
-export type ModelKind = 'sd' | 'sdxl'
+import { openTokenizer } from '../io/tokenizer.ts'
+import { ModelError, type ModelKind, type ModelPart, type ModelSource } from './source.ts'
 
 const kinds: Readonly<Record<string, ModelKind>> = {
   StableDiffusionPipeline: 'sd',
@@ -42,19 +37,8 @@ const Vocabulary = z
   .object({ words: z.record(z.string().max(50), z.string().max(100).nullable()) })
   .transform(({ words }) => Object.keys(words))
 
-export interface ModelFolder {
-  readonly name: string
-  readonly kind: ModelKind
-  /** SDXL: without a negative prompt, the unconditional embeddings are zeros instead of those of the empty prompt. */
-  readonly zerosForEmptyPrompt: boolean
-  /** The words of the captions it was trained on, in lower case; null where its vocabulary.json is missing. */
-  readonly vocabulary: readonly string[] | null
-  /** The folder of a part that is known to be there. */
-  part(name: string): string
-}
-
 /** Check what `folder` is before anything is loaded. The safety checker and the feature extractor are not read. */
-export function openModelFolder(folder: string): ModelFolder {
+export function openModelFolder(folder: string): ModelSource {
   const path = join(folder, 'model_index.json')
   const index = parseFile(ModelIndex, path)
   const kind = Object.hasOwn(kinds, index._class_name) ? kinds[index._class_name] : undefined
@@ -68,17 +52,28 @@ export function openModelFolder(folder: string): ModelFolder {
       throw new ModelError(`${path}: '${entry.data[1]}' is no known ${part}; ${allowed.join(' and ')} are`)
   }
   return {
+    path: folder,
     name: basename(resolve(folder)),
     kind,
     zerosForEmptyPrompt: kind === 'sdxl' && index.force_zeros_for_empty_prompt,
     vocabulary: existsSync(join(folder, vocabularyFile)) ? parseFile(Vocabulary, join(folder, vocabularyFile)) : null,
-    part: (name) => join(folder, name),
+    part: (name) => folderPart(join(folder, name)),
+    tokenizer: (place) => openTokenizer(join(folder, place === 0 ? 'tokenizer' : `tokenizer_${place + 1}`)),
+    scheduler: {
+      path: join(folder, 'scheduler/scheduler_config.json'),
+      read: () => readSchedulerConfig(join(folder, 'scheduler')),
+    },
+    beside: (name) => join(folder, name),
   }
 }
 
-/** The configuration of a part, as its model reads it. */
-export function partConfig<T>(schema: z.ZodType<T>, folder: string): T {
-  return parseFile(schema, join(folder, 'config.json'))
+/** The network in `folder`, with a `config.json`. */
+export function folderPart(folder: string): ModelPart {
+  return {
+    path: folder,
+    config: (schema) => parseFile(schema, join(folder, 'config.json')),
+    checkpoint: () => partCheckpoint(folder),
+  }
 }
 
 const variants = ['', '.fp16', '.bf16']

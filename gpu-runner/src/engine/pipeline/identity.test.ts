@@ -7,9 +7,9 @@ import { copyModel, editJson, fillTensor, sd15, sdxl } from '../../../../test/mo
 import { openVision } from '../../lab/parity/clip.ts'
 import { BrokenWeights } from '../runtime/finite.ts'
 import { encodeConditioning, promptIds } from './conditioning.ts'
-import { ModelError } from './folder.ts'
 import { openPipeline, type PipelineOptions } from './open.ts'
 import type { IdentitySlot } from './slots.ts'
+import { ModelError } from './source.ts'
 
 const grid = { width: 9, height: 5 }
 const pixels = grid.width * grid.height

@@ -14,8 +14,9 @@ import { changedWeights, storedWeights } from '../runtime/model-weights.ts'
 import type { SessionOptions } from '../runtime/session.ts'
 import { stacked, unstacked } from '../runtime/tensor.ts'
 import { type Calibration, calibrationFile, readCalibration } from './calibration.ts'
-import { ModelError, type ModelFolder, partCheckpoint, partConfig } from './folder.ts'
+import { folderPart } from './folder.ts'
 import { Part } from './part.ts'
+import { ModelError, type ModelPart, type ModelSource } from './source.ts'
 
 export interface IdentityEncoder {
   /** The adapter's file, whose layers the UNet takes. */
@@ -39,19 +40,20 @@ const usualFile = 'ip_adapter.safetensors'
 
 /** Null where the model folder has no adapter and none is given: such a model cannot use reference pictures. */
 export function buildIdentityEncoder(
-  folder: ModelFolder,
+  source: ModelSource,
   options: SessionOptions,
   given?: string,
 ): IdentityEncoder | null {
-  const file = given ?? folder.part(usualFile)
+  const file = given ?? source.beside(usualFile)
   if (given === undefined && !existsSync(file)) return null
-  const encoder = folder.part('image_encoder')
+  const encoder = source.beside('image_encoder')
   if (!existsSync(join(encoder, 'config.json')))
     throw new ModelError(`${encoder} is missing: the adapter ${file} reads what an image encoder says of a picture`)
   const checkpoint = openSafetensors(file)
   const adapter = adapterConfig(checkpoint.tensors)
-  const opened = changedWeights(partCheckpoint(encoder), [], 'unet', [checkpoint])
-  const { side, located, embeds } = imageEmbeds(encoder, opened.weights, adapter)
+  const from = folderPart(encoder)
+  const opened = changedWeights(from.checkpoint(), [], 'unet', [checkpoint])
+  const { side, located, embeds } = imageEmbeds(from, opened.weights, adapter)
   const tokens = fitting(file, encoder, () => {
     const all = imageTokens(embeds(), storedWeights(checkpoint, opened.root, 'adapter.'), adapter)
     return reshape(all, ['batch', adapter.tokens, adapter.width])
@@ -62,7 +64,7 @@ export function buildIdentityEncoder(
     ...{ tokens: adapter.tokens, width: adapter.width },
     // The calibration is of the model's own adapter, and does not hold for another.
     calibration:
-      given === undefined ? readCalibration(folder.part(calibrationFile), [adapter.tokens, adapter.width]) : null,
+      given === undefined ? readCalibration(source.beside(calibrationFile), [adapter.tokens, adapter.width]) : null,
     async encode(pictures) {
       const { tokens } = await part.run({ pixels: stacked(pictures, [3, side, side]) })
       // Copies: what is kept of one picture does not hold the batch.
@@ -83,10 +85,10 @@ function fitting<T>(file: string, encoder: string, build: () => T): T {
 }
 
 /** The input of the adapter, [N,1,E] or [N,1,S,E], from `pixels`. */
-function imageEmbeds(folder: string, weights: Weights, { kind }: AdapterConfig) {
-  const own = partConfig(z.looseObject({ _class_name: z.string().optional() }), folder)
+function imageEmbeds(from: ModelPart, weights: Weights, { kind }: AdapterConfig) {
+  const own = from.config(z.looseObject({ _class_name: z.string().optional() }))
   if (own._class_name === 'CharacterEncoder') {
-    const config = partConfig(CharacterEncoderConfig, folder)
+    const config = from.config(CharacterEncoderConfig)
     const embeds = (): Value => {
       const features = characterEncoder(input('pixels', ['batch', 3, config.size, config.size]), weights, config)
       const [, s, c] = features.shape as [unknown, number, number]
@@ -94,7 +96,7 @@ function imageEmbeds(folder: string, weights: Weights, { kind }: AdapterConfig) 
     }
     return { side: config.size, located: true, embeds }
   }
-  const config = partConfig(ClipVisionConfig, folder)
+  const config = from.config(ClipVisionConfig)
   const embeds = (): Value => {
     const pixels = clipNormalised(input('pixels', ['batch', 3, config.imageSize, config.imageSize]))
     const { hidden, imageEmbeds } = clipVision(pixels, weights, config)

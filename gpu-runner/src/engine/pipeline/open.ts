@@ -1,6 +1,6 @@
-/** Opens a model folder as a pipeline: SD 1, SD 2, SDXL and story-mini, for stories and for golden cases. */
-import { dirname, join } from 'node:path'
-import { createSchedule, readSchedulerConfig, ScheduleError } from '../diffusion/schedulers/index.ts'
+/** Opens a model, a folder or one file, as a pipeline: SD 1, SD 2, SDXL and story-mini, for stories and golden cases. */
+import { dirname } from 'node:path'
+import { createSchedule, ScheduleError } from '../diffusion/schedulers/index.ts'
 import { type Lora, type LoraFile, openLoras, unusedParts } from '../runtime/lora.ts'
 import type { SessionOptions } from '../runtime/session.ts'
 import type { PictureAdapter } from './adapters.ts'
@@ -8,9 +8,10 @@ import type { Grid } from './attention-plan.ts'
 import { type Autoencoder, buildAutoencoder } from './autoencoder.ts'
 import { buildDenoiser, type Denoiser } from './denoiser.ts'
 import { type Fingerprints, fingerprintsOf } from './fingerprint.ts'
-import { ModelError, type ModelKind, openModelFolder } from './folder.ts'
 import { buildIdentityEncoder, type IdentityEncoder } from './identity.ts'
-import { buildTextEncoders, type TextEncoders } from './text-encoders.ts'
+import { openSource } from './open-source.ts'
+import { ModelError, type ModelKind, type ModelSource } from './source.ts'
+import { buildTextEncoders, encoderNames, type TextEncoders } from './text-encoders.ts'
 
 export interface Pipeline {
   readonly name: string
@@ -51,22 +52,21 @@ export interface PipelineOptions extends SessionOptions {
  */
 export async function openPipeline(path: string, settings: PipelineOptions): Promise<Pipeline> {
   const { loras: files = [], adapters, ipAdapter, grid, ...options } = settings
-  const folder = openModelFolder(path)
+  const source = openSource(path)
   const loras = openLoras(files)
-  checkLoras(loras, folder.kind)
-  const text = named(folder.part('text_encoder'), () => buildTextEncoders(folder, options, loras))
-  const autoencoder = named(folder.part('vae'), () => buildAutoencoder(folder.part('vae'), options))
-  const identity = named(folder.part('image_encoder'), () => buildIdentityEncoder(folder, options, ipAdapter))
-  const denoiser = named(folder.part('unet'), () =>
-    buildDenoiser(folder.part('unet'), { ...options, text, loras, adapters, identity, grid }),
-  )
+  checkLoras(loras, source.kind)
+  const [textEncoder, vae, unet] = [source.part('text_encoder'), source.part('vae'), source.part('unet')]
+  const text = named(textEncoder.path, () => buildTextEncoders(source, options, loras))
+  const autoencoder = named(vae.path, () => buildAutoencoder(vae, options))
+  const identity = named(source.beside('image_encoder'), () => buildIdentityEncoder(source, options, ipAdapter))
+  const denoiser = named(unet.path, () => buildDenoiser(unet, { ...options, text, loras, adapters, identity, grid }))
   const { config } = denoiser
   if (config.inChannels !== autoencoder.latentChannels || config.outChannels !== autoencoder.latentChannels)
     throw new ModelError(
       `${path}: the UNet goes from ${config.inChannels} to ${config.outChannels} channels and the autoencoder has ` +
         `${autoencoder.latentChannels}; models for inpainting or depth are not supported`,
     )
-  const scheduler = readScheduler(folder.part('scheduler'))
+  const scheduler = readScheduler(source.scheduler)
   const parts = [
     ...[...text.parts, denoiser.part, autoencoder.decoder, autoencoder.encoder],
     ...[denoiser.injected, identity?.part].filter((part) => part != null),
@@ -82,8 +82,8 @@ export async function openPipeline(path: string, settings: PipelineOptions): Pro
   }
   let fingerprints: Fingerprints | undefined
   return {
-    name: folder.name,
-    kind: folder.kind,
+    name: source.name,
+    kind: source.kind,
     scheduler,
     size: config.sampleSize * autoencoder.factor,
     text,
@@ -91,17 +91,15 @@ export async function openPipeline(path: string, settings: PipelineOptions): Pro
     autoencoder,
     identity,
     takesSizes: config.additionTimeEmbedDim !== null,
-    zerosForEmptyPrompt: folder.zerosForEmptyPrompt,
-    vocabulary: folder.vocabulary,
-    fingerprints: () => (fingerprints ??= fingerprintsOf(folder, { loras: files, adapter: identity?.file, scheduler })),
+    zerosForEmptyPrompt: source.zerosForEmptyPrompt,
+    vocabulary: source.vocabulary,
+    fingerprints: () => (fingerprints ??= fingerprintsOf(source, { loras: files, adapter: identity?.file, scheduler })),
     release,
   }
 }
 
 function checkLoras(loras: readonly Lora[], kind: ModelKind): void {
-  const parts =
-    kind === 'sdxl' ? (['unet', 'text_encoder', 'text_encoder_2'] as const) : (['unet', 'text_encoder'] as const)
-  const [unused] = unusedParts(loras, parts)
+  const [unused] = unusedParts(loras, ['unet', ...encoderNames(kind)])
   if (unused)
     throw new ModelError(`${unused.path} changes the ${unused.part}, which this model has not; it is for another model`)
 }
@@ -110,10 +108,9 @@ function checkLoras(loras: readonly Lora[], kind: ModelKind): void {
 const triedSteps = [20, 4, 1]
 
 /** The model's own scheduler, which must make a schedule. */
-function readScheduler(folder: string): object {
-  const file = join(folder, 'scheduler_config.json')
+function readScheduler({ path: file, read }: ModelSource['scheduler']): object {
   return named(file, () => {
-    const config = readSchedulerConfig(folder)
+    const config = read()
     const problems = triedSteps.map((steps) => scheduleProblem(config, steps))
     if (problems.every((problem) => problem !== null)) throw new ModelError(`${file}: ${problems[0]}`)
     return config

@@ -4,7 +4,7 @@ import { assertFinite } from '../runtime/finite.ts'
 import type { OpenWeights } from '../runtime/model-weights.ts'
 import { openSession, type SessionOptions } from '../runtime/session.ts'
 import type { HostTensor, Session } from '../runtime/tensor.ts'
-import { ModelError } from './folder.ts'
+import { ModelError } from './source.ts'
 
 /**
  * A network whose session can be released, with all memory it holds, and comes back at its next run. Every output is

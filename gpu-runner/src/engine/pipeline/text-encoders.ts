@@ -1,13 +1,13 @@
 /** The text encoders of a model, one for SD and two for SDXL, as one function from token ids to embeddings. */
 import { concat, reshape } from '../graph/shape.ts'
 import { input, node, type Value } from '../graph/value.ts'
-import { openTokenizer, type Tokenizer } from '../io/tokenizer.ts'
+import type { Tokenizer } from '../io/tokenizer.ts'
 import { ClipTextConfig, clipText, finalNorm, pooledText, projectedText } from '../models/clip-text.ts'
 import type { Lora } from '../runtime/lora.ts'
 import { changedWeights } from '../runtime/model-weights.ts'
 import type { SessionOptions } from '../runtime/session.ts'
-import { ModelError, type ModelFolder, partCheckpoint, partConfig } from './folder.ts'
 import { Part } from './part.ts'
+import { ModelError, type ModelKind, type ModelPart, type ModelSource } from './source.ts'
 
 /** One prompt, for each encoder exactly `length` ids. */
 export type PromptIds = readonly (readonly number[])[]
@@ -38,28 +38,29 @@ export interface TextEncoders {
 const batch = 8
 
 export function buildTextEncoders(
-  folder: ModelFolder,
+  source: ModelSource,
   options: SessionOptions,
   loras: readonly Lora[] = [],
 ): TextEncoders {
-  const suffixes = folder.kind === 'sdxl' ? (['', '_2'] as const) : ([''] as const)
-  const tokenizers = suffixes.map((suffix) => openTokenizer(folder.part(`tokenizer${suffix}`)))
+  const names = encoderNames(source.kind)
+  const tokenizers = names.map((_, place) => source.tokenizer(place))
   const [length] = tokenizers.map(({ modelMaxLength }) => modelMaxLength) as [number]
   if (tokenizers.some(({ modelMaxLength }) => modelMaxLength !== length))
-    throw new ModelError(`${folder.name}: its tokenizers have different lengths, ${length} the first`)
-  const encoders = suffixes.map((suffix) => buildEncoder(folder, `text_encoder${suffix}`, length, options, loras))
+    throw new ModelError(`${source.name}: its tokenizers have different lengths, ${length} the first`)
+  const twofold = source.kind === 'sdxl'
+  const encoders = names.map((name) => buildEncoder(source.part(name), name, { length, options, loras, twofold }))
   for (const [i, { config }] of encoders.entries())
     if (tokenizers[i]!.size > config.vocabulary)
       throw new ModelError(
-        `${folder.part(`tokenizer${suffixes[i]}`)} has ${tokenizers[i]!.size} entries, and ` +
-          `${folder.part(`text_encoder${suffixes[i]}`)} reads ${config.vocabulary}; they belong to different models`,
+        `${source.path}: its tokenizer ${i + 1} has ${tokenizers[i]!.size} entries, and its ${names[i]} reads ` +
+          `${config.vocabulary}; they belong to different models`,
       )
   const width = encoders.reduce((sum, { config }) => sum + config.width, 0)
   return {
     tokenizers,
     length,
     width,
-    pooledWidth: folder.kind === 'sdxl' ? encoders.at(-1)!.config.projection : 0,
+    pooledWidth: twofold ? encoders.at(-1)!.config.projection : 0,
     layers: Math.min(...encoders.map(({ usual }) => usual)),
     parts: encoders.map(({ part }) => part),
     async encode(prompts, skip = 0) {
@@ -110,29 +111,37 @@ interface Encoder {
   readonly usual: number
 }
 
+type EncoderName = 'text_encoder' | 'text_encoder_2'
+
+/** The text encoders of a kind of model, in the order in which their states are joined. */
+export const encoderNames = (kind: ModelKind): readonly EncoderName[] =>
+  kind === 'sdxl' ? ['text_encoder', 'text_encoder_2'] : ['text_encoder']
+
+interface EncoderOptions {
+  readonly length: number
+  readonly options: SessionOptions
+  readonly loras: readonly Lora[]
+  readonly twofold: boolean
+}
+
 /**
  * ids[N,T] and a layer's number → context[N,T,D], the state after that layer, and for SDXL's second encoder
  * pooled[N,P]. SD takes the last layer, normalised, SDXL the last but one as it is.
  */
 function buildEncoder(
-  folder: ModelFolder,
-  name: 'text_encoder' | 'text_encoder_2',
-  length: number,
-  options: SessionOptions,
-  loras: readonly Lora[],
+  part: ModelPart,
+  name: EncoderName,
+  { length, options, loras, twofold }: EncoderOptions,
 ): Encoder {
-  const path = folder.part(name)
-  const config = partConfig(ClipTextConfig, path)
-  const opened = changedWeights(partCheckpoint(path), loras, name)
+  const config = part.config(ClipTextConfig)
+  const opened = changedWeights(part.checkpoint(), loras, name)
   const { weights } = opened
   const ids = input('ids', ['batch', length], 'int64')
   const { hidden, last } = clipText(ids, weights, config)
   const chosen = pick(hidden, input('layer', [1], 'int64'))
-  const twofold = folder.kind === 'sdxl'
   const outputs: Record<string, Value> = { context: twofold ? chosen : finalNorm(chosen, weights, config) }
   if (name === 'text_encoder_2') outputs.pooled = projectedText(pooledText(ids, last, config), weights, config)
-  const part = new Part(name, () => outputs, opened, options)
-  return { part, config, usual: config.layers - (twofold ? 1 : 0) }
+  return { part: new Part(name, () => outputs, opened, options), config, usual: config.layers - (twofold ? 1 : 0) }
 }
 
 /** The value at place `which`[1] of equally shaped `values`[N,T,D]. */

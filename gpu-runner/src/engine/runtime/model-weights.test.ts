@@ -7,10 +7,17 @@ import { type TestContext, test } from 'node:test'
 import { matmul } from '../graph/matmul.ts'
 import { input, weight } from '../graph/value.ts'
 import { readConfig } from '../io/config.ts'
-import { type Checkpoint, type NewTensor, openCheckpoint, writeSafetensors } from '../io/safetensors.ts'
+import {
+  type Checkpoint,
+  filesCheckpoint,
+  type NewTensor,
+  openCheckpoint,
+  writeSafetensors,
+} from '../io/safetensors.ts'
+import { transposed } from '../io/tensor-views.ts'
 import { ClipTextConfig, clipText } from '../models/clip-text.ts'
 import { WeightError } from '../nn/weights.ts'
-import { modelWeights, openWeights } from './model-weights.ts'
+import { modelWeights, openWeights, storedWeights } from './model-weights.ts'
 import { openSession, SessionError } from './session.ts'
 
 /** F16 in the file, so that every value is one in F32 too, and rounded once in BF16. */
@@ -43,6 +50,29 @@ test('the same numbers in F32, F16 and BF16, in one file, in shards and through 
       ),
     /AssertionError|differs/,
   )
+})
+
+test('floats of 8 bits are widened to the numbers that they stand for, and matrices are seen the other way round', async (t) => {
+  const folder = await scratch(t)
+  const path = join(folder, 'model.safetensors')
+  // 2⁻⁹ and 448, the least and the largest of E4M3; −1.75; 2⁻¹⁶ and 57344 of E5M2.
+  const e4m3 = { dtype: 'F8_E4M3', shape: [2, 2], data: Uint8Array.of(0x01, 0x7e, 0xbe, 0x38) } as const
+  const e5m2 = { dtype: 'F8_E5M2', shape: [2, 2], data: Uint8Array.of(0x01, 0x7b, 0xbc, 0x00) } as const
+  writeSafetensors(path, { e4m3, e5m2 })
+  const numbers = { e4m3: [2 ** -9, 448, -1.75, 1], e5m2: [2 ** -16, 57_344, -1, 0] }
+  const file = openCheckpoint(folder, 'model')
+  const turned = filesCheckpoint(path, new Map([...file.tensors].map(([name, info]) => [name, transposed(info)])), {})
+  const unit = { x: { data: Float32Array.of(1, 0, 0, 1), shape: [2, 2] } }
+  for (const [name, [a, b, c, d]] of Object.entries(numbers)) {
+    assert.deepEqual([...file.read(name)], [a, b, c, d])
+    assert.deepEqual([...turned.read(name)], [a, c, b, d])
+    const y = (from: Checkpoint) => matmul(input('x', [2, 2]), storedWeights(from, folder).get(name, [2, 2]))
+    const session = await openSession({ own: y(file), turned: y(turned) }, { weights: folder })
+    const out = await session.run(unit)
+    await session.close()
+    assert.deepEqual([...(out.own!.data as Float32Array)], [a, b, c, d])
+    assert.deepEqual([...(out.turned!.data as Float32Array)], [a, c, b, d])
+  }
 })
 
 test('a tensor that is missing, of another shape or of another type is refused by file and name', async (t) => {

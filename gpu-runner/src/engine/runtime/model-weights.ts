@@ -13,6 +13,8 @@ const types: Partial<Record<SafetensorsDtype, DType>> = {
   F32: 'float32',
   F16: 'float16',
   BF16: 'bfloat16',
+  F8_E4M3: 'float8e4m3fn',
+  F8_E5M2: 'float8e5m2',
   I64: 'int64',
 }
 
@@ -77,10 +79,10 @@ export function storedWeights(checkpoint: Checkpoint, root: string, scope = ''):
 }
 
 function storedTensor(name: string, info: TensorInfo, place: (path: string) => string): StoredTensor {
-  const { dtype, shape, path, offset, length } = info
+  const { dtype, shape, path, offset, length, transposed } = info
   const type = types[dtype]
-  if (!type) throw new WeightError(name, `has the type ${dtype}; weights are F32, F16 or BF16`, path)
-  return { dtype: type, shape, file: place(path), offset, length }
+  if (!type) throw new WeightError(name, `has the type ${dtype}; weights are F32, F16, BF16 or 8-bit floats`, path)
+  return { dtype: type, shape, file: place(path), offset, length, ...(transposed && { transposed }) }
 }
 
 const toFloat = (value: Value) => (value.dtype === 'int64' ? value : cast(value, 'float32'))

@@ -26,6 +26,7 @@ const wordTokenizer: Tokenizer = {
     ...Array(Math.max(0, length - 2 - ids.length)).fill(102),
   ],
   ...{ size: 200, modelMaxLength: 24, bos: 100, eos: 101, pad: 102 },
+  withWords: () => wordTokenizer,
 }
 const abilities: ModelAbilities = {
   ...{ size: { width: 64, height: 64 }, largest_side: 128, side_multiple: 8, schedulers: ['flow-match-euler'] },

@@ -3,12 +3,12 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { promptWarnings } from '../../../../contract/prompts/warnings.ts'
 import { StoryRequest } from '../../../../contract/story.ts'
-import { openTokenizer } from '../../engine/io/tokenizer.ts'
+import { openTokenizer, type Tokenizer } from '../../engine/io/tokenizer.ts'
 import { imageTokens, tokenisePrompt } from './tokens.ts'
 
 test('token positions point at the character, and never past what the encoder takes', () => {
   const encode = (text: string) => text.split(' ').map((word) => word.length)
-  const tokenizer = {
+  const tokenizer: Tokenizer = {
     encode,
     padded: (ids: readonly number[], n: number) => [
       100,
@@ -21,6 +21,7 @@ test('token positions point at the character, and never past what the encoder ta
     bos: 100,
     eos: 101,
     pad: 102,
+    withWords: () => tokenizer,
   }
   const segments = [
     { text: 'see' },
