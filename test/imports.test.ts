@@ -60,8 +60,8 @@ const arrows: Record<string, string[]> = {
     'web/build.ts',
   ],
   'web/build.ts': ['gpu-runner/src/engine/io/whole-file.ts'],
-  'web/src/state/**': ['contract/**', 'web/src/api.ts'],
-  'web/src/**': ['contract/**', 'web/src/**'],
+  'web/src/state/**': ['sdk/src/**'],
+  'web/src/**': ['sdk/src/**', 'web/src/**'],
 }
 
 const files = globSync('{contract,src,gpu-runner/src,sdk/src,sdk/build,local,web}/**/*.{ts,tsx}').filter(

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { DryRun, MoreFrames, PostedStory, Redraw, SavedCharacter } from '../../contract/character.ts'
 import { PROBLEMS, Problem } from '../../contract/problem.ts'
+import { StoryRequest } from '../../contract/story.ts'
 import { AcceptedStory, Story, StoryStatus, StoryWebhook } from '../../contract/story-view.ts'
 
 type Schema = z.core.JSONSchema.BaseSchema
@@ -19,6 +20,7 @@ const types: Record<string, Named> = {
   MoreFrames: { schema: MoreFrames, io: 'input' },
   RedrawParams: { schema: Redraw, io: 'input' },
   Story: { schema: Story },
+  StoryRequest: { schema: StoryRequest },
   AcceptedStory: { schema: AcceptedStory, base: Story },
   Frame: { schema: Story.shape.frames.element },
   StoryStatus: { schema: StoryStatus },

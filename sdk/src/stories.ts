@@ -3,7 +3,7 @@ import { StoryEndedError } from './errors.ts'
 import { eventsOf, type StoryEvent, type StorySource, versionsOf } from './follow.ts'
 import { type Http, type RequestOptions, randomKey } from './http.ts'
 import { type Pages, pagesOf, type WirePage } from './page.ts'
-import type { AcceptedStory, DryRun, MoreFrames, Story, StoryParams, StoryStatus } from './types.ts'
+import type { AcceptedStory, DryRun, MoreFrames, Story, StoryParams, StoryRequest, StoryStatus } from './types.ts'
 
 export interface ListStories {
   /** Stories of one request; all pages are gone through all the same. */
@@ -74,6 +74,11 @@ export class Stories {
 
   get(id: string, options: RequestOptions = {}): Promise<Story> {
     return this.#http.json('GET', pathOf(id), options)
+  }
+
+  /** What a story was asked for, to be changed and asked for again. */
+  request(id: string, options: RequestOptions = {}): Promise<StoryRequest> {
+    return this.#http.json('GET', `${pathOf(id)}/request`, options)
   }
 
   /** Newest first. */

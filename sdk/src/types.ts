@@ -11,9 +11,10 @@ import type {
   SavedCharacter,
 } from '../../contract/character.ts'
 import type { Problem, ProblemName } from '../../contract/problem.ts'
+import type { StoryRequest } from '../../contract/story.ts'
 import type { AcceptedStory, Story, StoryStatus, StoryWebhook } from '../../contract/story-view.ts'
 
-export type { AcceptedStory, Problem, ProblemName, Story, StoryStatus, StoryWebhook }
+export type { AcceptedStory, Problem, ProblemName, Story, StoryRequest, StoryStatus, StoryWebhook }
 /** A story to be generated. */
 export type StoryParams = z.input<typeof PostedStory>
 /** Frames that continue a story. */

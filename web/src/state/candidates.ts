@@ -1,13 +1,12 @@
 /** Several pictures for one frame, drawn as a story of their own from the bank of the story that the frame is in. */
-import type { Story } from '../../../contract/story-view.ts'
-import type { Posted } from './form.ts'
+import type { Story, StoryParams } from '../../../sdk/src/types.ts'
 
 /** Marks such a story, so that the history leaves it out. */
 const MARK = 'playground_candidates'
 
 interface Wanted {
   story: Pick<Story, 'id' | 'bank' | 'model'>
-  request: Posted
+  request: StoryParams
   prompt: string
   /** Ids of those who are in the frame: a pronoun would mean nobody without the frames before. */
   characters: string[]
@@ -18,7 +17,7 @@ interface Wanted {
  * A frame depends on the bank, its prompt and its seed, so the one that is kept is the same picture when the story's own
  * frame is redrawn with its seed.
  */
-export function candidatesOf({ story, request, prompt, characters, seeds }: Wanted): Posted {
+export function candidatesOf({ story, request, prompt, characters, seeds }: Wanted): StoryParams {
   const { title: _, seed: __, frames: ___, bank: ____, characters: cast = [], ...settings } = request
   const source = story.bank ? { bank: { id: story.id } } : { characters: cast }
   return {

@@ -1,6 +1,5 @@
 /** What is on the screen, and the request that it stands for. */
-import type { PostedStory } from '../../../contract/character.ts'
-import type { StoryRequest } from '../../../contract/story.ts'
+import type { StoryParams, StoryRequest } from '../../../sdk/src/types.ts'
 
 /** A reference picture: a data URI, a URL, or one that the edge keeps and shows to nobody. */
 export interface Picture {
@@ -45,9 +44,6 @@ export interface Form {
   /** The story whose bank keeps the characters. */
   bank: string | null
 }
-
-/** The body of a request, as the API documents it. */
-export type Posted = Partial<Omit<PostedStory, 'frames'>> & { frames: PostedStory['frames'] }
 
 let keys = 0
 const newKey = () => `k${++keys}`
@@ -97,7 +93,7 @@ export const exampleForm = (): Form => ({
 })
 
 /** The request, without what is left to the model. Places of cast and frames are those on the screen. */
-export function requestOf({ title, cast, frames, settings, bank }: Form): Posted {
+export function requestOf({ title, cast, frames, settings, bank }: Form): StoryParams {
   const ids = idsOf(cast)
   const { model, style, negative_prompt, ...numbers } = settings
   return {

@@ -1,5 +1,5 @@
 /** What the API says about a request, beside what it speaks of. */
-import type { Posted } from './form.ts'
+import type { StoryParams } from '../../../sdk/src/types.ts'
 
 export interface Note {
   /** JSON pointer (RFC 6901) into the request; '' for what speaks of the whole. */
@@ -31,7 +31,7 @@ const FIELDS =
 export const otherNotes = (notes: readonly Note[]): Note[] => notes.filter(({ pointer }) => !FIELDS.test(pointer))
 
 /** A field that is still empty needs no telling off. */
-export const withoutBlanks = (notes: readonly Note[], request: Posted): Note[] =>
+export const withoutBlanks = (notes: readonly Note[], request: StoryParams): Note[] =>
   notes.filter(({ pointer }) => valueAt(request, pointer) !== '')
 
 function valueAt(request: unknown, pointer: string): unknown {

@@ -1,5 +1,5 @@
 /** Whatever went wrong, as the API words it where the API said so. */
-import { ApiError } from '../api.ts'
+import { ApiError, ConnectionError } from '../../../sdk/src/errors.ts'
 import { errorNote, type Note } from './notes.ts'
 
 export interface Trouble {
@@ -14,10 +14,10 @@ export interface Trouble {
 /** Undefined for a request that the page itself gave up. */
 export function troubleOf(error: unknown): Trouble | undefined {
   if (error instanceof ApiError) {
-    const { title, detail, errors = [], status, request_id } = error.problem
-    return { title, detail, notes: errors.map(errorNote), signedOut: status === 401, requestId: request_id }
+    const { title, detail, errors, status, requestId = null } = error
+    return { title, detail, notes: errors.map(errorNote), signedOut: status === 401, requestId }
   }
   if (error instanceof Error && error.name === 'AbortError') return undefined
-  const detail = error instanceof TypeError ? 'The server did not answer. Is it still running?' : String(error)
+  const detail = error instanceof TypeError || error instanceof ConnectionError ? 'The server did not answer. Is it still running?' : String(error)
   return { title: 'No answer', detail, notes: [], signedOut: false, requestId: null }
 }

@@ -1,11 +1,11 @@
 /** The request on the screen, as code that sends it. The key is named, never shown. */
-import type { Posted } from './form.ts'
+import type { StoryParams } from '../../../sdk/src/types.ts'
 
 export const LANGUAGES = ['curl', 'JavaScript', 'Python', 'Web component'] as const
 export type Language = (typeof LANGUAGES)[number]
 
 export interface Snippet {
-  request: Posted
+  request: StoryParams
   /** Of the edge. */
   url: string
   /** The signed link of the story on the screen that a page can follow; null while there is none. */

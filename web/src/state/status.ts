@@ -1,5 +1,5 @@
 /** How a story stands, in a sentence. */
-import type { Story } from '../../../contract/story-view.ts'
+import type { Story } from '../../../sdk/src/types.ts'
 import type { Plan } from './plan.ts'
 
 const STAGES: Record<string, string> = {

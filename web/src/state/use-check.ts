@@ -1,11 +1,8 @@
 /** What the API thinks of the request while it is being written: a dry run, shortly after each pause in the typing. */
+import type { DryRun, StoryParams } from '../../../sdk/src/types.ts'
 
 import { useEffect, useState } from 'preact/hooks'
-import type { z } from 'zod'
-import type { DryRun } from '../../../contract/character.ts'
-import type { FrameMention } from '../../../contract/frame-cast.ts'
-import type { Fableframe } from '../api.ts'
-import type { Posted } from './form.ts'
+import type { Fableframe } from '../../../sdk/src/client.ts'
 import { type Note, warningNote } from './notes.ts'
 import { troubleOf } from './problem.ts'
 
@@ -13,21 +10,21 @@ const PAUSE_MS = 400
 
 export interface Check {
   notes: Note[]
-  mentions: FrameMention[]
+  mentions: DryRun['mentions']
   /** Seconds that drawing it takes for half of such stories; null while unknown. */
   seconds: number | null
 }
 
 const NOTHING: Check = { notes: [], mentions: [], seconds: null }
 
-export function useCheck(client: Fableframe, request: Posted): Check {
+export function useCheck(client: Fableframe, request: StoryParams): Check {
   const [check, setCheck] = useState(NOTHING)
   const text = JSON.stringify(request)
   useEffect(() => {
     const over = new AbortController()
     const timer = setTimeout(async () => {
       try {
-        setCheck(checkOf(await client.stories.dryRun(JSON.parse(text), over.signal)))
+        setCheck(checkOf(await client.stories.dryRun(JSON.parse(text), { signal: over.signal })))
       } catch (error) {
         const trouble = troubleOf(error)
         // Who is in which frame is still worth showing as it was.
@@ -42,7 +39,7 @@ export function useCheck(client: Fableframe, request: Posted): Check {
   return check
 }
 
-const checkOf = ({ warnings, mentions, estimated_seconds }: z.infer<typeof DryRun>): Check => ({
+const checkOf = ({ warnings, mentions, estimated_seconds }: DryRun): Check => ({
   notes: warnings.map(warningNote),
   mentions,
   seconds: estimated_seconds?.p50 ?? null,

@@ -1,8 +1,7 @@
 /** The story on the screen: drawn, followed, continued, one request after another. */
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
-import type { Story } from '../../../contract/story-view.ts'
-import type { Fableframe } from '../api.ts'
-import { isOver } from '../api.ts'
+import type { Story } from '../../../sdk/src/types.ts'
+import type { Fableframe } from '../../../sdk/src/client.ts'
 import { type Trouble, troubleOf } from './problem.ts'
 
 export interface ShownStory {
@@ -36,9 +35,9 @@ export function useStory(client: Fableframe): ShownStory {
         if (mine.signal.aborted) return null
         setStory(last)
         if (!isOver(last))
-          for await (const next of client.stories.follow(last.id, { signal: mine.signal })) {
-            last = next
-            setStory(next)
+          for await (const { story } of client.stories.follow(last.id, { signal: mine.signal })) {
+            last = story
+            setStory(story)
           }
         return last
       } catch (error) {
@@ -63,3 +62,5 @@ export function useStory(client: Fableframe): ShownStory {
   )
   return { story, trouble, busy, run, show, report: setTrouble }
 }
+
+const isOver = ({ status }: Story) => status !== 'queued' && status !== 'running'

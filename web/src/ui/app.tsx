@@ -1,6 +1,6 @@
 /** Signed in or not. */
 import { useEffect, useMemo, useState } from 'preact/hooks'
-import { Fableframe } from '../api.ts'
+import { clientFor } from '../client.ts'
 import { readFragment, storedKey, storeKey } from '../session.ts'
 import { troubleOf } from '../state/problem.ts'
 import { exchangeToken, SignIn } from './sign-in.tsx'
@@ -12,7 +12,7 @@ export function App() {
   const [key, setKey] = useState(storedKey)
   const [message, setMessage] = useState<string | null>(null)
   const [opening, setOpening] = useState(asked.token !== null)
-  const client = useMemo(() => (key === null ? null : new Fableframe({ apiKey: key })), [key])
+  const client = useMemo(() => (key === null ? null : clientFor(key)), [key])
 
   const signIn = (next: string | null, why: string | null = null) => {
     storeKey(next)

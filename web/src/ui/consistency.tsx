@@ -1,7 +1,7 @@
 /** How alike the characters are from frame to frame, and on demand where each of them was found. */
 import { useState } from 'preact/hooks'
-import type { Story } from '../../../contract/story-view.ts'
-import { hereOf } from '../api.ts'
+import type { Story } from '../../../sdk/src/types.ts'
+import { hereOf } from '../client.ts'
 import { Icon } from './icons.tsx'
 
 export function Consistency({ story }: { story: Story }) {

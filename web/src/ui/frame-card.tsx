@@ -1,6 +1,6 @@
 /** One frame: its picture, as soon as there is one, and its prompt. */
-import type { Story } from '../../../contract/story-view.ts'
-import { hereOf } from '../api.ts'
+import type { Story } from '../../../sdk/src/types.ts'
+import { hereOf } from '../client.ts'
 import type { Frame, Settings } from '../state/form.ts'
 import { type Note, notesAt } from '../state/notes.ts'
 import { Field } from './field.tsx'

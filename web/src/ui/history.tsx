@@ -1,10 +1,14 @@
 /** The stories of this key, newest first. */
-import { useEffect, useState } from 'preact/hooks'
-import type { Story } from '../../../contract/story-view.ts'
-import { type Fableframe, hereOf } from '../api.ts'
+import { useCallback, useEffect, useState } from 'preact/hooks'
+import type { Page } from '../../../sdk/src/page.ts'
+import type { Story } from '../../../sdk/src/types.ts'
+import type { Fableframe } from '../../../sdk/src/client.ts'
+import { hereOf } from '../client.ts'
 import { isCandidates } from '../state/candidates.ts'
 import { type Trouble, troubleOf } from '../state/problem.ts'
 import { Dialog } from './dialog.tsx'
+
+const PAGE = 24
 
 interface Props {
   client: Fableframe
@@ -14,26 +18,21 @@ interface Props {
 
 export function History({ client, onOpen, onClose }: Props) {
   const [stories, setStories] = useState<Story[]>([])
-  /** The page to come; undefined for the first one, null after the last. */
-  const [next, setNext] = useState<string | null | undefined>(undefined)
-  const [wanted, setWanted] = useState(1)
+  const [page, setPage] = useState<Page<Story> | null>(null)
   const [trouble, setTrouble] = useState<Trouble | null>(null)
 
-  useEffect(() => {
-    let over = false
-    client.stories.list(next ?? undefined).then(
-      (page) => {
-        if (over) return
-        setStories((before) => [...before, ...page.results.filter((story) => !isCandidates(story))])
-        setNext(page.next && hereOf(page.next))
-      },
-      (error) => setTrouble(troubleOf(error) ?? null),
-    )
-    return () => {
-      over = true
+  const take = useCallback(async (loading: Promise<Page<Story>>) => {
+    try {
+      const page = await loading
+      setStories((before) => [...before, ...page.results.filter((story) => !isCandidates(story))])
+      setPage(page)
+    } catch (error) {
+      setTrouble(troubleOf(error) ?? null)
     }
-    // A page for each time that more is wanted.
-  }, [client, wanted])
+  }, [])
+  useEffect(() => {
+    take(client.stories.list({ limit: PAGE }))
+  }, [client, take])
 
   return (
     <Dialog title="History" kind="drawer" onClose={onClose}>
@@ -43,7 +42,7 @@ export function History({ client, onOpen, onClose }: Props) {
         </p>
       )}
       {stories.length === 0 && !trouble && (
-        <p class="quote">{next === undefined ? 'Looking…' : 'No story yet. The first one is a click away.'}</p>
+        <p class="quote">{page === null ? 'Looking…' : 'No story yet. The first one is a click away.'}</p>
       )}
       <ul class="history">
         {stories.map((story) => (
@@ -60,8 +59,8 @@ export function History({ client, onOpen, onClose }: Props) {
           </li>
         ))}
       </ul>
-      {next && (
-        <button type="button" onClick={() => setWanted(wanted + 1)}>
+      {page?.next && (
+        <button type="button" onClick={() => page.next && take(page.next())}>
           Show older ones
         </button>
       )}

@@ -1,9 +1,9 @@
 /** One frame again, with several seeds side by side; the one that is kept goes into the story. */
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
-import type { Story } from '../../../contract/story-view.ts'
-import { type Fableframe, hereOf } from '../api.ts'
+import type { Story, StoryParams } from '../../../sdk/src/types.ts'
+import type { Fableframe } from '../../../sdk/src/client.ts'
+import { hereOf } from '../client.ts'
 import { candidatesOf, newSeeds } from '../state/candidates.ts'
-import type { Posted } from '../state/form.ts'
 import { troubleOf } from '../state/problem.ts'
 import { statusOf } from '../state/status.ts'
 import { useStory } from '../state/use-story.ts'
@@ -15,7 +15,7 @@ const COUNT = 3
 interface Props {
   client: Fableframe
   story: Story
-  request: Posted
+  request: StoryParams
   index: number
   prompt: string
   /** Ids of those who are in the frame. */

@@ -1,5 +1,5 @@
 /** What happens next, and how far it is: always in sight. */
-import type { Story } from '../../../contract/story-view.ts'
+import type { Story } from '../../../sdk/src/types.ts'
 import type { Note } from '../state/notes.ts'
 import type { Plan } from '../state/plan.ts'
 import type { Trouble } from '../state/problem.ts'

@@ -1,7 +1,7 @@
 /** What who has no key sees first. */
 import { useState } from 'preact/hooks'
-import type { Problem } from '../../../contract/problem.ts'
-import { ApiError, Fableframe } from '../api.ts'
+import { errorOf } from '../../../sdk/src/error-answers.ts'
+import { clientFor } from '../client.ts'
 import { errorNote } from '../state/notes.ts'
 import { troubleOf } from '../state/problem.ts'
 import { Field } from './field.tsx'
@@ -14,9 +14,9 @@ export async function exchangeToken(token: string): Promise<string> {
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ token }),
   })
-  const body = (await response.json()) as { key: string } | Problem
-  if ('key' in body) return body.key
-  throw new ApiError(body)
+  if (!response.ok) throw await errorOf(response)
+  const { key } = await response.json()
+  return key
 }
 
 export function SignIn({ message, onKey }: { message: string | null; onKey: (key: string) => void }) {
@@ -27,7 +27,7 @@ export function SignIn({ message, onKey }: { message: string | null; onKey: (key
     event.preventDefault()
     setBusy(true)
     try {
-      await new Fableframe({ apiKey: key.trim() }).stories.list()
+      await clientFor(key.trim()).stories.list({ limit: 1 })
       onKey(key.trim())
     } catch (error) {
       setWrong(troubleOf(error)?.detail ?? null)

@@ -1,12 +1,11 @@
 /** What is on the screen, as code. */
 import { useState } from 'preact/hooks'
-import type { Story } from '../../../contract/story-view.ts'
-import { hereOf } from '../api.ts'
-import type { Posted } from '../state/form.ts'
+import type { Story, StoryParams } from '../../../sdk/src/types.ts'
+import { hereOf } from '../client.ts'
 import { LANGUAGES, type Language, shortened, snippetOf } from '../state/snippets.ts'
 import { Icon } from './icons.tsx'
 
-export function Snippets({ request, story }: { request: Posted; story: Story | null }) {
+export function Snippets({ request, story }: { request: StoryParams; story: Story | null }) {
   const [language, setLanguage] = useState<Language>('curl')
   const [copied, setCopied] = useState<Language | null>(null)
   const url = location.origin

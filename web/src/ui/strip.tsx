@@ -1,6 +1,6 @@
 /** The frames of the story, in their order. */
 import { useState } from 'preact/hooks'
-import type { Story } from '../../../contract/story-view.ts'
+import type { Story } from '../../../sdk/src/types.ts'
 import { type Form, moved } from '../state/form.ts'
 import type { Note } from '../state/notes.ts'
 import { FrameCard } from './frame-card.tsx'

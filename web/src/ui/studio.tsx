@@ -1,9 +1,9 @@
 /** The page of who is signed in: the cast, the frames, the code, and what is done with them. */
 import { useCallback, useEffect, useMemo, useState } from 'preact/hooks'
-import type { Story } from '../../../contract/story-view.ts'
-import type { Fableframe } from '../api.ts'
+import type { Story, StoryParams } from '../../../sdk/src/types.ts'
+import type { Fableframe } from '../../../sdk/src/client.ts'
 import { showStory } from '../session.ts'
-import { emptyForm, exampleForm, type Form, formOf, idsOf, newFrame, type Posted, requestOf } from '../state/form.ts'
+import { emptyForm, exampleForm, type Form, formOf, idsOf, newFrame, requestOf } from '../state/form.ts'
 import { notesAt, otherNotes, withoutBlanks } from '../state/notes.ts'
 import { type Plan, planOf } from '../state/plan.ts'
 import { troubleOf } from '../state/problem.ts'
@@ -29,7 +29,7 @@ interface Props {
 
 export function Studio({ client, opened, onSignOut }: Props) {
   const [form, setForm] = useState<Form>(exampleForm)
-  const [made, setMade] = useState<Posted | null>(null)
+  const [made, setMade] = useState<StoryParams | null>(null)
   const [tried, setTried] = useState(false)
   const [open, setOpen] = useState<'history' | { redraw: number } | null>(null)
   const shown = useStory(client)
@@ -79,7 +79,7 @@ export function Studio({ client, opened, onSignOut }: Props) {
     async (id: string) => {
       setOpen(null)
       try {
-        const [found, asked] = await Promise.all([client.stories.retrieve(id), client.stories.request(id)])
+        const [found, asked] = await Promise.all([client.stories.get(id), client.stories.request(id)])
         const next = formOf(asked, found)
         setForm(next)
         setMade(requestOf(next))
