@@ -1,6 +1,7 @@
 /** A runner inside the test that draws whatever is queued, for as long as the edge is there. */
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Claim } from '../contract/runner.ts'
+import { smallBank } from './bank.ts'
 import { plainPng } from './png.ts'
 import type { testEdge } from './worker.ts'
 
@@ -20,9 +21,10 @@ export async function startDrawing({ claim, held, report }: Runner, model: strin
   }
 
   async function draw(lease: Claim) {
-    const { frames, title } = lease.story
+    const { frames, title, characters } = lease.story
     let sequence = 0
     await report(lease, ++sequence, 'story.started')
+    if (characters.length > 0) await held(lease, 'PUT', 'bank', new Uint8Array(smallBank(characters, model)))
     for (let index = 0; index < frames.length; index++) {
       const progress = { stage: 'sampling', step: index, steps: frames.length, fraction: index / frames.length }
       await report(lease, ++sequence, 'story.progress', { progress })

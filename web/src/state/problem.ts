@@ -18,6 +18,9 @@ export function troubleOf(error: unknown): Trouble | undefined {
     return { title, detail, notes: errors.map(errorNote), signedOut: status === 401, requestId }
   }
   if (error instanceof Error && error.name === 'AbortError') return undefined
-  const detail = error instanceof TypeError || error instanceof ConnectionError ? 'The server did not answer. Is it still running?' : String(error)
+  const detail =
+    error instanceof TypeError || error instanceof ConnectionError
+      ? 'The server did not answer. Is it still running?'
+      : String(error)
   return { title: 'No answer', detail, notes: [], signedOut: false, requestId: null }
 }

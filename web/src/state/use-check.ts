@@ -1,8 +1,8 @@
 /** What the API thinks of the request while it is being written: a dry run, shortly after each pause in the typing. */
-import type { DryRun, StoryParams } from '../../../sdk/src/types.ts'
 
 import { useEffect, useState } from 'preact/hooks'
 import type { Fableframe } from '../../../sdk/src/client.ts'
+import type { DryRun, StoryParams } from '../../../sdk/src/types.ts'
 import { type Note, warningNote } from './notes.ts'
 import { troubleOf } from './problem.ts'
 

@@ -1,7 +1,7 @@
 /** The story on the screen: drawn, followed, continued, one request after another. */
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
-import type { Story } from '../../../sdk/src/types.ts'
 import type { Fableframe } from '../../../sdk/src/client.ts'
+import type { Story } from '../../../sdk/src/types.ts'
 import { type Trouble, troubleOf } from './problem.ts'
 
 export interface ShownStory {

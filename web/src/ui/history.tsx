@@ -1,8 +1,8 @@
 /** The stories of this key, newest first. */
 import { useCallback, useEffect, useState } from 'preact/hooks'
+import type { Fableframe } from '../../../sdk/src/client.ts'
 import type { Page } from '../../../sdk/src/page.ts'
 import type { Story } from '../../../sdk/src/types.ts'
-import type { Fableframe } from '../../../sdk/src/client.ts'
 import { hereOf } from '../client.ts'
 import { isCandidates } from '../state/candidates.ts'
 import { type Trouble, troubleOf } from '../state/problem.ts'

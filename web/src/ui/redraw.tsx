@@ -1,7 +1,7 @@
 /** One frame again, with several seeds side by side; the one that is kept goes into the story. */
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
-import type { Story, StoryParams } from '../../../sdk/src/types.ts'
 import type { Fableframe } from '../../../sdk/src/client.ts'
+import type { Story, StoryParams } from '../../../sdk/src/types.ts'
 import { hereOf } from '../client.ts'
 import { candidatesOf, newSeeds } from '../state/candidates.ts'
 import { troubleOf } from '../state/problem.ts'

@@ -59,14 +59,12 @@ export function Strip({ form, edit, notes, story, busy, namesIn, onRedraw, onAdd
             onRedraw={onRedraw}
           />
         ))}
-        {frames.length < MOST && (
-          <li class="add-frame">
-            <button type="button" class="add" onClick={onAdd}>
-              <Icon name="plus" /> Add a frame
-            </button>
-          </li>
-        )}
       </ol>
+      {frames.length < MOST && (
+        <button type="button" class="add" onClick={onAdd}>
+          <Icon name="plus" /> Add a frame
+        </button>
+      )}
       <p class="hidden" aria-live="polite">
         {said}
       </p>

@@ -1,7 +1,7 @@
 /** The page of who is signed in: the cast, the frames, the code, and what is done with them. */
 import { useCallback, useEffect, useMemo, useState } from 'preact/hooks'
-import type { Story, StoryParams } from '../../../sdk/src/types.ts'
 import type { Fableframe } from '../../../sdk/src/client.ts'
+import type { Story, StoryParams } from '../../../sdk/src/types.ts'
 import { showStory } from '../session.ts'
 import { emptyForm, exampleForm, type Form, formOf, idsOf, newFrame, requestOf } from '../state/form.ts'
 import { notesAt, otherNotes, withoutBlanks } from '../state/notes.ts'

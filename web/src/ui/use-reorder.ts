@@ -22,7 +22,7 @@ export function useReorder({ keys, move }: Options) {
       const { keys, move } = latest.current
       const from = keys.indexOf(dragged)
       const to = placeAt(list.current, clientX, clientY)
-      if (to !== null && to < keys.length && to !== from) move(from, to)
+      if (to !== null && to !== from) move(from, to)
     }
     const end = () => setDragged(null)
     addEventListener('pointermove', follow, { signal })
