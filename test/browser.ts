@@ -11,13 +11,12 @@ export const noBrowser: string | false = existsSync(CHROMIUM)
   : 'there is no chromium (apt-get install chromium)'
 
 let browser: Promise<Browser> | undefined
+// Of the file, not of the test that happens to be the first.
+after(async () => (await browser)?.close())
 
 /** A page in a fresh profile of one browser for the file, which is closed after its tests. */
 export async function openPage(options: BrowserContextOptions = {}): Promise<Page> {
-  if (!browser) {
-    browser = chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] })
-    after(async () => (await browser)?.close())
-  }
+  browser ??= chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] })
   const context = await (await browser).newContext(options)
   return context.newPage()
 }
