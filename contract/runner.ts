@@ -20,7 +20,9 @@ export const LEASE_HEADER = 'x-lease-token'
 /** The seed a frame was sampled from, on `PUT …/frames/{index}`. */
 export const SEED_HEADER = 'x-frame-seed'
 const Time = z.iso.datetime()
-const MAX_CLAIM_WAIT_SECONDS = 25
+/** Of a claim; an edge that says nothing of it takes `OLD_CLAIM_WAIT_SECONDS`. */
+export const MAX_CLAIM_WAIT_SECONDS = 60
+export const OLD_CLAIM_WAIT_SECONDS = 6
 /** Stories in one answer to a claim. */
 export const MAX_CLAIMS = 50
 /** Bytes of one PNG. */
@@ -32,7 +34,10 @@ const RunnerName = z.string().min(1).max(100).describe('Names the runner in logs
 const ModelName = z.string().min(1).max(100)
 const Protocol = z.int().min(1).default(1).describe('The version of this protocol that the runner speaks')
 
-/** `POST /runner/announce`, once the model is open and every `ANNOUNCE_SECONDS` from then on. */
+/**
+ * `POST /runner/announce`, once the model is open and every `ANNOUNCE_SECONDS` from then on, unless a claim that waits has
+ * said meanwhile that the runner is there.
+ */
 export const Announcement = z
   .object({
     runner: RunnerName,
@@ -49,6 +54,12 @@ export const Announced = z
     set_aside_until: Time.nullable().describe(
       'Until then the runner gets no stories, because several went wrong there',
     ),
+    claim_wait: z
+      .number()
+      .default(OLD_CLAIM_WAIT_SECONDS)
+      .describe(
+        'The longest `wait` of a claim, in seconds. Such a claim announces the runner, and its goodbye ends it',
+      ),
   })
   .meta({ id: 'RunnerAnnounced' })
 

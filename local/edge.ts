@@ -76,6 +76,8 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
       SENDERS: { className: 'WebhookSender', useSQLite: true },
       METER: { className: 'Meter', useSQLite: true },
       ROOMS: { className: 'StoryRoom', useSQLite: true },
+      AGENDA: { className: 'Agenda', useSQLite: true },
+      CLAIMS: { className: 'ClaimRoom', useSQLite: true },
     },
     // From here: with miniflare's own assets, its router would come before the socket of the Worker.
     serviceBindings: { ASSETS: serveAsset, ...(signIn && { SIGN_IN: signInService(signIn) }) },

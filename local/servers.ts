@@ -46,7 +46,6 @@ export async function startServers(options: ServersOptions): Promise<{ url: stri
       ...hugePages,
       ...firstOf(secrets),
       FABLEFRAME_EDGE_URL: url,
-      FABLEFRAME_CLAIM_WAIT: '1',
       ...options.runnerEnv,
     },
     onLine: options.onRunnerLine,

@@ -4,6 +4,8 @@ import { createApp } from './api/app.ts'
 import type { Bindings } from './platform/env.ts'
 import { everyMinute } from './upkeep/every-minute.ts'
 
+export { Agenda } from './durable/agenda.ts'
+export { ClaimRoom } from './durable/claim-room.ts'
 export { Meter } from './durable/meter.ts'
 export { StoryRoom } from './durable/story-room.ts'
 export { WebhookSender } from './durable/webhook-sender.ts'

@@ -19,6 +19,7 @@ const models = [
   'killed',
   'stopped',
   'waiting',
+  'idle',
   'frozen',
   'canceled',
   'rejected',
@@ -62,13 +63,27 @@ test('SIGTERM hands the story back and ends well; the attempt is not held agains
 })
 
 test('SIGTERM while it waits for a story ends the runner, and takes no story with it', async (t) => {
-  const runner = await startRunner(t, edge.url, { name: 'waiting' })
+  const long = { FABLEFRAME_CLAIM_WAIT: '60', FABLEFRAME_RUNNER: 'patient' }
+  const runner = await startRunner(t, edge.url, { name: 'waiting' }, long)
   await runner.logged('runner.ready')
   runner.child.kill('SIGTERM')
   assert.deepEqual(await runner.exited, { code: 0, signal: null })
   const { id } = await post('waiting')
   await startRunner(t, edge.url, { name: 'waiting' })
   assert.deepEqual(await until(id, isOver).then(({ status, attempts }) => [status, attempts.length]), ['succeeded', 1])
+})
+
+test('a runner without stories stops by itself when told so, and the edge knows at once', async (t) => {
+  const env = { FABLEFRAME_IDLE_EXIT: '2', FABLEFRAME_CLAIM_WAIT: '60', FABLEFRAME_RUNNER: 'thrifty' }
+  const runner = await startRunner(t, edge.url, { name: 'idle' }, env)
+  const { id } = await post('idle')
+  assert.equal((await until(id, isOver)).status, 'succeeded')
+  assert.equal((await runner.logged('runner.idle')).seconds, 2)
+  assert.deepEqual(await runner.exited, { code: 0, signal: null })
+  const { body } = await edge.app<{ results: { name: string; present: boolean }[] }>('GET', '/runners')
+  assert.equal(body.results.find(({ name }) => name === 'thrifty')?.present, false)
+  const wrong = await startRunner(t, edge.url, {}, { FABLEFRAME_IDLE_EXIT: 'soon' })
+  assert.match(String((await wrong.logged('runner.misconfigured')).errors), /FABLEFRAME_IDLE_EXIT/)
 })
 
 test('a runner frozen past its lease is refused when it wakes, and serves on', async (t) => {

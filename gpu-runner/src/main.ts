@@ -56,6 +56,7 @@ try {
     log,
     runner: settings.FABLEFRAME_RUNNER,
     wait: settings.FABLEFRAME_CLAIM_WAIT,
+    idleExit: settings.FABLEFRAME_IDLE_EXIT,
   })
 } catch (error) {
   log('runner.failed', { error: error instanceof Error ? error.message : String(error) })

@@ -9,6 +9,7 @@ import { auditRoutes } from './admin/audit.ts'
 import { adminStoryRoutes } from './admin/stories.ts'
 import { characterRoutes } from './characters/characters.ts'
 import { clientTokenRoutes } from './client-tokens/client-tokens.ts'
+import { markActive } from './http/active.ts'
 import { drainBody } from './http/body.ts'
 import { answerOptions, cors, openToPages } from './http/cors.ts'
 import { refuseUnknownQuery } from './http/known-query.ts'
@@ -69,6 +70,7 @@ export function createApp(tools: Tools = systemTools) {
     c.set('models', models)
     await next()
   })
+  app.use(markActive)
   app.use(refuseUnknownQuery(app))
   app.onError(onError)
   app.notFound(onNotFound)

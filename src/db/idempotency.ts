@@ -9,7 +9,7 @@ import { type IdempotencyRow, idempotencyKeys, type StoredAnswer } from './schem
 import type { StoryRow, stories } from './schema/stories.ts'
 
 /** How long an Idempotency-Key is remembered. */
-const REMEMBER_KEY_MS = 24 * 3_600_000
+export const REMEMBER_KEY_MS = 24 * 3_600_000
 
 /** What makes a request a repeat of another, and the answer that repeats get. */
 export interface Once {

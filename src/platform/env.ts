@@ -54,6 +54,10 @@ export interface Bindings extends Record<keyof z.input<typeof Settings>, string 
   METER: DurableObjectNamespace
   /** Objects in which those wait who follow a story: `StoryRoom`. */
   ROOMS: DurableObjectNamespace
+  /** Objects in which runners wait for stories, one for each model: `ClaimRoom`. */
+  CLAIMS: DurableObjectNamespace
+  /** The one object that knows whether upkeep has anything to do: `Agenda`. */
+  AGENDA: DurableObjectNamespace
   /** The files of `web/build.ts`. */
   ASSETS: Fetcher
   /** Exchanges the token of a sign-in link for an API key, once; only on a machine of one's own. */

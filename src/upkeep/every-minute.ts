@@ -1,20 +1,24 @@
 /**
  * What happens once a minute, whether or not anybody asks: stories whose time has come, webhooks that are due, and the
  * end of what is kept no longer. Each task is bounded, so that a run stays within the 1,000 queries that D1 allows a
- * Worker, and none depends on another: what one cannot do, the rest does not wait for.
+ * Worker, and none depends on another: what one cannot do, the rest does not wait for. Nothing is done, and D1 is asked
+ * nothing, while the agenda knows of nothing to do.
  */
 
 import { forgetExpiredFiles } from '../db/characters/files.ts'
 import { forgetPictures } from '../db/characters/pictures.ts'
 import { type Db, openDb } from '../db/client.ts'
 import { forgetIdempotencyKeys } from '../db/idempotency.ts'
+import { nextUpkeep } from '../db/next-upkeep.ts'
 import { forgetMessages } from '../db/queue/messages.ts'
 import { dueStories, endWaitsOfTheFuture, sweep } from '../db/queue/sweep.ts'
 import { forgetRunners } from '../db/runners/list.ts'
 import { expiredStories, removeContent, storiesWithUnknownFiles } from '../db/stories/removal.ts'
 import { dueLanes } from '../db/webhooks/deliveries.ts'
 import { forgetProgress } from '../db/webhooks/log.ts'
+import { isUpkeepDue, settleUpkeep } from '../durable/agenda.ts'
 import { announceAll, wakeSenders } from '../durable/announce.ts'
+import { wakeRunnersFor, wakeRunnersForAll } from '../durable/claim-waiting.ts'
 import { count } from '../durable/meter.ts'
 import { type Bindings, readSettings, systemTools, type Tools } from '../platform/env.ts'
 import { logError } from '../platform/log.ts'
@@ -36,6 +40,7 @@ const LISTED = 20
 const TASKS: Record<string, (env: Bindings, db: Db, tools: Tools) => Promise<unknown>> = {
   clock: (env, db, tools) => endWaitsOfTheFuture(db, readSettings(env).LEASE_SECONDS * 1000, tools.now()),
   queue: sweepQueue,
+  claims: (env, db) => wakeRunnersForAll(env, db),
   webhooks: async (env, db, tools) => wakeSenders(env, await dueLanes(db, tools.now())),
   stories: eraseStories,
   files: (_, db, tools) => forgetExpiredFiles(db, tools.now(), FILES_AT_ONCE),
@@ -48,22 +53,46 @@ const TASKS: Record<string, (env: Bindings, db: Db, tools: Tools) => Promise<unk
 }
 
 export async function everyMinute(env: Bindings, tools: Tools = systemTools): Promise<void> {
+  if (!(await isUpkeepDue(env, tools.now()))) return
   const db = openDb(env.DB)
+  let next = await whenDue(db)
+  if (next <= tools.now()) next = (await runTasks(env, db, tools)) ? await whenDue(db) : 0
+  await settleUpkeep(env, next, tools.now())
+}
+
+/** When there is something to do; at once, if that cannot be told. */
+async function whenDue(db: Db): Promise<number> {
+  try {
+    const next = await nextUpkeep(db, { messages: REMEMBER_MS, progress: KEEP_PROGRESS_MS })
+    return next ?? Number.MAX_SAFE_INTEGER
+  } catch (error) {
+    logError('upkeep', error, { task: 'agenda' })
+    return 0
+  }
+}
+
+/** False when one has failed. */
+async function runTasks(env: Bindings, db: Db, tools: Tools): Promise<boolean> {
+  let areDone = true
   for (const [task, run] of Object.entries(TASKS)) {
     try {
       await run(env, db, tools)
     } catch (error) {
+      areDone = false
       count('upkeep_failures', { task })
       logError('upkeep', error, { task })
     }
   }
+  return areDone
 }
 
 async function sweepQueue(env: Bindings, db: Db, tools: Tools): Promise<void> {
   for (let sweeps = 0; sweeps < SWEEPS; sweeps++) {
     const due = await dueStories(db, tools.now())
     if (due.length === 0) return
-    await announceAll(env, db, tools.now(), await sweep(db, due, tools.now()))
+    const changed = await sweep(db, due, tools.now())
+    await announceAll(env, db, tools.now(), changed)
+    await wakeRunnersFor(env, db, changed)
   }
 }
 

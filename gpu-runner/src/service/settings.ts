@@ -2,6 +2,7 @@
 import { totalmem } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
+import { MAX_CLAIM_WAIT_SECONDS } from '../../../contract/runner.ts'
 import { devices } from '../engine/runtime/device.ts'
 import { parseLoraFile } from '../engine/runtime/lora.ts'
 import { sessionThreads } from '../engine/runtime/threads.ts'
@@ -49,8 +50,10 @@ export const Settings = z.object({
     .number()
     .positive()
     .default(Math.round((totalmem() / 2 ** 20) * 0.75)),
-  /** Seconds that a claim waits for a story; stopping may take as long. */
-  FABLEFRAME_CLAIM_WAIT: z.coerce.number().min(0).max(6).default(5),
+  /** Seconds that a claim waits for a story. */
+  FABLEFRAME_CLAIM_WAIT: z.coerce.number().min(0).max(MAX_CLAIM_WAIT_SECONDS).default(MAX_CLAIM_WAIT_SECONDS),
+  /** Seconds without a story after which the runner stops; without it, never. */
+  FABLEFRAME_IDLE_EXIT: z.coerce.number().min(1, 'at least 1 second').optional(),
   /** A file to touch every ten seconds, for a health check: see `cli/alive.ts`. */
   FABLEFRAME_LIVENESS_FILE: z.string().min(1).optional(),
   /** The module whose `openStoryModel` opens the model folder. */

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { Key, KeyId, KeyList, RevokedKey, UpdateKey } from '../../../contract/key.ts'
 import { listApiKeys, revokeApiKey, revokeLinks, updateApiKey } from '../../db/keys/api-keys.ts'
 import { cancelAll } from '../../db/queue/cancel.ts'
+import { wakeRunnersForAll } from '../../durable/claim-waiting.ts'
 import { actorOf } from '../http/actor.ts'
 import { announce } from '../http/announce.ts'
 import { requireApiKey } from '../http/auth.ts'
@@ -99,6 +100,7 @@ export const keyRoutes = newRoutes()
     }
     const row = await updateApiKey(c.var.db, id, changes, actorOf(c), c.var.tools.now())
     if (!row) throw new ProblemError('not-found', `no key ${id}`)
+    if (changes.maxRunning !== undefined) c.executionCtx.waitUntil(wakeRunnersForAll(c.env, c.var.db, id))
     return c.json(viewOfKey(row), 200)
   })
   .openapi(revoke, async (c) => {

@@ -2,8 +2,9 @@
 import { createRoute } from '@hono/zod-openapi'
 import type { z } from 'zod'
 import { PROTOCOL } from '../../../contract/protocol.ts'
-import { Announced, Announcement, Goodbye } from '../../../contract/runner.ts'
+import { Announced, Announcement, Goodbye, MAX_CLAIM_WAIT_SECONDS } from '../../../contract/runner.ts'
 import { announceRunner, dismissRunner } from '../../db/runners/announce.ts'
+import { endWait } from '../../durable/claim-waiting.ts'
 import { limitBody, MAX_JSON_BYTES } from '../http/body.ts'
 import { json, newRoutes, problems } from '../http/routes.ts'
 import { forgetServedModels } from '../http/served-models.ts'
@@ -43,10 +44,13 @@ export const runnerAnnounceRoutes = newRoutes()
   .openapi(announceRoute, async (c) => {
     const until = await announceRunner(c.var.db, c.req.valid('json'), c.var.tools.now())
     forgetServedModels(c)
-    return c.json({ protocol: PROTOCOL, set_aside_until: until === null ? null : new Date(until).toISOString() }, 200)
+    const set_aside_until = until === null ? null : new Date(until).toISOString()
+    return c.json({ protocol: PROTOCOL, set_aside_until, claim_wait: MAX_CLAIM_WAIT_SECONDS }, 200)
   })
   .openapi(goodbyeRoute, async (c) => {
-    await dismissRunner(c.var.db, c.req.valid('json').runner, c.var.tools.now())
+    const { runner } = c.req.valid('json')
+    const model = await dismissRunner(c.var.db, runner, c.var.tools.now())
+    if (model !== undefined) await endWait(c.env, model, runner)
     forgetServedModels(c)
     return c.body(null, 204)
   })

@@ -4,9 +4,13 @@ import type { Context } from 'hono'
 import { storyFor } from '../../../contract/protocol.ts'
 import { type Claim, ClaimRequest, Claims } from '../../../contract/runner.ts'
 import { type ClaimedStory, claim } from '../../db/queue/claim.ts'
+import { peek } from '../../db/queue/peek.ts'
+import { noteActivity } from '../../durable/agenda.ts'
+import type { Looked } from '../../durable/claim-room.ts'
+import { noteTaken, waitForWord, wakeRunners } from '../../durable/claim-waiting.ts'
 import { count } from '../../durable/meter.ts'
 import { base32 } from '../../platform/ids.ts'
-import { announce } from '../http/announce.ts'
+import { announce, announceReady } from '../http/announce.ts'
 import type { AppEnv } from '../http/app-env.ts'
 import { limitBody, MAX_JSON_BYTES } from '../http/body.ts'
 import { ProblemError } from '../http/problems.ts'
@@ -14,7 +18,6 @@ import { json, newRoutes, problems } from '../http/routes.ts'
 import { requireRunner } from '../http/tokens.ts'
 import { leaseEnd } from './lease.ts'
 
-const POLL_MS = 1000
 /** The lease that comes with a claim: short, because a runner may have gone while its claim waited. */
 const FIRST_LEASE_MS = 10_000
 
@@ -38,15 +41,45 @@ const claimRoute = createRoute({
 export const runnerClaimRoutes = newRoutes().openapi(claimRoute, async (c) => {
   const wanted = c.req.valid('json')
   const { now } = c.var.tools
-  const until = now() + wanted.wait * 1000
-  for (;;) {
-    const claims = await claimOnce(c, wanted, now())
-    if (claims.length > 0) return c.json({ claims }, 200)
-    const left = until - now()
-    if (left <= 0 || c.req.raw.signal.aborted) return c.body(null, 204)
-    await new Promise((resolve) => setTimeout(resolve, Math.min(POLL_MS, left)))
-  }
+  const claims = wanted.wait === 0 ? await claimOnce(c, wanted, now()) : await claimInTime(c, wanted)
+  return claims.length > 0 ? c.json({ claims }, 200) : c.body(null, 204)
 })
+
+/** Stories within `wait` seconds. The room of the model says when there is a reason to look into D1. */
+async function claimInTime(c: Context<AppEnv>, wanted: ClaimRequest): Promise<Claim[]> {
+  const { now } = c.var.tools
+  const { runner, model, wait } = wanted
+  const { signal } = c.req.raw
+  const until = now() + wait * 1000
+  let looked: Looked | undefined
+  for (;;) {
+    const { say, ticket } = await waitForWord(c.env, { runner, model }, { ms: until - now(), looked, signal })
+    if (signal.aborted) {
+      // A story that was meant for this runner is another's.
+      if (say === 'claim') c.executionCtx.waitUntil(wakeRunners(c.env, model, 0, now()))
+      return []
+    }
+    if (say === 'none') return []
+    const { claims, next } = await look(c, wanted, say)
+    if (claims.length > 0) {
+      c.executionCtx.waitUntil(noteTaken(c.env, model, runner, claims.length))
+      return claims
+    }
+    looked = { ticket, next }
+  }
+}
+
+/** What can be claimed now; without that, when there may be more to claim. */
+async function look(c: Context<AppEnv>, wanted: ClaimRequest, say: 'claim' | 'check') {
+  const { db, tools } = c.var
+  if (say === 'check') {
+    const { ready, next } = await peek(db, wanted, tools.now())
+    if (!ready && (next === null || next > tools.now())) return { claims: [], next }
+  }
+  const claims = await claimOnce(c, wanted, tools.now())
+  if (claims.length > 0) return { claims, next: null }
+  return { claims, next: (await peek(db, wanted, tools.now())).next }
+}
 
 /** What is ready now, claimed for the runner; none when nothing is. */
 async function claimOnce(c: Context<AppEnv>, request: ClaimRequest, now: number): Promise<Claim[]> {
@@ -55,9 +88,11 @@ async function claimOnce(c: Context<AppEnv>, request: ClaimRequest, now: number)
   const leaseMs = Math.min(settings.LEASE_SECONDS * 1000, FIRST_LEASE_MS)
   const leaseTokens = Array.from({ length: max }, () => base32(tools.randomBytes(20)))
   const { claimed, swept, setAsideUntil } = await claim(db, { model, runner, protocol, leaseTokens, leaseMs }, now)
-  announce(c, ...swept, ...claimed.map((story) => story.id))
+  announce(c, ...claimed.map((story) => story.id))
+  announceReady(c, ...swept)
   if (setAsideUntil !== null) throw setAside(runner, setAsideUntil, now)
   if (claimed.length > 0) {
+    c.executionCtx.waitUntil(noteActivity(c.env, now))
     count('claims', { model }, claimed.length)
     count('retries', { model }, claimed.filter((story) => story.attempt > 0).length)
   }

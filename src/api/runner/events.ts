@@ -11,7 +11,7 @@ import { type EventOrigin, isSeen } from '../../db/queue/messages.ts'
 import { confirmStop, fail, markProgress, markStarted } from '../../db/queue/report.ts'
 import { findStory } from '../../db/stories/stories.ts'
 import { count } from '../../durable/meter.ts'
-import { announce } from '../http/announce.ts'
+import { announce, announceReady } from '../http/announce.ts'
 import type { AppEnv } from '../http/app-env.ts'
 import { limitBody, MAX_JSON_BYTES } from '../http/body.ts'
 import { countGuess } from '../http/guesses.ts'
@@ -59,7 +59,8 @@ export const runnerEventRoutes = newRoutes().openapi(receive, async (c) => {
   if (changed && event.type === 'story.failed') logFailure(c, event)
   // A failure after which the story is `queued` is a retry.
   if (changed) count('runner_events', { type: event.type, status: state.status })
-  announce(c, storyId)
+  if (changed && event.type === 'story.failed') announceReady(c, storyId)
+  else announce(c, storyId)
   return c.json({ status: state.status, cancel: state.cancel, duplicate: duplicate || !changed }, 200)
 })
 

@@ -3,7 +3,7 @@ import { createRoute } from '@hono/zod-openapi'
 import { Heartbeat, Release, Released, releaseReasonOf } from '../../../contract/runner.ts'
 import { extendLease, releaseLease } from '../../db/queue/lease.ts'
 import { count } from '../../durable/meter.ts'
-import { announce } from '../http/announce.ts'
+import { announceReady } from '../http/announce.ts'
 import { limitBody, MAX_JSON_BYTES } from '../http/body.ts'
 import { documented, json, newRoutes } from '../http/routes.ts'
 import { requireRunner } from '../http/tokens.ts'
@@ -53,6 +53,6 @@ export const runnerLeaseRoutes = newRoutes()
     const status = await releaseLease(db, id, leaseToken, c.var.tools.now(), reason)
     if (reason !== 'stopping') count('runner_faults', { reason })
     if (!status) throw await staleLease(c, id)
-    announce(c, id)
+    announceReady(c, id)
     return c.json({ status }, 200)
   })

@@ -7,6 +7,7 @@ import { enqueue, enqueueForKey, newStory } from '../../db/queue/enqueue.ts'
 import { enqueueForToken, type TokenLimits } from '../../db/queue/enqueue-for-token.ts'
 import type { IdempotencyRow } from '../../db/schema/idempotency.ts'
 import type { StoredPrediction, StoryRow } from '../../db/schema/stories.ts'
+import { wakeRunners } from '../../durable/claim-waiting.ts'
 import { newStoryId } from '../../platform/ids.ts'
 import { continueTrace } from '../../platform/trace.ts'
 import { storeReference } from '../characters/reference-pictures.ts'
@@ -79,7 +80,7 @@ async function acceptAnew<Body>(c: Context<AppEnv>, wanted: Wanted<Body>): Promi
   const story = await prepareStory(c, valid, wanted)
   const answer = await wanted.answerOf(story)
   const key = { row: apiKey, hash: keyHash, scope: scopeFor(c.req.method, c.req.path) }
-  if (await enqueueForKey(db, key, story, tools.now())) return { storyId: story.id, answer, headers: {} }
+  if (await enqueueForKey(db, key, story, tools.now())) return queued(c, story, answer)
   // The key has changed since it was read. Throw if it may not queue any more, else queue under what it is now.
   await admit(c)
   requireScope(c, c.var.apiKey)
@@ -103,9 +104,15 @@ async function acceptOnce<Body>(c: Context<AppEnv>, wanted: Wanted<Body>, key: s
   const story = await prepareStory(c, valid, wanted)
   const answer = await wanted.answerOf(story)
   const earlier = await enqueue(db, story, tools.now(), { key, fingerprint, answer })
-  if (!earlier) return { storyId: story.id, answer, headers: {} }
+  if (!earlier) return queued(c, story, answer)
   requireSameRequest({ key, fingerprint }, earlier)
   return replayOf(earlier)
+}
+
+/** A runner that waits gets to know of it, after the answer. */
+function queued<Body>(c: Context<AppEnv>, { id, model }: StoryRow, answer: Answer<Body>): Accepted<Body> {
+  c.executionCtx.waitUntil(wakeRunners(c.env, model, 1, c.var.tools.now()))
+  return { storyId: id, answer, headers: {} }
 }
 
 /** The story of a client token. Idempotency-Keys count for each token by itself, so that none is answered another's story. */
@@ -132,7 +139,7 @@ async function acceptForToken<Body>(
   const answer = await wanted.answerOf(story)
   const once = idempotencyKey === undefined ? undefined : { key, fingerprint, answer }
   const outcome = await enqueueForToken(db, token, story, tools.now(), once)
-  if (outcome === 'queued') return { storyId: story.id, answer, headers: {} }
+  if (outcome === 'queued') return queued(c, story, answer)
   if (outcome === 'refused') {
     await requireTokenRoom(db, token, story.frameCount)
     // Else it is its key that has changed.

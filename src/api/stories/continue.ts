@@ -11,7 +11,7 @@ import { reopen, reopenedStory } from '../../db/queue/reopen.ts'
 import { findStory, type StoryWithFrames } from '../../db/stories/stories.ts'
 import { freezeMessages } from '../../durable/delivery.ts'
 import { viewOf } from '../../views/story.ts'
-import { announce } from '../http/announce.ts'
+import { announceReady } from '../http/announce.ts'
 import type { AppEnv } from '../http/app-env.ts'
 import { requireApiKey } from '../http/auth.ts'
 import { limitBody, MAX_JSON_BYTES } from '../http/body.ts'
@@ -149,7 +149,7 @@ async function continueStory(c: Context<AppEnv>, id: string, continuation: Conti
     const once = idempotencyKey === undefined ? undefined : { key: idempotencyKey, fingerprint, answer }
     const outcome = await reopen(db, { story, next, redraw, once }, now)
     if (outcome === 'reopened') {
-      announce(c, id)
+      announceReady(c, id)
       return { answer, headers: {} }
     }
     if (outcome !== 'changed') return replayed(outcome)

@@ -8,7 +8,7 @@ import { findStory } from '../../db/stories/stories.ts'
 import { freezeMessages } from '../../durable/delivery.ts'
 import { viewOf } from '../../views/story.ts'
 import { actorOf } from '../http/actor.ts'
-import { announce } from '../http/announce.ts'
+import { announceReady } from '../http/announce.ts'
 import type { AppEnv } from '../http/app-env.ts'
 import { requireApiKey } from '../http/auth.ts'
 import { ProblemError } from '../http/problems.ts'
@@ -59,7 +59,7 @@ export const resumeRoutes = newRoutes()
     if (!found) throw noSuchStory(id)
     if (!resumed && isTerminal(found.story.status))
       throw notResumable(`story ${id} ${found.story.dataRemovedAt === null ? 'has succeeded' : 'was erased'}`)
-    if (resumed) announce(c, id)
+    if (resumed) announceReady(c, id)
     return c.json(viewOf(found, settings), 200)
   })
   .openapi(redriveRoute, async (c) => {
@@ -70,7 +70,7 @@ export const resumeRoutes = newRoutes()
     const found = await findStory(db, id)
     if (!found) throw new ProblemError('not-found', `no story ${id}`)
     if (!redriven) throw notResumable(`story ${id} is ${found.story.status} and no dead letter`)
-    announce(c, id)
+    announceReady(c, id)
     return c.json(viewOf(found, settings), 200)
   })
 

@@ -12,7 +12,7 @@ import { deleteObjects, keepObject } from '../objects/deletions.ts'
 import { characters, type PictureType, referencePictures } from '../schema/files.ts'
 import { stories } from '../schema/stories.ts'
 
-const GRACE_MS = 10 * 60_000
+export const GRACE_MS = 10 * 60_000
 /** When a picture that only stories need is looked at again: all stories of the API key are read for it. */
 const LOOK_AGAIN_MS = 3_600_000
 /** Pictures that one sweep looks at; the rest comes at the next. */

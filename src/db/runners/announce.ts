@@ -19,6 +19,12 @@ export async function announceRunner(
   return row?.until ?? null
 }
 
-export async function dismissRunner(db: Db, name: string, now: number): Promise<void> {
-  await db.update(runners).set({ goneAt: now }).where(eq(runners.name, name))
+/** Answers the model that it served; undefined when it was not known. */
+export async function dismissRunner(db: Db, name: string, now: number): Promise<string | undefined> {
+  const gone = await db
+    .update(runners)
+    .set({ goneAt: now })
+    .where(eq(runners.name, name))
+    .returning({ model: runners.model })
+  return gone[0]?.model
 }

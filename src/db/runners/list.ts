@@ -8,7 +8,7 @@ import { type RunnerRow, runners } from '../schema/runners.ts'
 /** A runner that has missed two announcements is taken to be gone. */
 export const PRESENT_MS = 2.5 * ANNOUNCE_SECONDS * 1000
 /** A model that no runner has announced for so long is forgotten. */
-const FORGET_MS = 30 * 24 * 3_600_000
+export const FORGET_MS = 30 * 24 * 3_600_000
 const MOST_RUNNERS = 1000
 const MOST_MODELS = 100
 

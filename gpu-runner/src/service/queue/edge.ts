@@ -120,7 +120,7 @@ export function connectEdge({
   ): Promise<UnreadClaim | undefined> {
     const body = JSON.stringify({ ...request, ...(saysProtocol && { protocol: PROTOCOL }) })
     const headers = { authorization, 'content-type': 'application/json' }
-    const timeout = TIMEOUT_MS + (request.wait ?? 0) * 1000
+    const timeout = TIMEOUT_MS + Math.ceil((request.wait ?? 0) * 1000)
     try {
       const response = await persist('/runner/claim', () => ({ method: 'POST', headers, body }), signal, timeout, stop)
       return response.status === 204 ? undefined : UnreadClaims.parse(await response.json()).claims[0]
