@@ -31,6 +31,8 @@ const sampler = new Sampler(
     folder: resolve(settings.FABLEFRAME_MODEL),
     device: settings.FABLEFRAME_DEVICE,
     loras: settings.FABLEFRAME_LORAS,
+    vae: settings.FABLEFRAME_VAE,
+    unet: settings.FABLEFRAME_UNET,
   },
   { memoryLimit: settings.FABLEFRAME_MEMORY_MB * 2 ** 20 },
 )

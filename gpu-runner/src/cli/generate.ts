@@ -27,6 +27,8 @@ const USAGE = `npm run generate -- --in <stories.jsonl, or - for standard input>
   [--steps <n>] [--seed <n>]     for every story, whatever its line says
   [--bank <file>]                a character bank: keeps the characters from line to line, and for later
   [--lora <file>[:<scale>]]      as often as there are files; scale 1 unless given
+  [--vae <folder or file>]       another VAE than the model's own
+  [--unet <folder or file>]      another UNet, such as a distilled one
   [--device cpu|webgpu|cuda]     default: cpu
   [--threads <n>]                default: FABLEFRAME_THREADS, or all cores`
 
@@ -43,8 +45,8 @@ const flags = readFlags()
 const lines = parse(await readInput(flags.in), flags)
 await mkdir(flags.out, { recursive: true }).catch((error) => fail(1, `--out: ${sentenceOf(error)}`))
 const { openStoryModel } = await loadModule()
-const { model: folder, device, loras } = flags
-const model = await openStoryModel({ folder, device, loras }).catch((error) =>
+const { model: folder, device, loras, vae, unet } = flags
+const model = await openStoryModel({ folder, device, loras, vae, unet }).catch((error) =>
   fail(1, `The model in ${flags.model} could not be opened: ${sentenceOf(error)}`),
 )
 const foreign = lines.filter(({ request }) => request.model !== null && request.model !== model.name)
@@ -171,6 +173,8 @@ function readFlags() {
     device: string,
     threads: string,
     bank: string,
+    vae: string,
+    unet: string,
     lora: { ...string, multiple: true },
   } as const
   const { values } = cli.read(options)
@@ -184,7 +188,9 @@ function readFlags() {
       out: resolve(values.out),
       model: resolve(values.model ?? here('../../models/story-mini')),
       device,
-      bank: values.bank === undefined ? undefined : resolve(values.bank),
+      bank: path(values.bank),
+      vae: path(values.vae),
+      unet: path(values.unet),
       loras: (values.lora ?? []).map(parseLoraFile),
       steps: number('steps', values.steps),
       seed: number('seed', values.seed),
@@ -193,6 +199,8 @@ function readFlags() {
     return cli.fail(sentenceOf(error))
   }
 }
+
+const path = (value: string | undefined) => (value === undefined ? undefined : resolve(value))
 
 function number(flag: 'steps' | 'seed', value: string | undefined): number | null {
   if (value === undefined) return null

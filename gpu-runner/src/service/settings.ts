@@ -18,6 +18,9 @@ export const Settings = z.object({
     .regex(/^whsec_[A-Za-z0-9+/]{32,}={0,2}$/, 'whsec_ and at least 24 bytes in standard base64'),
   /** The model: a folder in diffusers layout, or one .safetensors file. */
   FABLEFRAME_MODEL: z.string().default(here('../../models/story-mini')),
+  /** Other networks than the model's own: folders in diffusers layout, or files. */
+  FABLEFRAME_VAE: z.string().min(1).optional(),
+  FABLEFRAME_UNET: z.string().min(1).optional(),
   FABLEFRAME_DEVICE: z.enum(devices, 'cpu, webgpu or cuda').default('cpu'),
   /** What is added to the model's weights: `a.safetensors:0.8,b.safetensors`. */
   FABLEFRAME_LORAS: z

@@ -53,6 +53,9 @@ export interface StoryModelModule {
 export interface OpenStoryOptions {
   folder: string
   device: Device
+  /** Other networks than the model's own: folders, or files. */
+  vae?: string | undefined
+  unet?: string | undefined
   /** Files whose changes are added to the model's weights. */
   loras?: readonly { path: string; scale: number }[]
 }

@@ -59,6 +59,20 @@ export function unetNames({ levels, layersPerBlock: layers, upAttention }: UNetS
 const resnet = (diffusers: string, ldm: string): NamePair[] =>
   residual.map(([ours, theirs]) => [`${diffusers}.${ours}`, `${ldm}.${theirs}`])
 
+/** From the names of layers that diffusers has; bounded, as names may come from anywhere. */
+export function structureOf(layers: readonly string[]): UNetStructure {
+  const levels = layers.map((layer) => 1 + Number(/^(?:down|up)_blocks\.(\d+)\./.exec(layer)?.[1] ?? -1))
+  const attending = new Set(layers.map((layer) => /^up_blocks\.(\d+)\.attentions\.0\.proj_in$/.exec(layer)?.[1]))
+  return {
+    levels: Math.min(
+      16,
+      levels.reduce((a, b) => Math.max(a, b), 0),
+    ),
+    layersPerBlock: layers.filter((layer) => /^down_blocks\.0\.resnets\.\d+\.conv1$/.test(layer)).length,
+    upAttention: (i) => attending.has(String(i)),
+  }
+}
+
 /** Of an AutoencoderKL, whose up blocks the first implementation counts from the finest. */
 export function autoencoderNames({ levels, layersPerBlock }: { levels: number; layersPerBlock: number }): NamePair[] {
   const pairs: NamePair[] = []

@@ -5,7 +5,7 @@
  * Names are compared with dots as underscores, in which all of these agree with the checkpoint's own.
  */
 
-import { toLdm, type UNetStructure, unetNames } from './ldm-names.ts'
+import { structureOf, toLdm, unetNames } from './ldm-names.ts'
 
 /** Parts of a pipeline that such files change, under the names of their folders. */
 export const loraParts = ['unet', 'text_encoder', 'text_encoder_2'] as const
@@ -80,14 +80,4 @@ export function layersByLoraName(layers: readonly string[], part: LoraPart): Map
   const rename = toLdm(unetNames(structureOf(layers)))
   for (const layer of layers) found.set(underscored(rename(layer)), layer)
   return found
-}
-
-function structureOf(layers: readonly string[]): UNetStructure {
-  const levels = layers.map((layer) => 1 + Number(/^(?:down|up)_blocks\.(\d+)\./.exec(layer)?.[1] ?? -1))
-  const attending = new Set(layers.map((layer) => /^up_blocks\.(\d+)\.attentions\.0\.proj_in$/.exec(layer)?.[1]))
-  return {
-    levels: levels.reduce((a, b) => Math.max(a, b), 0),
-    layersPerBlock: layers.filter((layer) => /^down_blocks\.0\.resnets\.\d+\.conv1$/.test(layer)).length,
-    upAttention: (i) => attending.has(String(i)),
-  }
 }

@@ -10,6 +10,7 @@ import { buildDenoiser, type Denoiser } from './denoiser.ts'
 import { type Fingerprints, fingerprintsOf } from './fingerprint.ts'
 import { buildIdentityEncoder, type IdentityEncoder } from './identity.ts'
 import { openSource } from './open-source.ts'
+import { withParts } from './other-parts.ts'
 import { ModelError, type ModelKind, type ModelSource } from './source.ts'
 import { buildTextEncoders, encoderNames, type TextEncoders } from './text-encoders.ts'
 
@@ -40,6 +41,9 @@ export interface PipelineOptions extends SessionOptions {
   /** Changes of the weights, added in the order given; every key must belong to the model. */
   readonly loras?: readonly LoraFile[] | undefined
   readonly adapters?: readonly PictureAdapter[] | undefined
+  /** Other networks than the model's own: each a folder of diffusers or a file of either layout. */
+  readonly vae?: string | undefined
+  readonly unet?: string | undefined
   /** The IP-Adapter that reference pictures go through; by default `ip_adapter.safetensors` of the model, if it has one. */
   readonly ipAdapter?: string | undefined
   /** The one size of latents, for adapters with masks. */
@@ -51,8 +55,8 @@ export interface PipelineOptions extends SessionOptions {
  * are built, and a schedule is made. The sessions that the first step needs are open then; the others open when they are run.
  */
 export async function openPipeline(path: string, settings: PipelineOptions): Promise<Pipeline> {
-  const { loras: files = [], adapters, ipAdapter, grid, ...options } = settings
-  const source = openSource(path)
+  const { loras: files = [], adapters, ipAdapter, grid, vae: vaePath, unet: unetPath, ...options } = settings
+  const source = withParts(openSource(path), { vae: vaePath, unet: unetPath })
   const loras = openLoras(files)
   checkLoras(loras, source.kind)
   const [textEncoder, vae, unet] = [source.part('text_encoder'), source.part('vae'), source.part('unet')]

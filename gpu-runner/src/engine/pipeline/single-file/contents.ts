@@ -73,7 +73,7 @@ const signatures: readonly (readonly [RegExp, Role, string])[] = [
   [/^(?:body\.\d+\.rdb|RRDB_trunk|model\.\d+\.sub|conv_first)/, 'foreign', 'a model that enlarges pictures'],
 ]
 
-export function contentsOf({ tensors }: Pick<Checkpoint, 'tensors'>): Contents {
+function contentsOf({ tensors }: Pick<Checkpoint, 'tensors'>): Contents {
   const names = [...tensors.keys()]
   for (const [pattern, role, what] of signatures) if (names.some((name) => pattern.test(name))) return { role, what }
   const some = names.slice(0, 3).map((name) => `'${name.slice(0, 60)}'`)

@@ -130,7 +130,7 @@ test('headers of such files with seeded faults: opened, or refused by an error t
   }
   const typed = [ModelError, SafetensorsError, WeightError, ConfigError, TokenizerError]
   const outcomes = { opened: 0, refused: 0 }
-  for (let round = 0; round < 240; round++) {
+  for (let round = 0; round < 96; round++) {
     const r = random(7, round)
     const changed = structuredClone(header) as Record<string, unknown>
     const name = r.pick(names)
@@ -158,5 +158,5 @@ test('headers of such files with seeded faults: opened, or refused by an error t
       assert.ok((error as Error).message.length < 2000)
     }
   }
-  assert.ok(outcomes.opened > 20 && outcomes.refused > 60, JSON.stringify(outcomes))
+  assert.ok(outcomes.opened > 8 && outcomes.refused > 24, JSON.stringify(outcomes))
 })

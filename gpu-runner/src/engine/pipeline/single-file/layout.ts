@@ -2,7 +2,7 @@
 import { type Checkpoint, SafetensorsError, type TensorInfo } from '../../io/safetensors.ts'
 import { part, reshaped, seenAs, transposed } from '../../io/tensor-views.ts'
 import { autoencoderConfigOf, clipConfigOf, type Family, type Shapes, unetConfigOf } from '../../models/ldm-config.ts'
-import { autoencoderNames, fromLdm, openClipNames, unetNames } from '../../nn/ldm-names.ts'
+import { autoencoderNames, fromLdm, openClipNames, structureOf, toLdm, unetNames } from '../../nn/ldm-names.ts'
 import type { PartName } from '../source.ts'
 
 export interface SeenPart {
@@ -44,9 +44,17 @@ export function seePart(file: Checkpoint, family: Family, name: PartName): SeenP
 const below = ({ tensors }: Checkpoint, prefix: string): Shapes =>
   new Map([...tensors].filter(([name]) => name.startsWith(prefix)).map(([name, t]) => [name.slice(prefix.length), t]))
 
+/** Of a file with the names of either layout. */
 export function seeUNet(file: Checkpoint, prefix: string, family: Family): SeenPart {
   const pooled = file.tensors.get('conditioner.embedders.1.model.text_projection')?.shape[1] ?? 1280
-  const config = unetConfigOf(below(file, prefix), family, pooled)
+  const tensors = below(file, prefix)
+  const own = [...new Set(tensors.keys().map((name) => name.replace(/\.(?:weight|bias)$/, '')))]
+  if (own.some((name) => name.startsWith('down_blocks.'))) {
+    const rename = toLdm(unetNames(structureOf(own)))
+    const config = unetConfigOf(new Map([...tensors].map(([name, tensor]) => [rename(name), tensor])), family, pooled)
+    return { checkpoint: seenAs(file, prefix, (name, info) => ({ [name]: info })), config }
+  }
+  const config = unetConfigOf(tensors, family, pooled)
   const {
     block_out_channels: levels,
     layers_per_block: layersPerBlock,
@@ -61,11 +69,17 @@ export function seeUNet(file: Checkpoint, prefix: string, family: Family): SeenP
   return { checkpoint: seenAs(file, prefix, (name, info) => ({ [rename(name)]: info })), config }
 }
 
+/** Of a file with the names of either layout. */
 export function seeAutoencoder(file: Checkpoint, prefix: string, family: Family): SeenPart {
-  const config = autoencoderConfigOf(below(file, prefix), family) as {
-    block_out_channels: number[]
-    layers_per_block: number
+  const tensors = below(file, prefix)
+  const blocks = [...tensors.keys()].map((name) => /^encoder\.down_blocks\.(\d+)\.resnets\.(\d+)\./.exec(name))
+  const most = (group: 1 | 2) => blocks.reduce((n, found) => Math.max(n, 1 + Number(found?.[group] ?? -1)), 0)
+  if (most(1) > 0) {
+    const rename = toLdm(autoencoderNames({ levels: Math.min(16, most(1)), layersPerBlock: Math.min(16, most(2)) }))
+    const config = autoencoderConfigOf(new Map([...tensors].map(([name, t]) => [rename(name), t])), family)
+    return { checkpoint: seenAs(file, prefix, (name, info) => ({ [name]: info })), config }
   }
+  const config = autoencoderConfigOf(tensors, family) as { block_out_channels: number[]; layers_per_block: number }
   const levels = config.block_out_channels.length
   const rename = fromLdm(autoencoderNames({ levels, layersPerBlock: config.layers_per_block }))
   const see = (name: string, info: TensorInfo) => {
