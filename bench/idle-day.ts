@@ -85,7 +85,7 @@ export async function idleDay(runners: number, hours = 24): Promise<IdleDay> {
       generate: () => {
         throw new Error('there are no stories')
       },
-      storyboard: () => {
+      pages: () => {
         throw new Error('there are no stories')
       },
     }

@@ -145,8 +145,9 @@ export const MoreFrames = z
 export const Redraw = z
   .strictObject({
     prompt: FrameRequest.shape.prompt.optional().describe('When left out, the present one'),
+    text: FrameRequest.shape.text.describe('When left out, the present one'),
     characters: FrameRequest.shape.characters.describe('When left out, the present ones'),
-    seed: FrameRequest.shape.seed.describe('When left out, a new one, or with a new prompt the present one'),
+    seed: FrameRequest.shape.seed.describe('When left out, a new one, or with a new prompt or text the present one'),
   })
   .meta({ id: 'Redraw', example: { prompt: 'Fern waves in the rain' } })
 export type Redraw = z.infer<typeof Redraw>

@@ -29,6 +29,11 @@ export const PROBLEMS = {
     'No character bank',
     'The story has no character bank: it ended before its frames were sampled, or was erased.',
   ],
+  'no-book': [
+    409,
+    'No book',
+    'A book needs all frames of a story. Resume a story that ended without them; redraw a frame of one that has no book.',
+  ],
   'body-timeout': [408, 'Request timeout', 'The body did not come in time. Send the request again.'],
   'storage-full': [
     413,

@@ -6,7 +6,7 @@
 import { isObject } from './json.ts'
 import type { StoryRequest } from './story.ts'
 
-export const PROTOCOL = 2
+export const PROTOCOL = 3
 
 /** A field that claimed stories have had since a version: its path, and whether its value says nothing. */
 export interface NewField {
@@ -16,7 +16,7 @@ export interface NewField {
 }
 
 /** Paths run through arrays: `['frames', 'text']` is `text` of each frame. */
-const NEW_FIELDS: readonly NewField[] = []
+const NEW_FIELDS: readonly NewField[] = [{ since: 3, path: ['frames', 'text'], saysNothing: () => false }]
 
 /** The lowest version that a runner must speak to read this story. */
 export function protocolOf(story: StoryRequest, fields: readonly NewField[] = NEW_FIELDS): number {

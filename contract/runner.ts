@@ -27,6 +27,8 @@ export const OLD_CLAIM_WAIT_SECONDS = 6
 export const MAX_CLAIMS = 50
 /** Bytes of one PNG. */
 export const MAX_IMAGE_BYTES = 8 * 1024 * 1024
+/** Bytes of a book. */
+export const MAX_BOOK_BYTES = 16 * 1024 * 1024
 
 export const LeaseToken = z.string().min(16).max(128).meta({ example: 'jbswy3dpeblw64tmmqqq2345abcdefgh' })
 
@@ -119,6 +121,9 @@ export type Heartbeat = z.infer<typeof Heartbeat>
 /** `PUT /runner/stories/{id}/frames/{index}` and `…/storyboard`: a frame that is already there stays as it is. */
 export const StoredImage = z.object({ sha256: z.string(), width: z.int(), height: z.int() }).meta({ id: 'StoredImage' })
 export type StoredImage = z.infer<typeof StoredImage>
+
+/** `PUT /runner/stories/{id}/storyboard.webp` and `…/book.pdf`, which a runner may leave out. */
+export const StoredFile = z.object({ sha256: z.string() }).meta({ id: 'StoredFile' })
 
 /**
  * The body of `POST /runner/stories/{id}/release`, which may be left out. `stopping`: the runner ends. The others are the

@@ -34,6 +34,7 @@ const FrameView = z
     index: z.int().min(0),
     status: z.enum(['pending', 'succeeded']),
     prompt: z.string(),
+    text: z.string().nullable().describe('What books and captions say; null where that is the prompt'),
     url: z
       .url()
       .nullable()
@@ -158,6 +159,10 @@ export const Story = z
       frames: z.url().describe('To post more frames to'),
       events: z.url().describe('Server-sent events; signed, so it needs no API key'),
       storyboard: z.url().nullable().describe('A page of all frames with their captions; null until it exists'),
+      storyboard_webp: z.url().nullable().describe('The same page as WebP, of a tenth of the bytes'),
+      book_pdf: z.url().nullable().describe('A square picture book to print; null until it exists'),
+      book_epub: z.url().nullable().describe('The same book for e-readers; null until it has ended with all frames'),
+      zip: z.url().nullable().describe('All pictures with `story.json`; null until it has ended with a frame'),
     }),
   })
   .meta({ id: 'Story' })

@@ -15,6 +15,8 @@ export const LIMITS = {
   title: 200,
   style: 500,
   prompt: 1000,
+  /** What a book says beside one frame: as much as its page holds in the smallest type. */
+  text: 1500,
   name: 40,
   description: 500,
   /** Characters of one reference picture given as a data URI. */
@@ -77,7 +79,10 @@ const Seed = z.int().min(0, '0 to 2^53 - 1')
 
 export const FrameRequest = z
   .strictObject({
-    prompt: text(LIMITS.prompt),
+    prompt: text(LIMITS.prompt).describe('What is generated'),
+    text: text(LIMITS.text)
+      .optional()
+      .describe('What books, captions and the storyboard say beside the picture; when left out, the prompt'),
     characters: z
       .array(CharacterId)
       .max(LIMITS.characters)

@@ -9,12 +9,13 @@ const engine = (...folders: string[]) => runner(...folders.map((folder) => `engi
 /** The first pattern that a file matches says what it may import, besides its own folder and packages. */
 const arrows: Record<string, string[]> = {
   'contract/**': [],
+  'books/**': ['contract/**'],
   'src/platform/**': ['contract/**'],
   'src/db/**': ['contract/**', 'src/platform/**'],
   'src/views/**': ['contract/**', 'src/{platform,db}/**'],
   'src/durable/**': ['contract/**', 'src/{platform,db,views}/**'],
   'src/upkeep/**': ['contract/**', 'src/{platform,db,durable}/**'],
-  'src/api/**': ['contract/**', 'src/{platform,db,views,durable,upkeep}/**'],
+  'src/api/**': ['{contract,books}/**', 'src/{platform,db,views,durable,upkeep}/**'],
   'src/index.ts': ['src/**', 'contract/**'],
   'gpu-runner/src/engine/graph/**': [],
   'gpu-runner/src/engine/diffusion/**': [],
@@ -24,7 +25,7 @@ const arrows: Record<string, string[]> = {
   'gpu-runner/src/engine/runtime/**': engine('graph', 'nn', 'io'),
   'gpu-runner/src/engine/pipeline/**': engine('models', 'nn', 'graph', 'diffusion', 'io', 'runtime'),
   'gpu-runner/src/story/measures/**': [],
-  'gpu-runner/src/story/**': [...engine('pipeline', 'diffusion', 'io', 'runtime'), 'contract/**'],
+  'gpu-runner/src/story/**': [...engine('pipeline', 'diffusion', 'io', 'runtime'), '{contract,books}/**'],
   'gpu-runner/src/lab/storydb/**': ['gpu-runner/src/engine/io/whole-file.ts'],
   'gpu-runner/src/lab/checkpoints/**': engine('**'),
   'gpu-runner/src/lab/parity/**': engine('**'),
@@ -41,10 +42,10 @@ const arrows: Record<string, string[]> = {
     'contract/**',
   ],
   'gpu-runner/src/service/queue/**': ['contract/**'],
-  'gpu-runner/src/service/**': [...runner('service', 'story'), ...engine('io', 'runtime'), 'contract/**'],
+  'gpu-runner/src/service/**': [...runner('service', 'story'), ...engine('io', 'runtime'), '{contract,books}/**'],
   'gpu-runner/src/main.ts': [...runner('service'), ...engine('runtime')],
   'gpu-runner/src/cli/doctor/**': engine('runtime'),
-  'gpu-runner/src/cli/**': [...runner('engine', 'story', 'lab', 'service', 'cli'), 'contract/**'],
+  'gpu-runner/src/cli/**': [...runner('engine', 'story', 'lab', 'service', 'cli'), '{contract,books}/**'],
   // Types alone, which the build writes out: the package has no dependencies.
   'sdk/src/types.ts': ['contract/**'],
   'sdk/src/**': [],
@@ -64,7 +65,7 @@ const arrows: Record<string, string[]> = {
   'web/src/**': ['sdk/src/**', 'web/src/**'],
 }
 
-const files = globSync('{contract,src,gpu-runner/src,sdk/src,sdk/build,local,web}/**/*.{ts,tsx}').filter(
+const files = globSync('{contract,books,src,gpu-runner/src,sdk/src,sdk/build,local,web}/**/*.{ts,tsx}').filter(
   (file) => !file.endsWith('.test.ts'),
 )
 const imported = /(?:from|import\(?) ?'(\.[^']+)'/g

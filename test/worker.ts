@@ -2,6 +2,7 @@
 import { after } from 'node:test'
 import { Webhook } from 'standardwebhooks'
 import type { Problem } from '../contract/problem.ts'
+import { PROTOCOL } from '../contract/protocol.ts'
 import { type Claim, Claims, type EventReceipt, type RunnerEvent, SEED_HEADER } from '../contract/runner.ts'
 import type { StoryInput } from '../contract/story.ts'
 import type { Story } from '../contract/story-view.ts'
@@ -61,7 +62,7 @@ export async function testEdge(
 
   async function claim(model = 'story-mini', wait = 0, init: RequestInit = {}): Promise<Claim | undefined> {
     const headers = { authorization, 'content-type': 'application/json' }
-    const body = JSON.stringify({ runner: 'tests', model, wait })
+    const body = JSON.stringify({ runner: 'tests', model, wait, protocol: PROTOCOL })
     const answer = await call('POST', '/runner/claim', { headers, body, ...init })
     return answer.status === 204 ? undefined : Claims.parse(answer.body).claims[0]
   }

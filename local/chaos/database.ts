@@ -91,6 +91,8 @@ export async function readStores(d1: D1Database, bucket: R2Bucket) {
     'key FROM reference_pictures',
     'key FROM object_deletions WHERE due_at IS NULL',
     "storyboard ->> 'key' AS key FROM stories WHERE storyboard IS NOT NULL",
+    "storyboard_webp ->> 'key' AS key FROM stories WHERE storyboard_webp IS NOT NULL",
+    "book_pdf ->> 'key' AS key FROM stories WHERE book_pdf IS NOT NULL",
     "consistency_sheet ->> 'key' AS key FROM stories WHERE consistency_sheet IS NOT NULL",
   ]) {
     const { results } = await d1.prepare(`SELECT ${column}`).all<{ key: string }>()

@@ -39,8 +39,10 @@ import { runnerCompletionRoutes } from './runner/completions.ts'
 import { runnerConsistencyRoutes } from './runner/consistency.ts'
 import { runnerEventRoutes } from './runner/events.ts'
 import { runnerLeaseRoutes } from './runner/leases.ts'
+import { runnerPageRoutes } from './runner/pages.ts'
 import { runnerPictureRoutes } from './runner/pictures.ts'
 import { bankRoutes } from './stories/banks.ts'
+import { bookRoutes } from './stories/books.ts'
 import { consistencyRoutes } from './stories/consistency.ts'
 import { continueRoutes } from './stories/continue.ts'
 import { eventRoutes } from './stories/events.ts'
@@ -95,6 +97,7 @@ export function createApp(tools: Tools = systemTools) {
     .route('/', continueRoutes)
     .route('/', bankRoutes)
     .route('/', pictureRoutes)
+    .route('/', bookRoutes)
     .route('/', consistencyRoutes)
     .route('/', eventRoutes)
     .route('/', webhookRoutes)
@@ -112,6 +115,7 @@ export function createApp(tools: Tools = systemTools) {
     .route('/', runnerClaimRoutes)
     .route('/', runnerLeaseRoutes)
     .route('/', runnerPictureRoutes)
+    .route('/', runnerPageRoutes)
     .route('/', runnerBankRoutes)
     .route('/', runnerConsistencyRoutes)
     .route('/', runnerEventRoutes)

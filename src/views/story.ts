@@ -1,5 +1,5 @@
 /** A story as every route and webhook shows it. */
-import type { Story } from '../../contract/story-view.ts'
+import { isTerminal, type Story } from '../../contract/story-view.ts'
 import { etaOf, type Outlook } from '../db/queue/outlook.ts'
 import type { FrameRow, StoryRow } from '../db/schema/stories.ts'
 import { isRemoved } from '../db/stories/removal.ts'
@@ -13,6 +13,7 @@ export function viewOf(
 ): Story {
   const self = `${story.origin}/stories/${story.id}`
   const signed = (path: string) => signUrl(`${self}/${path}`, linksEnd(story), settings, linkGeneration)
+  const canBeRead = isTerminal(story.status) && story.dataRemovedAt === null
   const finished = new Map(frames.map((frame) => [frame.index, frame]))
   return {
     id: story.id,
@@ -21,12 +22,12 @@ export function viewOf(
     title: story.request.title,
     model: story.model,
     seed: story.seed,
-    frames: story.request.frames.map(({ prompt }, index) => {
+    frames: story.request.frames.map(({ prompt, text = null }, index) => {
       const frame = finished.get(index)
       const { width = null, height = null, seed = null, revision = null } = frame ?? {}
       const status = frame ? 'succeeded' : 'pending'
       const url = frame ? signed(`frames/${fileOf(frame)}`) : null
-      return { index, status, prompt, url, width, height, seed, revision }
+      return { index, status, prompt, text, url, width, height, seed, revision }
     }),
     bank: story.bank && {
       id: story.id,
@@ -59,6 +60,10 @@ export function viewOf(
       frames: `${self}/frames`,
       events: signed('events'),
       storyboard: story.storyboard ? signed('storyboard.png') : null,
+      storyboard_webp: story.storyboardWebp ? signed('storyboard.webp') : null,
+      book_pdf: story.bookPdf ? signed('book.pdf') : null,
+      book_epub: canBeRead && frames.length === story.frameCount ? signed('book.epub') : null,
+      zip: canBeRead && frames.length > 0 ? signed('story.zip') : null,
     },
   }
 }

@@ -11,20 +11,22 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { ConsistencyReport } from '../../../contract/consistency.ts'
 import { issuesOf } from '../../../contract/problem.ts'
 import { StoryRequest } from '../../../contract/story.ts'
-import { encodePng } from '../engine/io/png.ts'
+import { encodePng, readImage } from '../engine/io/png.ts'
 import { writeJson, writeWhole } from '../engine/io/whole-file.ts'
 import { devices, isDevice } from '../engine/runtime/device.ts'
 import { withHugePages } from '../engine/runtime/huge-pages.ts'
 import { parseLoraFile } from '../engine/runtime/lora.ts'
 import { useThreads } from '../engine/runtime/threads.ts'
-import { pageOf } from '../service/generator.ts'
+import { storyboardOf } from '../service/pages.ts'
 import { type StoryModel, type StoryModelModule, StoryRejected } from '../story/types.ts'
+import { makeBook, parseBookFormats } from './books.ts'
 import { type Command, command, sentenceOf } from './command.ts'
 import { progressBar } from './progress.ts'
 
 const USAGE = `npm run generate -- --in <stories.jsonl, or - for standard input> --out <folder>
   [--model <folder or file>]     default: gpu-runner/models/story-mini
   [--steps <n>] [--seed <n>]     for every story, whatever its line says
+  [--book pdf,epub]              a picture book of each story, to print or for e-readers
   [--bank <file>]                a character bank: keeps the characters from line to line, and for later
   [--lora <file>[:<scale>]]      as often as there are files; scale 1 unless given
   [--vae <folder or file>]       another VAE than the model's own
@@ -110,7 +112,10 @@ async function generate(model: StoryModel, { number, request }: Line, done: { fr
   }
   if (frames.length < request.frames.length)
     throw new Error(`the model ended after ${frames.length} of ${request.frames.length} frames`)
-  await writeWhole(join(folder, 'storyboard.png'), await pageOf(request, pngs))
+  const pictures = await Promise.all(pngs.map((png) => readImage(png)))
+  await writeWhole(join(folder, 'storyboard.png'), await storyboardOf(request, pictures))
+  for (const format of flags.books)
+    await writeWhole(join(folder, `book.${format}`), await makeBook(format, request, pngs, pictures))
   const seconds = Math.round(performance.now() - started) / 1000
   const result = {
     line: number,
@@ -119,6 +124,7 @@ async function generate(model: StoryModel, { number, request }: Line, done: { fr
     warnings,
     frames,
     storyboard: 'storyboard.png',
+    books: flags.books.map((format) => `book.${format}`),
     seconds,
     request,
   }
@@ -175,6 +181,7 @@ function readFlags() {
     bank: string,
     vae: string,
     unet: string,
+    book: string,
     lora: { ...string, multiple: true },
   } as const
   const { values } = cli.read(options)
@@ -191,6 +198,7 @@ function readFlags() {
       bank: path(values.bank),
       vae: path(values.vae),
       unet: path(values.unet),
+      books: parseBookFormats(values.book),
       loras: (values.lora ?? []).map(parseLoraFile),
       steps: number('steps', values.steps),
       seed: number('seed', values.seed),

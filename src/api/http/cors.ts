@@ -25,6 +25,7 @@ const REQUEST_HEADERS = [
 const EXPOSED_HEADERS = [
   'accept-ranges',
   'allow',
+  'content-disposition',
   'content-range',
   'etag',
   'idempotent-replayed',

@@ -1,8 +1,8 @@
-/** Pictures that runners upload: checked, put into R2, and kept as a row under the lease. */
+/** Pictures and other files that runners upload: checked, put into R2, and kept as a row under the lease. */
 import type { Context } from 'hono'
 import { MAX_IMAGE_BYTES, type StoredImage } from '../../../contract/runner.ts'
 import { beginStoryUpload } from '../../db/objects/deletions.ts'
-import type { StoredPicture } from '../../db/schema/stories.ts'
+import type { StoredFile, StoredPicture } from '../../db/schema/stories.ts'
 import { keepPage } from '../../db/stories/pages.ts'
 import { base32, sha256 } from '../../platform/ids.ts'
 import { discardObject, putObject, type StoredObject } from '../../upkeep/objects.ts'
@@ -40,10 +40,7 @@ export async function storeUnderLease(
   await putObject(c.env, object)
 }
 
-/**
- * Put the body into R2, then `keep` it as a row under the fence. The name holds the hash of the content and something
- * random, so that deleting what was not kept can never take away what another upload has stored.
- */
+/** Put the body into R2, which has to be a PNG, then `keep` it as a row under the fence. */
 export async function storePicture(
   c: Context<AppEnv>,
   storyId: string,
@@ -53,11 +50,27 @@ export async function storePicture(
   const bytes = new Uint8Array(await c.req.arrayBuffer())
   const size = inspectPng(bytes)
   if ('wrong' in size) throw invalid([{ pointer: '', message: `the picture ${size.wrong}` }])
+  const file = { bytes, extension: 'png', contentType: 'image/png' }
+  const kept = await storeFile(c, storyId, file, (stored) => keep({ ...stored, ...size }), check)
+  return { sha256: kept.sha256, width: kept.width, height: kept.height }
+}
+
+/**
+ * Put a file into R2, then `keep` it as a row under the fence. The name holds the hash of the content and something
+ * random, so that deleting what was not kept can never take away what another upload has stored.
+ */
+export async function storeFile<Stored extends StoredFile>(
+  c: Context<AppEnv>,
+  storyId: string,
+  { bytes, extension, contentType }: { bytes: Uint8Array<ArrayBuffer>; extension: string; contentType: string },
+  keep: (file: StoredFile) => Promise<Stored | undefined>,
+  check?: (story: LeaseState) => void,
+): Promise<Stored> {
   const hash = await sha256(bytes)
-  const key = `stories/${storyId}/${hash}-${base32(c.var.tools.randomBytes(5))}.png`
-  await storeUnderLease(c, storyId, { key, bytes, sha256: hash, contentType: 'image/png' }, check)
-  const kept = await keep({ key, sha256: hash, ...size })
+  const key = `stories/${storyId}/${hash}-${base32(c.var.tools.randomBytes(5))}.${extension}`
+  await storeUnderLease(c, storyId, { key, bytes, sha256: hash, contentType }, check)
+  const kept = await keep({ key, sha256: hash })
   if (kept?.key !== key) await discardObject(c.env, c.var.db, key, storyId)
   if (!kept) throw await staleLease(c, storyId)
-  return { sha256: kept.sha256, width: kept.width, height: kept.height }
+  return kept
 }

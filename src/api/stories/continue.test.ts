@@ -157,7 +157,7 @@ test('a frame drawn again gets a new name, and its old picture keeps its own', a
   const asked = await app('POST', path, { prompt: 'Fern snores' })
   assert.deepEqual(asked.body, { ...(await read(first.id)), queue: null })
   assert.deepEqual(asked.body.frames[1], {
-    ...{ index: 1, status: 'pending', prompt: 'Fern snores', url: null },
+    ...{ index: 1, status: 'pending', prompt: 'Fern snores', text: null, url: null },
     ...{ width: null, height: null, seed: null, revision: null },
   })
   const lease = await draw()

@@ -60,7 +60,7 @@ const redrawRoute = createRoute({
   path: '/stories/{id}/frames/{index}/redraw',
   summary: 'Generate a frame again',
   description:
-    'With another prompt, another seed, or both; the characters are kept. The new picture has a new name. The old ' +
+    'With another prompt, text or seed; the characters are kept. The new picture has a new name. The old ' +
     'picture keeps its name until the story is removed.',
   request: {
     params: z.object({ id: StoryId, index: z.coerce.number().int().min(0) }),
@@ -103,10 +103,10 @@ function redrawn({ story, frames }: StoryWithFrames, index: number, wanted: Redr
   const frame = all[index]
   if (!frame) throw new ProblemError('not-found', `story ${story.id} has the frames 0 to ${all.length - 1}`)
   const own = frames.find((row) => row.index === index)?.seed ?? frame.seed
-  const { prompt = frame.prompt, characters = frame.characters } = wanted
-  const seed = wanted.seed ?? (wanted.prompt === undefined ? newSeed : own)
-  const changed = { prompt, ...(characters && { characters }), ...(seed !== undefined && { seed }) }
-  return all.with(index, changed)
+  const { prompt = frame.prompt, characters = frame.characters, text = frame.text } = wanted
+  const seed = wanted.seed ?? (wanted.prompt === undefined && wanted.text === undefined ? newSeed : own)
+  const rest = { ...(text && { text }), ...(characters && { characters }), ...(seed !== undefined && { seed }) }
+  return all.with(index, { prompt, ...rest })
 }
 
 interface Continuation {

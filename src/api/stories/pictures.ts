@@ -11,7 +11,7 @@ import { requireReader } from '../http/auth.ts'
 import { byteRangeOf } from '../http/byte-range.ts'
 import { isKnownTo } from '../http/if-none-match.ts'
 import { ProblemError } from '../http/problems.ts'
-import { newRoutes, openToLinks, png, problems } from '../http/routes.ts'
+import { binary, newRoutes, openToLinks, png, problems } from '../http/routes.ts'
 import { noSuchStory, StoryParams } from './stories.ts'
 
 const tags = ['Stories']
@@ -51,6 +51,23 @@ const storyboard = createRoute({
   responses: { 200: png, ...partial, ...problems('unauthorized', 'not-found', 'range-not-satisfiable') },
 })
 
+const storyboardWebp = createRoute({
+  method: 'get',
+  path: '/stories/{id}/storyboard.webp',
+  summary: 'The storyboard as WebP',
+  description: 'The same page as `storyboard.png` in a tenth of the bytes, for pages on the web.',
+  tags,
+  security: openToLinks,
+  middleware: [requireReader] as const,
+  request: { params: StoryParams },
+  responses: {
+    200: { description: 'The page', content: { 'image/webp': { schema: binary() } } },
+    206: { description: 'The range of bytes that was asked for', content: { 'image/webp': { schema: binary() } } },
+    304: partial[304],
+    ...problems('unauthorized', 'not-found', 'range-not-satisfiable'),
+  },
+})
+
 export const pictureRoutes = newRoutes()
   .openapi(frame, async (c) => {
     const { id, file } = c.req.valid('param')
@@ -70,12 +87,20 @@ export const pictureRoutes = newRoutes()
     // A story that is continued has another one then.
     return sendPicture(c, found.story.storyboard, 'private, no-cache')
   })
+  .openapi(storyboardWebp, async (c) => {
+    const { id } = c.req.valid('param')
+    const found = await findStory(c.var.db, id, c.var.reader)
+    if (!found) throw noSuchStory(id)
+    if (!found.story.storyboardWebp) throw new ProblemError('not-found', `story ${id} has no storyboard.webp (yet)`)
+    return sendPicture(c, found.story.storyboardWebp, 'private, no-cache', { 'content-type': 'image/webp' })
+  })
 
-/** A stored picture never changes, so its hash is its entity tag. Most names stand for one picture for ever. */
+/** A stored file never changes, so its hash is its entity tag. Most names stand for one picture for ever. */
 export async function sendPicture(
   c: Context<AppEnv>,
   { key, sha256 }: { key: string; sha256: string },
   caching = 'private, max-age=31536000, immutable',
+  about: Record<string, string> = { 'content-type': 'image/png' },
 ) {
   const headers = {
     etag: `"${sha256}"`,
@@ -84,19 +109,19 @@ export async function sendPicture(
   }
   // Erased pictures have no key.
   const object = key && (await c.env.IMAGES.head(key))
-  if (!object) throw new ProblemError('not-found', 'the picture is no longer stored')
+  if (!object) throw new ProblemError('not-found', 'the file is no longer stored')
   if (isKnownTo(c.req.header('if-none-match'), headers.etag)) return c.body(null, 304, headers)
   const sameAsBefore = [undefined, headers.etag].includes(c.req.header('if-range'))
   const range = sameAsBefore ? byteRangeOf(c.req.header('range'), object.size) : undefined
   const total = `/${object.size}`
   if (range === 'unsatisfiable')
-    throw new ProblemError('range-not-satisfiable', `the picture has ${object.size} bytes`, undefined, {
+    throw new ProblemError('range-not-satisfiable', `the file has ${object.size} bytes`, undefined, {
       'content-range': `bytes *${total}`,
     })
   const whole = await c.env.IMAGES.get(key)
-  if (!whole) throw new ProblemError('not-found', 'the picture is no longer stored')
+  if (!whole) throw new ProblemError('not-found', 'the file is no longer stored')
   const bytes = await whole.arrayBuffer()
-  const type = { ...headers, 'content-type': 'image/png' }
+  const type = { ...headers, ...about }
   if (!range) return c.body(bytes, 200, type)
   const { first, last } = range
   const part = { ...type, 'content-range': `bytes ${first}-${last}${total}` }

@@ -6,6 +6,7 @@ import { type Once, onceFor } from '../idempotency.ts'
 import { deleteObjects } from '../objects/deletions.ts'
 import type { IdempotencyRow } from '../schema/idempotency.ts'
 import { DEFAULT_ATTEMPTS, frames, pastFrames, type StoryRow, stories } from '../schema/stories.ts'
+import { NO_PAGES, pagesOf } from '../stories/page-columns.ts'
 import { queueFields } from './fields.ts'
 import { isFrozen, requeued } from './resume.ts'
 
@@ -22,7 +23,8 @@ export function reopenedStory(
     ...{ request, frameCount: request.frames.length, startBy, finishBy },
     maxAttempts: story.attempt + DEFAULT_ATTEMPTS,
     resumes: story.resumes + 1,
-    ...{ storyboard: null, consistency: null, consistencySheet: null },
+    ...NO_PAGES,
+    consistency: null,
     expiresAt: null,
     version: story.version + 1,
   }
@@ -54,20 +56,18 @@ export async function reopen(
   const due = and(asRead, key?.isTaken)
   const isDue = exists(db.select({ id: stories.id }).from(stories).where(due))
   const redrawn = (table: typeof frames) => and(eq(table.storyId, id), eq(table.index, redraw ?? -1), isDue)
-  const { request, frameCount, startBy, finishBy, maxAttempts, resumes, storyboard, consistency, consistencySheet } =
-    next
-  const pages = sql`SELECT storyboard ->> 'key' AS "key", id AS story_id FROM stories WHERE id = ${id} AND storyboard IS NOT NULL
-    UNION ALL SELECT consistency_sheet ->> 'key', id FROM stories WHERE id = ${id} AND consistency_sheet IS NOT NULL`
+  const { request, frameCount, startBy, finishBy, maxAttempts, resumes } = next
   const change = [
-    deleteObjects(db, sql`SELECT "key", story_id FROM (${pages}) WHERE ${isDue}`, now),
+    deleteObjects(db, sql`SELECT "key", story_id FROM (${pagesOf(sql`(${id})`)}) WHERE ${isDue}`, now),
     db.insert(pastFrames).select(db.select().from(frames).where(redrawn(frames))),
     db.delete(frames).where(redrawn(frames)),
     db
       .update(stories)
       .set({
         ...requeued(now),
-        ...{ request, frameCount, startBy, finishBy, maxAttempts, resumes, storyboard },
-        ...{ consistency, consistencySheet },
+        ...{ request, frameCount, startBy, finishBy, maxAttempts, resumes },
+        ...NO_PAGES,
+        consistency: null,
         version: next.version,
       })
       .where(due)

@@ -16,6 +16,9 @@ export interface StoredPicture {
   height: number
 }
 
+/** A file in R2 that a story offers. */
+export type StoredFile = Pick<StoredPicture, 'key' | 'sha256'>
+
 /** A story's character bank in R2, with what is said of it. */
 export interface StoredBank {
   sha256: string
@@ -117,6 +120,9 @@ export const stories = sqliteTable(
     /** Of the last failed attempt, also while another one is under way. */
     error: text('error', { mode: 'json' }).$type<StoryError>(),
     storyboard: text('storyboard', { mode: 'json' }).$type<StoredPicture>(),
+    /** The storyboard as WebP, and the story as a PDF: of runners that make them. */
+    storyboardWebp: text('storyboard_webp', { mode: 'json' }).$type<StoredFile>(),
+    bookPdf: text('book_pdf', { mode: 'json' }).$type<StoredFile>(),
     /** What the runner that drew the last frame made of the story's consistency, and a picture of that. */
     consistency: text('consistency', { mode: 'json' }).$type<ConsistencyReport>(),
     consistencySheet: text('consistency_sheet', { mode: 'json' }).$type<StoredPicture>(),

@@ -4,27 +4,28 @@ import type { ConsistencyReport } from '../../../contract/consistency.ts'
 import type { Db } from '../client.ts'
 import { keepObject, keepWithStory } from '../objects/deletions.ts'
 import { heldBy, nextVersion } from '../queue/transitions.ts'
-import { type StoredBank, type StoredPicture, stories } from '../schema/stories.ts'
+import { type StoredBank, type StoredFile, stories } from '../schema/stories.ts'
+import type { Page } from './page-columns.ts'
 
 /** Keep a page that shows all frames; one that is there stays. Undefined when the lease is stale. */
-export async function keepPage(
+export async function keepPage<File extends StoredFile>(
   db: Db,
   id: string,
   leaseToken: string,
-  page: 'storyboard' | 'consistencySheet',
-  picture: StoredPicture,
-) {
+  page: Page,
+  file: File,
+): Promise<File | undefined> {
   const held = heldBy(id, leaseToken)
-  const isShown = and(eq(stories.id, id), sql`${stories[page]} ->> 'key' = ${picture.key}`)
+  const isShown = and(eq(stories.id, id), sql`${stories[page]} ->> 'key' = ${file.key}`)
   const [, , after] = await db.batch([
     db
       .update(stories)
-      .set({ [page]: picture, version: nextVersion })
+      .set({ [page]: file, version: nextVersion })
       .where(and(held, isNull(stories[page]))),
-    keepObject(db, picture.key, exists(db.select({ id: stories.id }).from(stories).where(isShown))),
+    keepObject(db, file.key, exists(db.select({ id: stories.id }).from(stories).where(isShown))),
     db.select({ kept: stories[page] }).from(stories).where(held),
   ])
-  return after[0]?.kept ?? undefined
+  return (after[0]?.kept ?? undefined) as File | undefined
 }
 
 /** Keep what the runner says of the story; an earlier word stays. False when the lease is stale. */

@@ -10,6 +10,7 @@ import { deleteObjects, deleteWithStories, hasObjects } from '../objects/deletio
 import { idempotencyKeys } from '../schema/idempotency.ts'
 import { frames, pastFrames, type StoryRow, stories } from '../schema/stories.ts'
 import { deliveries, webhookAttempts } from '../schema/webhooks.ts'
+import { NO_PAGES, pagesOf } from './page-columns.ts'
 
 /** What is left of a request: nothing that was said in it. */
 const ERASED: StoryRequest = { ...StoryRequest.parse({ frames: [{ prompt: '-' }] }), frames: [] }
@@ -50,9 +51,8 @@ export async function removeContent(db: Db, ids: string[], now: number): Promise
         prediction: null,
         progress: null,
         error: null,
-        storyboard: null,
+        ...NO_PAGES,
         consistency: null,
-        consistencySheet: null,
         bank: null,
         expiresAt: null,
         dataRemovedAt: now,
@@ -74,8 +74,7 @@ export async function removeContent(db: Db, ids: string[], now: number): Promise
 const picturesOf = (storyIds: SQL) => sql`
   SELECT "key", story_id FROM frames WHERE story_id IN ${storyIds}
   UNION ALL SELECT "key", story_id FROM past_frames WHERE story_id IN ${storyIds}
-  UNION ALL SELECT storyboard ->> 'key', id FROM stories WHERE id IN ${storyIds} AND storyboard IS NOT NULL
-  UNION ALL SELECT consistency_sheet ->> 'key', id FROM stories WHERE id IN ${storyIds} AND consistency_sheet IS NOT NULL`
+  UNION ALL ${pagesOf(storyIds)}`
 
 /** Have the content of stories that have not ended yet removed as soon as they have. */
 export async function keepNothing(db: Db, ids: string[]): Promise<void> {

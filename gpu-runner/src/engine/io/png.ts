@@ -20,6 +20,11 @@ export async function encodePng(picture: Picture): Promise<Buffer> {
   return raw(picture).png().toBuffer()
 }
 
+/** As a PNG that is quick to write and to read, for what another library is to take. */
+export async function encodePlainPng(picture: Picture): Promise<Buffer> {
+  return raw(picture).png({ compressionLevel: 0 }).toBuffer()
+}
+
 /**
  * Read a PNG, JPEG, WebP or GIF as it is meant to be seen: turned upright, in sRGB, on white where it is transparent.
  * The size is checked from the header, before any pixel is unpacked.

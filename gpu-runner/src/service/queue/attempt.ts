@@ -12,6 +12,13 @@ import { EdgeRefused, type EventBody, type Lease, StaleLease } from './edge.ts'
 
 /** Makes the pictures. `generate` throws `BadStory` when the story is at fault, `NotFinite` when it may be, and anything else
  * when it is not: `BrokenMachine` when no other story would go well. */
+export interface StoryPages {
+  /** A PNG, and the same as WebP. */
+  storyboard: Uint8Array<ArrayBuffer>
+  storyboardWebp: Uint8Array<ArrayBuffer>
+  bookPdf: Uint8Array<ArrayBuffer>
+}
+
 export interface StoryGenerator {
   generate(
     request: StoryRequest,
@@ -26,7 +33,8 @@ export interface StoryGenerator {
     },
   ): AsyncGenerator<GeneratorEvent>
   /** The page of all frames; `pngs` has one for every frame, in order. */
-  storyboard(request: StoryRequest, pngs: Uint8Array[]): Promise<Uint8Array<ArrayBuffer>>
+  /** What is made of all frames; `pngs` are in their order. */
+  pages(request: StoryRequest, pngs: Uint8Array[]): Promise<StoryPages>
 }
 
 export type GeneratorEvent =
@@ -153,7 +161,10 @@ export async function attempt(
     const ordered = story.frames.flatMap((_, index) => pngs.get(index) ?? [])
     if (ordered.length < story.frames.length)
       throw new Error(`the model ended after ${ordered.length} of ${story.frames.length} frames`)
-    await lease.putStoryboard(await generator.storyboard(story, ordered), work.signal)
+    const { storyboard, storyboardWebp, bookPdf } = await generator.pages(story, ordered)
+    await lease.putStoryboard(storyboard, work.signal)
+    await lease.putPage('storyboard.webp', storyboardWebp, work.signal)
+    await lease.putPage('book.pdf', bookPdf, work.signal)
     const status = await post({ type: 'story.completed' }, work.signal)
     return status === 'canceled' ? 'canceled' : 'succeeded' // the completion may have crossed a cancellation
   }

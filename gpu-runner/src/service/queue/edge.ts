@@ -65,6 +65,9 @@ type EventData<T extends RunnerEvent['type']> = Extract<RunnerEvent, { type: T }
 export type Edge = ReturnType<typeof connectEdge>
 export type Lease = ReturnType<Edge['lease']>
 
+/** Media types of the files beside the pictures. */
+const PAGES = { 'storyboard.webp': 'image/webp', 'book.pdf': 'application/pdf' } as const
+
 const FIRST_DELAY_MS = 250
 const LONGEST_DELAY_MS = 5000
 const TIMEOUT_MS = 20_000
@@ -144,7 +147,7 @@ export function connectEdge({
     const headers = { authorization, [LEASE_HEADER]: lease_token, ...trace }
     let sequence = 0
     return {
-      ...{ heartbeat, readFrame, readReference, putFrame, putStoryboard, putBank, putReport, putSheet },
+      ...{ heartbeat, readFrame, readReference, putFrame, putStoryboard, putPage, putBank, putReport, putSheet },
       ...{ release, post: postEvent },
     }
 
@@ -174,6 +177,16 @@ export function connectEdge({
     async function putStoryboard(png: Uint8Array<ArrayBuffer>, signal: AbortSignal) {
       const about = { ...headers, 'content-type': 'image/png' }
       await send(`${at}/storyboard`, { method: 'PUT', headers: about, body: png }, signal)
+    }
+
+    /** A file that edges of before protocol 3 do not take: it is left out there. */
+    async function putPage(name: keyof typeof PAGES, bytes: Uint8Array<ArrayBuffer>, signal: AbortSignal) {
+      const about = { ...headers, 'content-type': PAGES[name] }
+      try {
+        await send(`${at}/${name}`, { method: 'PUT', headers: about, body: bytes }, signal)
+      } catch (error) {
+        if (!(error instanceof EdgeRefused && error.status === 404)) throw error
+      }
     }
 
     async function putBank(bytes: Uint8Array<ArrayBuffer>, signal: AbortSignal) {

@@ -52,13 +52,14 @@ async function served(
     secret,
   })
   const logged: string[] = []
+  const file = new Uint8Array(1)
   const generator = {
     open: async () => ({ name: 'm', abilities: drawingAbilities }),
     generate: async function* (): ReturnType<StoryGenerator['generate']> {
       await sleep(1)
       yield { type: 'frame', index: 0, png: new Uint8Array(1), seed: 1 } as const
     },
-    storyboard: async () => new Uint8Array(1),
+    pages: async () => ({ storyboard: file, storyboardWebp: file, bookPdf: file }),
   }
   await serve(edge, generator, { signal: stop.signal, log: (event) => logged.push(event), runner: 'r', wait: 0 })
   return { calls, logged }

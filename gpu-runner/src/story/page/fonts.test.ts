@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createCanvas } from '@napi-rs/canvas'
-import { isRightToLeft, pageFonts, wrap } from './fonts.ts'
+import { isRightToLeft } from '../../../../books/book.ts'
+import { pageFonts, wrap } from './fonts.ts'
 import { filesFor } from './scripts.ts'
 import { accents, faded, ink, matColour, papers } from './storyboard.ts'
 

@@ -2,6 +2,7 @@
 
 import { createRequire } from 'node:module'
 import { GlobalFonts, type SKRSContext2D } from '@napi-rs/canvas'
+import { isRightToLeft } from '../../../../books/book.ts'
 import { type FontFile, filesFor } from './scripts.ts'
 
 const { resolve } = createRequire(import.meta.url)
@@ -50,12 +51,6 @@ function register({ family, path }: FontFile): void {
 
 const stack = (files: readonly FontFile[]): string => [...new Set(files.map(({ family }) => `"${family}"`))].join(', ')
 
-/** Whether the text begins in a script that is written from the right. */
-export function isRightToLeft(text: string): boolean {
-  const [letter = ''] = /\p{L}/u.exec(text) ?? []
-  return /[\p{Script=Arabic}\p{Script=Hebrew}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}]/u.test(letter)
-}
-
 /** One line between `x` and `x + width`, at the side where its script begins. */
 export function fillLine(context: SKRSContext2D, text: string, x: number, y: number, width: number): void {
   const fromRight = isRightToLeft(text)
@@ -79,7 +74,7 @@ export function wrap(context: SKRSContext2D, text: string, width: number, maxLin
     if (line.trim() !== '') lines.push(line.trimEnd())
     line = ''
   }
-  for (const word of words(text)) {
+  for (const word of wordsOf(text)) {
     if (!fits(line + word)) breakLine()
     if (fits(word)) line += word
     else
@@ -100,7 +95,7 @@ export function wrap(context: SKRSContext2D, text: string, width: number, maxLin
 const byWord = new Intl.Segmenter(undefined, { granularity: 'word' })
 
 /** Words with the punctuation next to them and the space after them. */
-function words(text: string): string[] {
+export function wordsOf(text: string): string[] {
   const found: string[] = []
   let opening = ''
   for (const { segment, isWordLike } of byWord.segment(text.trim().replace(/\s+/g, ' '))) {
@@ -117,4 +112,4 @@ function words(text: string): string[] {
 const byGrapheme = new Intl.Segmenter()
 
 /** What a reader sees as one character stays together: accents, families of emoji. */
-const graphemes = (text: string): string[] => Array.from(byGrapheme.segment(text), ({ segment }) => segment)
+export const graphemes = (text: string): string[] => Array.from(byGrapheme.segment(text), ({ segment }) => segment)

@@ -1,8 +1,9 @@
 /** The page of a story: title, cast and captioned frames on paper. */
 
 import { createCanvas, type SKRSContext2D } from '@napi-rs/canvas'
+import { isRightToLeft } from '../../../../books/book.ts'
 import { type Picture, resized } from '../../engine/io/png.ts'
-import { fillLine, isRightToLeft, type PageFonts, pageFonts, wrap } from './fonts.ts'
+import { fillLine, type PageFonts, pageFonts, wrap } from './fonts.ts'
 import { drawPicture } from './sheet.ts'
 
 export interface StoryboardFrame extends Picture {
