@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { chmodSync, globSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild'
+import { type BuildOptions, build } from 'esbuild'
 import { typeDeclarations } from './types.ts'
 
 const folder = join(import.meta.dirname, '..')
@@ -22,17 +22,17 @@ try {
 }
 
 async function writeModules() {
-  await build({
+  const usual: BuildOptions = {
     absWorkingDir: folder,
-    entryPoints: ['src/index.ts'],
     outdir: made,
     bundle: true,
-    splitting: true,
     format: 'esm',
     target: 'es2022',
     platform: 'neutral',
-    chunkNames: 'shared-[hash]',
-  })
+  }
+  await build({ ...usual, entryPoints: ['src/index.ts'], splitting: true, chunkNames: 'shared-[hash]' })
+  // For pages, by a script tag: one file.
+  await build({ ...usual, entryPoints: { element: 'src/element/element.ts' }, minify: true })
 }
 
 function writeDeclarations() {
