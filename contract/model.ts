@@ -22,6 +22,10 @@ export const ModelAbilities = z
       .max(20_000)
       .nullable()
       .describe('The words that it was trained on, in lower case; null where it may know any'),
+    stand_ins: z
+      .record(z.string().max(50), z.string().max(100))
+      .optional()
+      .describe('By word that it was not trained on what it draws instead: a fox for a dog'),
   })
   .meta({ id: 'ModelAbilities' })
 export type ModelAbilities = z.infer<typeof ModelAbilities>

@@ -9,7 +9,7 @@ const story = (more: Partial<StoryInput> & Pick<StoryInput, 'frames'>) =>
   StoryRequest.parse({ characters: [fern, bo], ...more })
 const model = (prompt_tokens: number, vocabulary: string[] | null = null, layout: 'columns' | 'free' = 'free') => ({
   name: 'tiny',
-  abilities: { prompt_tokens, vocabulary, layout },
+  abilities: { prompt_tokens, vocabulary, layout, stand_ins: { puppy: 'fox', park: 'forest' } },
 })
 
 test('what is beyond the encoder is named, with style and descriptions counted', () => {
@@ -59,6 +59,18 @@ test('words that the model was not trained on are named, but for names of the ca
     '/frames/0/prompt: tiny does not know "pizza"',
   ])
   assert.deepEqual(promptWarnings(odd, model(75, null)), [])
+})
+
+test('what a model draws in place of something else is said', () => {
+  const odd = story({
+    characters: [{ ...fern, description: 'a puppy' }],
+    frames: [{ prompt: "In the park, Fern and the puppy's friend wave" }],
+  })
+  const vocabulary = 'a fox in the and friend wave forest'.split(' ')
+  assert.deepEqual(promptWarnings(odd, model(75, vocabulary)), [
+    '/characters/0/description: tiny cannot draw "puppy" (it draws "fox")',
+    `/frames/0/prompt: tiny cannot draw "park" (it draws "forest"), "puppy's" (it draws "fox")`,
+  ])
 })
 
 test('capitals in a prompt may be names of a bank, and of many words only some are named', () => {

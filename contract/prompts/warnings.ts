@@ -10,6 +10,7 @@ export interface PromptReader {
     readonly layout: 'columns' | 'free'
     readonly prompt_tokens: number
     readonly vocabulary: readonly string[] | null
+    readonly stand_ins?: Readonly<Record<string, string>> | undefined
   }
 }
 
@@ -65,19 +66,29 @@ const mostNamed = 10
 function unknownWords(story: StoryRequest, { name, abilities }: PromptReader): string[] {
   if (abilities.vocabulary === null) return []
   const words = new Set([...abilities.vocabulary, ...story.characters.flatMap((character) => wordsOf(character.name))])
+  const standInOf = (word: string) => abilities.stand_ins?.[word.toLowerCase().replace(/['’]s$/, '')]
   const isKnown = (word: string) => words.has(word) || partsOf(word).every((part) => words.has(part))
+  const listed = (all: readonly string[]) => {
+    const first = all.filter((word, i) => all.findIndex((w) => w.toLowerCase() === word.toLowerCase()) === i)
+    const more = first.length - mostNamed
+    return `${first.slice(0, mostNamed).join(', ')}${more > 0 ? ` and ${more} more words` : ''}`
+  }
   const said = (pointer: string, text: string | null, mayName = false): string[] => {
     const given = (text ?? '').match(wordPattern) ?? []
     const unknown = given.filter(
       // A character of a bank may be named that the request does not have.
       (word) => !isKnown(word.toLowerCase()) && !(mayName && story.bank !== null && /^\p{Lu}/u.test(word)),
     )
-    if (unknown.length === 0) return []
-    const first = unknown.filter((word, i) => unknown.findIndex((w) => w.toLowerCase() === word.toLowerCase()) === i)
-    const listed = first.map((word) => `"${word}"`)
-    const more = listed.length - mostNamed
-    const others = more > 0 ? ` and ${more} more words` : ''
-    return [`${pointer}: ${name} does not know ${listed.slice(0, mostNamed).join(', ')}${others}`]
+    const drawn = unknown.filter((word) => standInOf(word) !== undefined)
+    const ignored = unknown.filter((word) => standInOf(word) === undefined)
+    return [
+      ...(drawn.length
+        ? [
+            `${pointer}: ${name} cannot draw ${listed(drawn.map((word) => `"${word}" (it draws "${standInOf(word)}")`))}`,
+          ]
+        : []),
+      ...(ignored.length ? [`${pointer}: ${name} does not know ${listed(ignored.map((word) => `"${word}"`))}`] : []),
+    ]
   }
   return [
     ...said('/style', story.style),

@@ -3,6 +3,7 @@ import type { Model, ModelAbilities } from '../../../contract/model.ts'
 import type { Tokenizer } from '../engine/io/tokenizer.ts'
 import type { Fingerprints } from '../engine/pipeline/fingerprint.ts'
 import type { Pipeline } from '../engine/pipeline/open.ts'
+import type { CaptionWords } from '../engine/pipeline/vocabulary.ts'
 import { isFlow, schedulersFor } from './plan/schedule.ts'
 
 export interface ModelFacts extends Model {
@@ -10,6 +11,8 @@ export interface ModelFacts extends Model {
   readonly kind: 'flow' | 'sd' | 'sdxl'
   /** Its scheduler_config.json. */
   readonly scheduler: object
+  /** To put prompts into words that it knows; null where it may know any. */
+  readonly captions: CaptionWords | null
   /** One for each text encoder. */
   readonly tokenizers: readonly Tokenizer[]
   readonly latentChannels: number
@@ -27,6 +30,7 @@ export function factsOf(pipeline: Pipeline): ModelFacts {
     abilities: abilitiesOf(pipeline),
     kind: isFlow(scheduler) ? 'flow' : kind,
     scheduler,
+    captions: pipeline.vocabulary?.captions ?? null,
     tokenizers: text.tokenizers,
     latentChannels: autoencoder.latentChannels,
     factor: autoencoder.factor,
@@ -53,6 +57,7 @@ export function abilitiesOf(pipeline: Pipeline): ModelAbilities {
     layout: denoiser.config.promptLayout,
     // Without begin and end.
     prompt_tokens: text.length - 2,
-    vocabulary: vocabulary && [...vocabulary],
+    vocabulary: vocabulary && [...vocabulary.known],
+    stand_ins: vocabulary?.standIns,
   }
 }

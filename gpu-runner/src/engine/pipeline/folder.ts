@@ -7,6 +7,7 @@ import { ConfigError, readConfig } from '../io/config.ts'
 import { type Checkpoint, openCheckpoint } from '../io/safetensors.ts'
 import { openTokenizer } from '../io/tokenizer.ts'
 import { ModelError, type ModelKind, type ModelPart, type ModelSource } from './source.ts'
+import { VocabularyFile, vocabularyOf } from './vocabulary.ts'
 
 const kinds: Readonly<Record<string, ModelKind>> = {
   StableDiffusionPipeline: 'sd',
@@ -31,12 +32,6 @@ const ModelIndex = z.looseObject({
   force_zeros_for_empty_prompt: z.boolean().default(true),
 })
 
-/** Optional, and read by this engine alone: by word what it means, "place:forest", or null for words of grammar. */
-const vocabularyFile = 'vocabulary.json'
-const Vocabulary = z
-  .object({ words: z.record(z.string().max(50), z.string().max(100).nullable()) })
-  .transform(({ words }) => Object.keys(words))
-
 /** Check what `folder` is before anything is loaded. The safety checker and the feature extractor are not read. */
 export function openModelFolder(folder: string): ModelSource {
   const path = join(folder, 'model_index.json')
@@ -51,12 +46,13 @@ export function openModelFolder(folder: string): ModelSource {
     if (entry.success && allowed && !allowed.includes(entry.data[1]))
       throw new ModelError(`${path}: '${entry.data[1]}' is no known ${part}; ${allowed.join(' and ')} are`)
   }
+  const vocabulary = join(folder, 'vocabulary.json')
   return {
     path: folder,
     name: basename(resolve(folder)),
     kind,
     zerosForEmptyPrompt: kind === 'sdxl' && index.force_zeros_for_empty_prompt,
-    vocabulary: existsSync(join(folder, vocabularyFile)) ? parseFile(Vocabulary, join(folder, vocabularyFile)) : null,
+    vocabulary: existsSync(vocabulary) ? vocabularyOf(parseFile(VocabularyFile, vocabulary)) : null,
     part: (name) => folderPart(join(folder, name)),
     tokenizer: (place) => openTokenizer(join(folder, place === 0 ? 'tokenizer' : `tokenizer_${place + 1}`)),
     scheduler: {

@@ -13,6 +13,7 @@ import { openSource } from './open-source.ts'
 import { withParts } from './other-parts.ts'
 import { ModelError, type ModelKind, type ModelSource } from './source.ts'
 import { buildTextEncoders, encoderNames, type TextEncoders } from './text-encoders.ts'
+import type { ModelVocabulary } from './vocabulary.ts'
 
 export interface Pipeline {
   readonly name: string
@@ -29,8 +30,8 @@ export interface Pipeline {
   /** SDXL: the UNet is conditioned on picture sizes. */
   readonly takesSizes: boolean
   readonly zerosForEmptyPrompt: boolean
-  /** The words of the captions it was trained on, as the folder's vocabulary.json lists them; null where none is there. */
-  readonly vocabulary: readonly string[] | null
+  /** The words it was trained on; null where it may know any. */
+  readonly vocabulary: ModelVocabulary | null
   /** Read from the files when first asked for. */
   fingerprints(): Fingerprints
   /** Release all memory. Parts open again at their next run. */

@@ -2,6 +2,7 @@
 import type { z } from 'zod'
 import type { Checkpoint } from '../io/safetensors.ts'
 import type { Tokenizer } from '../io/tokenizer.ts'
+import type { ModelVocabulary } from './vocabulary.ts'
 
 /** What is given is not a model that can be opened here. The message names the file and what is wrong. */
 export class ModelError extends Error {
@@ -28,8 +29,8 @@ export interface ModelSource {
   readonly kind: ModelKind
   /** SDXL: without a negative prompt, the unconditional embeddings are zeros instead of those of the empty prompt. */
   readonly zerosForEmptyPrompt: boolean
-  /** The words of the captions it was trained on, in lower case; null where it may know any. */
-  readonly vocabulary: readonly string[] | null
+  /** The words it was trained on; null where it may know any. */
+  readonly vocabulary: ModelVocabulary | null
   part(name: PartName): ModelPart
   /** Of the text encoder `place`, from 0. */
   tokenizer(place: number): Tokenizer

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
-import { readFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { captionFrame, captionStyle, captionText, describeIdentity } from './caption.ts'
-import { captionVocabulary, wordsOf } from './caption-vocabulary.ts'
+import { captionVocabulary, wordsOf, writeCaptionVocabulary } from './caption-vocabulary.ts'
 import { randomFrames } from './frames.ts'
 import type { Level } from './levels.ts'
 
@@ -60,11 +63,16 @@ test('a verb is known in all its forms, and stands for the same in each; one tha
   for (const form of ['swim', 'swam', 'sneeze', 'dress', 'lights', 'rests']) assert.equal(words[form], undefined, form)
 })
 
-test('the vocabulary of the shipped model is the one that its levels have', async () => {
-  const model = new URL('../../../models/story-mini/', import.meta.url)
-  const json = async (file: string) => JSON.parse(await readFile(new URL(file, model), 'utf8'))
-  const { pool } = await json('training/sets/recipe.json')
-  assert.deepEqual((await json('vocabulary.json')).words, captionVocabulary(pool.levels))
+test('the vocabulary of the shipped model is the one that its levels have', async (t) => {
+  const model = fileURLToPath(new URL('../../../models/story-mini/', import.meta.url))
+  const { pool } = JSON.parse(await readFile(join(model, 'training', 'sets', 'recipe.json'), 'utf8'))
+  const folder = await mkdtemp(join(tmpdir(), 'vocabulary-'))
+  t.after(() => rm(folder, { recursive: true }))
+  writeCaptionVocabulary(folder, pool.levels)
+  const [shipped, expected] = await Promise.all(
+    [model, folder].map((at) => readFile(join(at, 'vocabulary.json'), 'utf8')),
+  )
+  assert.equal(shipped, expected)
 })
 
 test('a vocabulary is in alphabetical order, and small levels have a small one', () => {

@@ -1,10 +1,13 @@
 /** The words that captions of some levels are made of, and what each stands for: the vocabulary.json of a model folder. */
 import { join } from 'node:path'
 import { writeJsonSync } from '../../engine/io/whole-file.ts'
+import { captionFrame, captionStyle, captionText, describeIdentity } from './caption.ts'
 import * as everyday from './everyday-words.ts'
 import { pluralOf } from './everyday-writer.ts'
-import type { Level } from './levels.ts'
+import { randomFrames } from './frames.ts'
+import { LEVELS, type Level } from './levels.ts'
 import { OPENERS } from './outside-words.ts'
+import { standIns } from './stand-ins.ts'
 import { ATTRIBUTES, type Attribute, isEveryday, VOCABULARY, valuesAt } from './vocabulary.ts'
 import * as plain from './words.ts'
 
@@ -23,7 +26,8 @@ const grammar =
   after along around through across inside outside among between front middle left right centre center turned looking
   facing looks feels seems feeling wearing wears wear dressed has on holding holds still starts start loves love wants want
   begins begin keeps keep together itself himself herself s t some something someone any every much many more most same
-  little small young big tiny light dark bright deep pale plain size colour color skin hair shot view seen picture`
+  good full fresh late far way friend make makes making made take takes taking took
+  little small old young big tiny light dark bright deep pale plain size colour color skin hair shot view seen picture`
     .split(/\s+/)
     .filter(Boolean)
 
@@ -45,17 +49,21 @@ const otherVerbs = [
  * not know that captions say "waves" and "waving" alone.
  */
 export function captionVocabulary(levels: readonly Level[]): CaptionVocabulary {
-  const meanings = new Map<string, { meaning: string; alone: boolean }[]>()
-  for (const { attribute, value, phrases } of levels.flatMap(wordings)) {
+  const meanings = new Map<string, Use[]>()
+  for (const { attribute, value, phrases } of levels.flatMap((level) => wordings(level))) {
     const meaning = `${attribute}:${value}`
     for (const phrase of phrases) {
       const words = wordsOf(phrase)
-      for (const word of words) {
+      for (const [i, word] of words.entries()) {
         const known = meanings.get(word) ?? []
         const alone = words.length === 1
+        const head = i === words.length - 1
         const same = known.find((other) => other.meaning === meaning)
-        if (same) same.alone ||= alone
-        else known.push({ meaning, alone })
+        if (same) {
+          same.alone ||= alone
+          same.head ||= head
+          same.phrases++
+        } else known.push({ meaning, alone, head, phrases: 1 })
         meanings.set(word, known)
       }
     }
@@ -78,25 +86,77 @@ function verbForms(): readonly (readonly string[])[] {
   return [...tables.flatMap((table) => Object.values(table).flat()).map(({ forms }) => forms), ...otherVerbs]
 }
 
-/** Writes `vocabulary.json` into a model folder. */
+/**
+ * Writes `vocabulary.json` into a model folder whose captions were of `levels`: what each word of StoryDB means, and how
+ * those captions put it, or what comes nearest to it.
+ */
 export function writeCaptionVocabulary(folder: string, levels: readonly Level[]): void {
-  writeJsonSync(join(folder, 'vocabulary.json'), { words: captionVocabulary(levels) }, 1)
+  const says = sayings(levels)
+  const instead = Object.fromEntries(
+    Object.entries(standIns).filter(([meaning, other]) => !(meaning in says) && other in says),
+  )
+  const words = captionVocabulary([...new Set<Level>([...levels, ...LEVELS])])
+  const file = { words, captions: captionWords(levels), says, instead, someone: 'girl' }
+  writeJsonSync(join(folder, 'vocabulary.json'), file, 1)
+}
+
+/** How captions of `levels` put each meaning that they draw: the plain wording, which is their most frequent. */
+function sayings(levels: readonly Level[]): Record<string, string> {
+  const all = levels.flatMap((level) => wordings(level, plainTables))
+  const says = all.flatMap(({ attribute, value, phrases }) => {
+    const action = attribute === 'action' ? plain.ACTION_WORDS[value as keyof typeof plain.ACTION_WORDS] : null
+    return value === 'none' ? [] : [[`${attribute}:${value}`, action?.does[0] ?? phrases[0]!]]
+  })
+  return Object.fromEntries(says)
+}
+
+/** Of so many captions and descriptions of a level all words turn up. */
+const sampled = 4000
+
+function captionWords(levels: readonly Level[]): string[] {
+  const words = new Set<string>()
+  for (const level of levels)
+    for (let i = 0; i < sampled; i++) {
+      const [frame] = randomFrames(7, i, 1, { level, split: 'train' })
+      const style = captionStyle(level)
+      const caption = captionFrame(frame!, { variant: i, style, outside: false })
+      const description = describeIdentity(frame!.actors[0]!.identity, i, { style, outside: false })
+      for (const text of [caption, description].map(captionText)) for (const word of wordsOf(text)) words.add(word)
+    }
+  return [...words].sort()
 }
 
 /** Lower-case words of a text, as prompts are looked through for them: "wizard's" and "t-shirt" are one each. */
 export const wordsOf = (text: string): string[] =>
   text.toLowerCase().match(/[\p{L}\p{N}]+(?:['’-][\p{L}\p{N}]+)*/gu) ?? []
 
-/** A word that says something by itself stands for that; one that is part of several phrases for nothing. */
-function meaningOf(all: readonly { meaning: string; alone: boolean }[]): string | null {
-  const alone = all.filter((one) => one.alone)
-  const candidates = alone.length ? alone : all
-  const colour = candidates.find(({ meaning }) => meaning.startsWith('colour:'))
-  return candidates.length === 1 ? candidates[0]!.meaning : (colour?.meaning ?? null)
+/** Of these a word says nothing that only goes before the one that does: a wizard is no hat. */
+const things = /^(species|topType|bottomType|accessory|action|prop):/
+
+interface Use {
+  readonly meaning: string
+  /** Whether the word alone is a phrase. */
+  alone: boolean
+  /** Whether a phrase ends with it: "hat" in "wizard hat". */
+  head: boolean
+  /** How many phrases of this meaning it occurs in. */
+  phrases: number
 }
 
-function wordings(level: Level): Wording[] {
-  const tables = isEveryday(level) ? everydayTables : plainTables
+/**
+ * A word that says something by itself stands for that; one that is part of several phrases for what most of them mean,
+ * or else for nothing.
+ */
+function meaningOf(all: readonly Use[]): string | null {
+  const alone = all.filter((use) => use.alone)
+  const candidates = alone.length ? alone : all.filter(({ head, meaning }) => head || !things.test(meaning))
+  const colour = candidates.find(({ meaning }) => meaning.startsWith('colour:'))
+  const phrases = candidates.reduce((sum, use) => sum + use.phrases, 0)
+  const most = candidates.find((use) => 2 * use.phrases > phrases)
+  return colour?.meaning ?? most?.meaning ?? null
+}
+
+function wordings(level: Level, tables: Tables = isEveryday(level) ? everydayTables : plainTables): Wording[] {
   return ATTRIBUTES.flatMap((attribute) =>
     valuesAt(attribute, level).flatMap((value) => {
       const phrases = tables[attribute]?.[value] ?? []

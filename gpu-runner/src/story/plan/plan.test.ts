@@ -41,6 +41,7 @@ const abilities: ModelAbilities = {
   },
 }
 const model: ModelFacts = {
+  captions: null,
   ...{ name: 'tiny', abilities, kind: 'flow', tokenizers: [wordTokenizer], latentChannels: 4, factor: 8 },
   scheduler: { _class_name: 'FlowMatchEulerDiscreteScheduler' },
   identityShape: [4, 8],

@@ -17,6 +17,7 @@ import { type SharingMode, sharingRule } from '../sharing/modes.ts'
 import { StoryRejected } from '../types.ts'
 import { bankAnchors, type PlannedAnchor, pictureAnchors } from './anchors.ts'
 import { type StoryImages, storyImages } from './images.ts'
+import { inKnownWords } from './known-words.ts'
 import { scheduleFor } from './schedule.ts'
 import { matchOf, settingsOf } from './settings.ts'
 import { imageTokens, textIds } from './tokens.ts'
@@ -84,7 +85,10 @@ export function planStory({ request, seed, bank, model, mode: asked = 'amsa' }: 
   const byColumn = settings.layout === 'columns'
   const { images, imageOf } = storyImages(story, {
     ...{ seed, generation, anchors },
-    tokensOf: (prompt) => imageTokens(prompt, { cast: characters.length, byColumn, tokenizers }),
+    tokensOf: (prompt) =>
+      imageTokens(model.captions ? inKnownWords(prompt, model.captions) : prompt, {
+        ...{ cast: characters.length, byColumn, tokenizers },
+      }),
   })
   const { negative_prompt: negative } = settings
   const mode = settings.synchronizer > 0 ? asked : 'none'
