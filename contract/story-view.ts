@@ -158,6 +158,7 @@ export const Story = z
       resume: z.url(),
       frames: z.url().describe('To post more frames to'),
       events: z.url().describe('Server-sent events; signed, so it needs no API key'),
+      embed: z.url().describe('A page for iframes, and to be shared; signed, so it needs no API key'),
       storyboard: z.url().nullable().describe('A page of all frames with their captions; null until it exists'),
       storyboard_webp: z.url().nullable().describe('The same page as WebP, of a tenth of the bytes'),
       book_pdf: z.url().nullable().describe('A square picture book to print; null until it exists'),

@@ -1,5 +1,5 @@
 /**
- * The static files that the Worker serves: the playground, made of `web/src`, and the two of Swagger UI for `/docs`.
+ * The static files that the Worker serves: the playground and the embed page, made of `web/src`, and the two of Swagger UI for `/docs`.
  * `node web/build.ts` writes them to `web/dist`, which `wrangler.toml` names; the local edge keeps them in memory.
  */
 import { mkdir, readFile } from 'node:fs/promises'
@@ -12,7 +12,10 @@ const root = join(import.meta.dirname, '..')
 /** Each file by its name, as `src/api/http/assets.ts` asks for it. */
 export async function buildAssets(): Promise<Map<string, Uint8Array>> {
   const { outputFiles } = await build({
-    entryPoints: { playground: join(import.meta.dirname, 'src/main.tsx') },
+    entryPoints: {
+      playground: join(import.meta.dirname, 'src/main.tsx'),
+      embed: join(import.meta.dirname, 'src/embed.ts'),
+    },
     outdir: 'out',
     bundle: true,
     write: false,

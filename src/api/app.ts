@@ -27,6 +27,9 @@ import { usageRoutes } from './keys/usage.ts'
 import { docsRoutes } from './operations/docs.ts'
 import { modelRoutes } from './operations/models.ts'
 import { operationsRoutes } from './operations/operations.ts'
+import { embedRoutes } from './pages/embed.ts'
+import { embedFileRoutes } from './pages/embed-files.ts'
+import { oembedRoutes } from './pages/oembed.ts'
 import { playgroundRoutes } from './pages/playground.ts'
 import { catalogRoutes } from './replicate/catalog.ts'
 import { fileRoutes } from './replicate/files.ts'
@@ -88,6 +91,9 @@ export function createApp(tools: Tools = systemTools) {
     .route('/', operationsRoutes)
     .route('/', docsRoutes)
     .route('/', playgroundRoutes)
+    .route('/', embedRoutes)
+    .route('/', embedFileRoutes)
+    .route('/', oembedRoutes)
     .route('/', modelRoutes)
     .route('/', storyRoutes)
     .route('/', requestRoutes)

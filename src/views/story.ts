@@ -59,6 +59,7 @@ export function viewOf(
       resume: `${self}/resume`,
       frames: `${self}/frames`,
       events: signed('events'),
+      embed: signed('embed'),
       storyboard: story.storyboard ? signed('storyboard.png') : null,
       storyboard_webp: story.storyboardWebp ? signed('storyboard.webp') : null,
       book_pdf: story.bookPdf ? signed('book.pdf') : null,

@@ -15,6 +15,7 @@ const TAGS: Record<string, string> = {
   Replicate: "The same stories through Replicate's API: its clients work with only the base URL changed.",
   Keys: 'API keys, their scopes and limits, and what they have used.',
   Runner: 'For runners only: claiming stories and reporting on them.',
+  Embedding: 'Stories inside other pages, and behind links that unfold.',
   Operations: 'Health and metrics.',
 }
 
