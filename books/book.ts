@@ -1,7 +1,7 @@
 /** A finished story as a picture book: what it is called, how it is read, and what its pages say and show. */
 import type { StoryRequest } from '../contract/story.ts'
 
-export interface BookPage {
+interface BookPage {
   /** What the book says; paragraphs are parted by newlines. */
   readonly text: string
   /** What the picture shows, for those who do not see it. */

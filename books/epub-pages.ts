@@ -14,7 +14,8 @@ export interface BookPicture {
 export const VIEWPORT = 1200
 const COLUMN = 900
 const HEIGHTS = { large: 560, small: 920 }
-const SIZES = [64, 58, 52, 46, 42, 38, 34, 31, 28, 25, 22, 19]
+const SMALLEST = 17
+const SIZES = [64, 58, 52, 46, 42, 38, 34, 31, 28, 25, 22, 19, SMALLEST]
 const COMFORTABLE = 42
 const LEADING = 1.45
 const SIDES = { cover: 780, page: 1040, back: 300 }
@@ -32,11 +33,11 @@ ${print(picture, 1, book.pages[0]!.alt, SIDES.cover)}</div>`,
 }
 
 export function textPages(book: Book): string[] {
-  const sizes = typeSizes(book.pages, SIZES, COMFORTABLE, ({ text }, size) => {
-    const height = size > COMFORTABLE ? HEIGHTS.large : HEIGHTS.small
-    return linesOf(text, size) * size * LEADING <= height
-  })
-  return book.pages.map(({ text }, i) => {
+  const fits = (text: string, size: number) =>
+    linesOf(text, size) * size * LEADING <= (size > COMFORTABLE ? HEIGHTS.large : HEIGHTS.small)
+  const texts = book.pages.map(({ text }) => (fits(text, SMALLEST) ? text : text.replace(/\s+/g, ' ')))
+  const sizes = typeSizes(texts, SIZES, COMFORTABLE, fits)
+  return texts.map((text, i) => {
     const size = sizes[i]!
     const isLong = linesOf(text, size) > CENTRED
     const paragraphs = paragraphsOf(text).map((paragraph) => `<p${direction(paragraph)}>${escaped(paragraph)}</p>`)
@@ -83,15 +84,22 @@ const linesOf = (text: string, size: number) =>
 
 /** About as many as a paragraph takes, with a wide font. */
 function lines(paragraph: string, size: number, width: number): number {
-  const ems = Array.from(paragraph).reduce((sum, letter) => sum + (isWide.test(letter) ? 1 : 0.6), 0)
+  const ems = Array.from(paragraph).reduce(
+    (sum, letter) => sum + (widths.find(([kind]) => kind.test(letter))?.[1] ?? 0.6),
+    0,
+  )
   return Math.ceil((ems * size) / (width * 0.95))
 }
-const isWide = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Extended_Pictographic}]/u
+const widths: readonly (readonly [RegExp, number])[] = [
+  [/[WMwm@%\u2014\u2026]/u, 1.12],
+  [/[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Extended_Pictographic}]/u, 1],
+  [/\p{Lu}/u, 0.8],
+]
 
 const direction = (text: string) => (isRightToLeft(text) ? ' dir="rtl"' : '')
 
-const stroke = `<svg class="stroke" xmlns="http://www.w3.org/2000/svg" width="150" height="16" viewBox="0 0 150 16" aria-hidden="true">
-<path d="M4 8 q 17.75 -13 35.5 0 t 35.5 0 t 35.5 0 t 35.5 0"/></svg>`
+const stroke = `<svg class="stroke" xmlns="http://www.w3.org/2000/svg" width="150" height="24" viewBox="0 0 150 24" aria-hidden="true">
+<path d="M4 12 q 17.75 -13 35.5 0 t 35.5 0 t 35.5 0 t 35.5 0"/></svg>`
 
 /** Text in XML, or in an attribute. Control characters that XML has no way to write are left out. */
 export function escaped(text: string): string {

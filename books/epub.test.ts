@@ -54,11 +54,17 @@ test('a book is what EPUBCheck takes for one: fixed layout, in the order in whic
 })
 
 test('text of any kind stays text: markup, control characters, half emoji, many paragraphs', async () => {
+  const many = { prompt: 'x', text: 'a\n'.repeat(749) }
   const { bytes, files } = await made(
-    { title: hostile, frames: [{ prompt: hostile, text: `${hostile}${'\nagain'.repeat(200)}` }] },
-    [[64, 64]],
+    { title: hostile, frames: [{ prompt: hostile, text: `${hostile}${'\nagain'.repeat(3)}` }, many] },
+    [
+      [64, 64],
+      [64, 64],
+    ],
   )
   assert.deepEqual(await faults(bytes), [])
+  // More paragraphs than a page has lines run on.
+  assert.match(files['OEBPS/text-2.xhtml']!, /<p>(a ){700,}/)
   assert.match(files['OEBPS/text-1.xhtml']!, /<p>&#60;Fern&#62; &#38; &#34;Bo&#34; \u{1f98a}<\/p>\n<p>\]\]&#62;<\/p>/u)
 })
 

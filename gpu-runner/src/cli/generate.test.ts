@@ -28,6 +28,17 @@ test('every line becomes a folder of frames, a storyboard and a result; flags wi
   assert.deepEqual([result.frames[1].width, result.frames[1].height, result.frames[1].prompt], [64, 72, 'two'])
 })
 
+test('--book makes a picture book of each story, in the formats that are named', async (t) => {
+  const { run, folder } = await setUp(t)
+  const { code, stderr } = await run(good, '--book', 'epub,PDF', '--steps', '1')
+  assert.equal(code, 0, stderr)
+  const [pdf, epub] = await Promise.all(['pdf', 'epub'].map((format) => readFile(join(folder, `out/1/book.${format}`))))
+  assert.match(pdf!.toString('latin1'), /^%PDF-[\s\S]*\/PageLayout \/TwoPageRight[\s\S]*%%EOF\n$/)
+  assert.equal(epub!.toString('latin1', 30, 58), 'mimetypeapplication/epub+zip')
+  const result = JSON.parse(await readFile(join(folder, 'out/1/result.json'), 'utf8'))
+  assert.deepEqual(result.books, ['book.epub', 'book.pdf'])
+})
+
 test('invalid lines are named with their pointers, and nothing is sampled', async (t) => {
   const { run, folder } = await setUp(t)
   const { code, stderr } = await run(`${good}\n{"frames":[]}\n{oops\n{"frames":[{"prompt":"x"}],"stepz":3}`)
@@ -52,6 +63,7 @@ test('bad flags: what is wrong, how it is used, exit 2', async (t) => {
     [['--steps', '0'], /--steps is '0': 1 to 100/],
     [['--device', 'abacus'], /--device is 'abacus'; one of cpu, webgpu, cuda/],
     [['--lora', 'a.safetensors:much'], /LoRA a\.safetensors:much: 'much' is no scale/],
+    [['--book', 'pdf,mobi'], /--book is 'pdf,mobi'; pdf, epub or both with a comma between are wanted/],
     [['--threads', 'all'], /number of threads must be from 1 to 256, not 'all'/],
     [['--stepz', '3'], /Unknown option '--stepz'/],
   ] as const) {

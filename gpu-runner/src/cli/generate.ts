@@ -208,7 +208,9 @@ function readFlags() {
   }
 }
 
-const path = (value: string | undefined) => (value === undefined ? undefined : resolve(value))
+function path(value: string | undefined): string | undefined {
+  return value === undefined ? undefined : resolve(value)
+}
 
 function number(flag: 'steps' | 'seed', value: string | undefined): number | null {
   if (value === undefined) return null
