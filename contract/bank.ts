@@ -32,6 +32,8 @@ export const BankSettings = z.strictObject({
   clip_skip: z.int().min(0).max(12),
   negative_prompt: z.string().max(LIMITS.prompt).nullable(),
   style: z.string().max(LIMITS.style).nullable(),
+  /** How prompts are read; older banks lack it. */
+  prompt_syntax: z.enum(['plain', 'weighted']).default('plain'),
   /** Older banks lack it. */
   layout: Layout.default('free'),
   synchronizer: Share,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type NewField, protocolOf, storyFor } from './protocol.ts'
+import { type NewField, PROTOCOL, protocolOf, storyFor } from './protocol.ts'
 import { StoryRequest } from './story.ts'
 
 const fields: NewField[] = [
@@ -25,7 +25,11 @@ test('an older runner reads the story without fields that it does not know', () 
   assert.ok(StoryRequest.safeParse(storyFor(1, later(null, []), fields)).success)
 })
 
-test('this version reads every story that it can queue', () => {
-  assert.deepEqual(storyFor(1, plain), plain)
+test('a story that says nothing new goes to every runner, without what an older one does not know', () => {
+  const { prompt_syntax, ...known } = plain
+  assert.equal(prompt_syntax, 'plain')
+  assert.deepEqual(storyFor(1, plain), known)
+  assert.deepEqual(storyFor(PROTOCOL, plain), plain)
   assert.equal(protocolOf(plain), 1)
+  assert.equal(protocolOf({ ...plain, prompt_syntax: 'weighted' }), 3)
 })

@@ -16,7 +16,10 @@ export interface NewField {
 }
 
 /** Paths run through arrays: `['frames', 'text']` is `text` of each frame. */
-const NEW_FIELDS: readonly NewField[] = [{ since: 3, path: ['frames', 'text'], saysNothing: () => false }]
+const NEW_FIELDS: readonly NewField[] = [
+  { since: 3, path: ['frames', 'text'], saysNothing: () => false },
+  { since: 3, path: ['prompt_syntax'], saysNothing: (value) => value === 'plain' },
+]
 
 /** The lowest version that a runner must speak to read this story. */
 export function protocolOf(story: StoryRequest, fields: readonly NewField[] = NEW_FIELDS): number {

@@ -160,6 +160,12 @@ export const StoryFields = z.strictObject({
   frames: Frames(LIMITS.frames),
   anchors: Anchors(Reference),
   negative_prompt: text(LIMITS.prompt).nullable().default(null),
+  prompt_syntax: z
+    .enum(['plain', 'weighted'])
+    .default('plain')
+    .describe(
+      "How style, prompts, descriptions and the negative prompt are read. 'plain': as they are. 'weighted': `(words)` count 1.1 times, `[words]` 1 / 1.1 times, `(words:1.3)` 1.3 times, nested; `\\\\(` is a bracket; `BREAK` begins a new chunk of 75 tokens",
+    ),
   width: Side,
   height: Side,
   steps: within(z.int(), 1, LIMITS.steps).nullable().default(null),

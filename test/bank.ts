@@ -9,6 +9,7 @@ const settings = {
     clip_skip: 0,
     negative_prompt: null,
     style: null,
+    prompt_syntax: 'plain' as const,
     layout: 'columns' as const,
     synchronizer: 1,
     leak_guard: true,

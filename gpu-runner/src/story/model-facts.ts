@@ -42,6 +42,9 @@ export function factsOf(pipeline: Pipeline): ModelFacts {
 /** Pictures with sides beyond this many times those a model was trained on turn out unusable. */
 const maxScale = 2
 
+/** Of a prompt: more than its longest texts need. */
+const mostChunks = 8
+
 /** In the words of the wire. */
 export function abilitiesOf(pipeline: Pipeline): ModelAbilities {
   const { size, scheduler, text, denoiser, autoencoder, identity, vocabulary } = pipeline
@@ -55,8 +58,8 @@ export function abilitiesOf(pipeline: Pipeline): ModelAbilities {
     sharing: denoiser.plan.shared.length > 0,
     scores: identity?.calibration != null,
     layout: denoiser.config.promptLayout,
-    // Without begin and end.
-    prompt_tokens: text.length - 2,
+    // Without begin and end. Chunks are for encoders that were trained on any words: others never saw such a prompt.
+    prompt_tokens: (vocabulary ? 1 : mostChunks) * (text.length - 2),
     vocabulary: vocabulary && [...vocabulary.known],
     stand_ins: vocabulary?.standIns,
   }

@@ -75,7 +75,7 @@ function givenOf({ images, story }: StoryPlan, { anchors }: EncodedStory, image:
   return images[image]!.isGiven ? anchors[image - story.frames.length]! : null
 }
 
-function synchronizerOf({ text, denoiser }: Pipeline, plan: StoryPlan, encoded: EncodedStory): Synchronizer | null {
+function synchronizerOf({ denoiser }: Pipeline, plan: StoryPlan, encoded: EncodedStory): Synchronizer | null {
   const { images, story, grid, mode, seed, schedule, settings } = plan
   const { synchronizer: strength, leak_guard: guard, regions } = settings
   // Where characters are is recorded even if no frame attends to them: the self-check and a bank need it.
@@ -83,7 +83,6 @@ function synchronizerOf({ text, denoiser }: Pipeline, plan: StoryPlan, encoded: 
   return new Synchronizer({
     ...{ images, grid, mode, seed, strength, guard },
     knownMasks: images.map((_, image) => givenOf(plan, encoded, image)?.masks ?? null),
-    promptLength: text.length,
     attention: denoiser.plan,
     steps: schedule.timesteps.length,
     withRegions: encoded.references !== null && regions,

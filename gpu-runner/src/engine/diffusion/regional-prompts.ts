@@ -26,14 +26,23 @@ export const promptRegionOf = (x: number, width: number, regions: number): numbe
   Math.min(regions - 1, Math.floor(((x + 0.5) * regions) / width))
 
 /**
- * What is added to the scores of each of P prompts at each pixel, [N,1,S,P], for rows of so many regions: 0 for the prompt
- * of the pixel's own region, far below 0 for the others.
+ * What is added to the scores of each of P prompts at each pixel, [N,1,S,P], for rows of so many regions: 0 for the prompts
+ * of the pixel's own region, far below 0 for the others. `owners` are the regions of each row's prompts; left out, each
+ * region has one, in their order.
  */
-export function promptBias(regions: readonly number[], prompts: number, { width, height }: Grid): Float32Array {
+export function promptBias(
+  regions: readonly number[],
+  prompts: number,
+  { width, height }: Grid,
+  owners: readonly (readonly number[])[] = regions.map((count) => [...Array(count).keys()]),
+): Float32Array {
   const bias = new Float32Array(regions.length * width * height * prompts).fill(maskedScore)
   for (const [row, count] of regions.entries())
-    for (let p = 0; p < width * height; p++)
-      bias[(row * width * height + p) * prompts + promptRegionOf(p % width, width, count)] = 0
+    for (let p = 0; p < width * height; p++) {
+      const region = promptRegionOf(p % width, width, count)
+      for (const [i, owner] of owners[row]!.entries())
+        if (owner === region) bias[(row * width * height + p) * prompts + i] = 0
+    }
   return bias
 }
 

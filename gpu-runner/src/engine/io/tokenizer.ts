@@ -4,8 +4,8 @@
  * Published CLIP tokenizers clean text differently before the same merges; this one follows transformers'
  * CLIPTokenizerFast throughout: NFC, white space collapsed, lower case; neither ftfy nor HTML entities.
  *
- * A text longer than the encoder's positions is cut, as SD and SDXL pipelines do, never encoded in several chunks:
- * `padded` keeps the beginning.
+ * A text longer than the encoder's positions is cut by `padded`, which keeps the beginning; `pipeline/prompt-chunks.ts`
+ * divides one into several.
  */
 
 import { existsSync, readFileSync, statSync } from 'node:fs'

@@ -8,7 +8,7 @@ export interface ConditioningRow extends EncodedPrompt {
   readonly timeIds: readonly number[] | null
   /** For each adapter the embeddings of its pictures. */
   readonly pictures?: readonly Float32Array[]
-  /** Regional prompting: contexts [T,X] of the frame's regions, from the left, which take the place of `context`. */
+  /** Regional prompting: contexts [c·T,X] of the frame's regions, from the left, which take the place of `context`. */
   readonly regionalContexts?: readonly Float32Array[]
 }
 
@@ -74,12 +74,12 @@ export async function encodeConditioning(
   return { conditional, unconditional: against.map((prompt) => ({ ...prompt, timeIds: away })) }
 }
 
-/** A text for every encoder of a model; what does not fit is cut off. */
+/** A text for every encoder of a model, in one chunk; what does not fit is cut off. */
 export function promptIds(
   prompt: string,
   { tokenizers, length }: { tokenizers: readonly Tokenizer[]; length: number },
 ): PromptIds {
-  return tokenizers.map((tokenizer) => tokenizer.padded(tokenizer.encode(prompt), length))
+  return { ids: tokenizers.map((tokenizer) => tokenizer.padded(tokenizer.encode(prompt), length)) }
 }
 
 function pictureSizes(size: Pair, { original = size, crop = [0, 0], target = size }: PictureSizes = {}): number[] {

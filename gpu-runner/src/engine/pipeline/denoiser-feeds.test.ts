@@ -40,7 +40,12 @@ test('a row of one prompt beside a row of two: contexts, selectors and biases ar
   })
   const values = (name: string) => Array.from(feeds[name]!.data, Number)
   assert.deepEqual(values('timestep'), [700, 700])
-  assert.deepEqual(values('context'), [...Array(12).fill(1), ...Array(6).fill(3), ...Array(6).fill(4)])
+  assert.deepEqual(values('context'), [
+    ...Array(6).fill(1),
+    ...Array(6).fill(0),
+    ...Array(6).fill(3),
+    ...Array(6).fill(4),
+  ])
   assert.deepEqual(values('selector'), [...Array(12).fill(0), ...Array(12).fill(0.5)])
   assert.deepEqual(values('promptOf'), [0, 0, 0, 1, 1, 1])
   const [own, masked] = [0, -30000]

@@ -83,18 +83,25 @@ function rowFeeds({ rows, grid, timestep }: DenoiserCall, { config, text, embedS
   return feeds
 }
 
-/** The prompts of each row side by side, as many as the row with the most has, and which pixels attend to which. */
+/**
+ * The chunks of all prompts of each row side by side, as many as the row with the most has, and which pixels attend to
+ * which: those of a region to the chunks of its prompt.
+ */
 function promptFeeds({ rows, grid, tokenGroups = 1 }: DenoiserCall, { text, levels }: DenoiserSizes) {
-  const regions = rows.map((row) => row.regionalContexts?.length ?? 1)
-  const prompts = Math.max(...regions)
+  const chunk = text.length * text.width
+  const owners = rows.map(({ context, regionalContexts = [context] }) =>
+    regionalContexts.flatMap((own, region) => Array<number>(own.length / chunk).fill(region)),
+  )
+  const regions = rows.map(({ regionalContexts }) => regionalContexts?.length ?? 1)
+  const prompts = Math.max(...owners.map((own) => own.length))
   const tokens = prompts * text.length
-  const contexts = rows.map((row) => contextOf(row, prompts))
+  const contexts = rows.map((row) => contextOf(row, prompts * chunk))
   const selectors = rows.map(({ selector }) => padded(selector, tokens * tokenGroups))
   return {
     context: stacked(contexts, [tokens, text.width]),
     selector: stacked(selectors, [tokens, tokenGroups]),
     promptOf: { data: promptOfToken(prompts, text.length), shape: [tokens] },
-    ...regionalFeeds(regions, prompts, grid, levels),
+    ...regionalFeeds(regions, { owners, prompts, grid, levels }),
   }
 }
 
@@ -108,12 +115,16 @@ function sharingFeeds({ rows, grid, sharedPixels, labels }: DenoiserCall, { plan
   return feeds
 }
 
-/** The contexts of a row's regions one after the other. Where there are more prompts, the first is repeated, and masked. */
-function contextOf({ context, regionalContexts = [context] }: DenoiserRow, prompts: number): Float32Array {
+/** The contexts of a row's regions one after the other, with zeros, which are masked, up to `size`. */
+function contextOf({ context, regionalContexts = [context] }: DenoiserRow, size: number): Float32Array {
   const [first] = regionalContexts as [Float32Array]
-  if (prompts === 1) return first
-  const joined = new Float32Array(prompts * first.length)
-  for (let i = 0; i < prompts; i++) joined.set(regionalContexts[i] ?? first, i * first.length)
+  if (first.length === size) return first
+  const joined = new Float32Array(size)
+  let at = 0
+  for (const own of regionalContexts) {
+    joined.set(own, at)
+    at += own.length
+  }
   return joined
 }
 

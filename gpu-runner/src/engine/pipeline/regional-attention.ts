@@ -25,18 +25,25 @@ export function regionalBiases({ batch, prompts, promptOf }: RegionalInputs): (l
   }
 }
 
-/** What those inputs are fed for rows of so many regions. `finest` is the grid of the latents. */
+export interface RegionalFeeds {
+  /** For each row the region of each of its prompts. */
+  readonly owners: readonly (readonly number[])[]
+  readonly prompts: number
+  /** Of the latents. */
+  readonly grid: Grid
+  readonly levels: readonly number[]
+}
+
+/** What those inputs are fed for rows of so many regions. */
 export function regionalFeeds(
   regions: readonly number[],
-  prompts: number,
-  finest: Grid,
-  levels: readonly number[],
+  { owners, prompts, grid: finest, levels }: RegionalFeeds,
 ): Record<string, HostTensor> {
   const feeds: Record<string, HostTensor> = {}
   for (const level of levels) {
     const grid = levelGrid(finest, level)
     const shape = [regions.length, 1, grid.width * grid.height, prompts]
-    feeds[inputName(level)] = { data: promptBias(regions, prompts, grid), shape }
+    feeds[inputName(level)] = { data: promptBias(regions, prompts, grid, owners), shape }
   }
   return feeds
 }

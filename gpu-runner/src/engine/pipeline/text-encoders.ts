@@ -9,20 +9,24 @@ import type { SessionOptions } from '../runtime/session.ts'
 import { Part } from './part.ts'
 import { ModelError, type ModelKind, type ModelPart, type ModelSource } from './source.ts'
 
-/** One prompt, for each encoder exactly `length` ids. */
-export type PromptIds = readonly (readonly number[])[]
+/** One prompt, for each encoder the ids of its chunks, each of exactly `length`, one after the other. */
+export interface PromptIds {
+  readonly ids: readonly (readonly number[])[]
+  /** How much each token counts; 1 where left out. */
+  readonly weights?: readonly number[] | undefined
+}
 
 export interface EncodedPrompt {
-  /** [T,X], the encoders' states side by side. */
+  /** [T,X], the encoders' states side by side; [c·T,X] of a prompt in c chunks. */
   readonly context: Float32Array
-  /** [P], SDXL only. */
+  /** [P], SDXL only: of the first chunk. */
   readonly pooled: Float32Array | null
 }
 
 export interface TextEncoders {
   /** One for each encoder. */
   readonly tokenizers: readonly Tokenizer[]
-  /** Tokens of every prompt, T. */
+  /** Tokens of every chunk of a prompt, T. */
   readonly length: number
   /** Widths of `context` and `pooled`. */
   readonly width: number
@@ -64,21 +68,44 @@ export function buildTextEncoders(
     layers: Math.min(...encoders.map(({ usual }) => usual)),
     parts: encoders.map(({ part }) => part),
     async encode(prompts, skip = 0) {
-      const distinct = [...new Map(prompts.map((ids) => [String(ids), ids])).values()]
+      const chunks = prompts.map((prompt) => chunksOf(prompt, length))
+      const distinct = [...new Map(chunks.flat().map((chunk) => [chunk.key, chunk])).values()]
       const encoded = new Map<string, EncodedPrompt>()
       for (let from = 0; from < distinct.length; from += batch) {
         const some = distinct.slice(from, from + batch)
         const rows = await runEncoders(encoders, some, length, skip)
-        for (const [i, ids] of some.entries()) encoded.set(String(ids), rows[i]!)
+        for (const [i, { key }] of some.entries()) encoded.set(key, rows[i]!)
       }
-      return prompts.map((ids) => encoded.get(String(ids))!)
+      return chunks.map((own) => inARow(own.map(({ key }) => encoded.get(key)!)))
     },
   }
 }
 
+interface Chunk extends PromptIds {
+  readonly key: string
+}
+
+/** A prompt's chunks, each with a name that tells it from others. */
+function chunksOf({ ids, weights }: PromptIds, length: number): Chunk[] {
+  const count = ids[0]!.length / length
+  return Array.from({ length: count }, (_, c) => {
+    const own = <T>(values: readonly T[]) => values.slice(c * length, (c + 1) * length)
+    const chunk = { ids: ids.map(own), weights: weights && own(weights) }
+    return { ...chunk, key: JSON.stringify(chunk) }
+  })
+}
+
+function inARow(chunks: readonly EncodedPrompt[]): EncodedPrompt {
+  const [first] = chunks as [EncodedPrompt]
+  if (chunks.length === 1) return first
+  const context = new Float32Array(chunks.length * first.context.length)
+  for (const [c, own] of chunks.entries()) context.set(own.context, c * first.context.length)
+  return { ...first, context }
+}
+
 async function runEncoders(
   encoders: readonly Encoder[],
-  prompts: readonly PromptIds[],
+  prompts: readonly Chunk[],
   length: number,
   skip: number,
 ): Promise<EncodedPrompt[]> {
@@ -87,14 +114,19 @@ async function runEncoders(
   for (const [i, { part, config, usual }] of encoders.entries()) {
     if (skip > usual) throw new RangeError(`${part.name}: ${skip} layers are to be skipped, and there are ${usual}`)
     const ids = BigInt64Array.from(
-      prompts.flatMap((encoder) => encoder[i]!),
+      prompts.flatMap((chunk) => chunk.ids[i]!),
       BigInt,
     )
     const outputs = await part.run({
       ids: { data: ids, shape: [prompts.length, length] },
       layer: { data: BigInt64Array.of(BigInt(usual - skip)), shape: [1] },
     })
-    states.push({ data: outputs.context!.data as Float32Array, width: config.width })
+    const data = outputs.context!.data as Float32Array
+    for (const [row, { weights }] of prompts.entries()) {
+      const size = length * config.width
+      if (weights) weigh(data.subarray(row * size, (row + 1) * size), weights, config.width)
+    }
+    states.push({ data, width: config.width })
     if (outputs.pooled) pooled = outputs.pooled.data as Float32Array
   }
   const size = pooled ? pooled.length / prompts.length : 0
@@ -152,6 +184,18 @@ function pick(values: readonly Value[], which: Value): Value {
     1,
   )
   return reshape(node('Gather', [all, which], { shape: [n!, 1, t!, d!], attrs: { axis: 1 } }), [n!, t!, d!])
+}
+
+/**
+ * States [T,D] of one encoder and chunk times the weight of each token, in place; then all of them times what brings their
+ * mean back to where it was, as A1111 has it.
+ */
+function weigh(states: Float32Array, weights: readonly number[], width: number): void {
+  const mean = () => states.reduce((sum, value) => sum + value, 0)
+  const before = mean()
+  for (const [t, weight] of weights.entries()) for (let d = 0; d < width; d++) states[t * width + d]! *= weight
+  const factor = before / mean()
+  if (Number.isFinite(factor)) for (let i = 0; i < states.length; i++) states[i]! *= factor
 }
 
 /** Row `row` of every encoder's states [N,T,·], joined token by token. */

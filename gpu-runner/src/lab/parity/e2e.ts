@@ -117,7 +117,7 @@ function promptOutputs(
 ): Record<string, HostTensor> {
   const outputs: Record<string, HostTensor> = {}
   for (const i of tokenizers.keys()) {
-    const rows = ids.flatMap((encoders) => encoders[i]!)
+    const rows = ids.flatMap((prompt) => prompt.ids[i]!)
     outputs[i === 0 ? 'input_ids' : `input_ids_${i + 1}`] = {
       data: BigInt64Array.from(rows, BigInt),
       shape: [ids.length, length],

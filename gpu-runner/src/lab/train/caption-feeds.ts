@@ -80,7 +80,11 @@ function encodedOnce(captions: readonly (readonly number[])[]): Record<string, H
 /** What keeps each pixel to its own region's caption, on the grids of all levels of a UNet. */
 export function captionBiasFeeds(frames: readonly Frame[], finest: Grid, levels: number): Record<string, HostTensor> {
   const regions = frames.map(({ actors }) => actors.length)
-  return regionalFeeds(regions, maxCharacters, finest, [...Array(levels).keys()])
+  const owners = regions.map((count) => [...Array(count).keys()])
+  return regionalFeeds(regions, {
+    ...{ owners, prompts: maxCharacters, grid: finest },
+    levels: [...Array(levels).keys()],
+  })
 }
 
 /** A frame's captions, for each actor as if it were alone there, and empty ones for columns that are not there. */

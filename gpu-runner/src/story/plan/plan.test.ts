@@ -98,7 +98,7 @@ test('words of each character are found in what is read: the whole prompt, or on
   assert.equal(images[0]!.regional, null)
   assert.deepEqual(images[0]!.characterTokens, [[1, 2, 3, 4, 5, 6, 7, 8], []])
   assert.deepEqual(
-    images[2]!.regional?.map(({ character, ids }) => [character, ids[0]!.indexOf(101)]),
+    images[2]!.regional?.map(({ character, ids }) => [character, ids.ids[0]!.indexOf(101)]),
     [
       [0, 15],
       [1, 11],
@@ -124,7 +124,7 @@ test('sharing turned off, or done in another way, attends otherwise', () => {
 test('a negative prompt is the same for all images, and null without one', () => {
   assert.equal(plan({}).negatives, null)
   const { negatives, images } = plan({ negative_prompt: 'rain' })
-  assert.deepEqual([negatives?.length, negatives?.[0]?.[0]?.slice(0, 3)], [images.length, [100, 4, 101]])
+  assert.deepEqual([negatives?.length, negatives?.[0]?.ids[0]?.slice(0, 3)], [images.length, [100, 4, 101]])
 })
 
 test('pictures handed over are anchors that are given, after the frames; their characters need no other', () => {

@@ -83,11 +83,12 @@ export function planStory({ request, seed, bank, model, mode: asked = 'amsa' }: 
     ...pictureAnchors(story, { seed, generation }),
   ]
   const byColumn = settings.layout === 'columns'
+  const reading = { syntax: settings.prompt_syntax, room: model.abilities.prompt_tokens }
   const { images, imageOf } = storyImages(story, {
     ...{ seed, generation, anchors },
     tokensOf: (prompt) =>
       imageTokens(model.captions ? inKnownWords(prompt, model.captions) : prompt, {
-        ...{ cast: characters.length, byColumn, tokenizers },
+        ...{ cast: characters.length, byColumn, reading, tokenizers },
       }),
   })
   const { negative_prompt: negative } = settings
@@ -101,7 +102,7 @@ export function planStory({ request, seed, bank, model, mode: asked = 'amsa' }: 
       interval: settings.guidance_interval,
     },
     canRepeat: match?.repeat ?? true,
-    negatives: negative ? images.map(() => textIds(negative, tokenizers)) : null,
+    negatives: negative ? images.map(() => textIds(negative, tokenizers, reading)) : null,
     attendsTo: mode === 'amsa' ? attendsTo(images) : sharingRule(mode, rule).attendsTo,
     warnings: [
       ...castWarnings({ ...story, bank }),

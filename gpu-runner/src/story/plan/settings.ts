@@ -35,6 +35,7 @@ export function settingsOf(request: StoryRequest, bank: BankHeader | null, model
     clip_skip: request.clip_skip ?? its?.clip_skip ?? 0,
     negative_prompt: request.negative_prompt ?? its?.negative_prompt ?? null,
     style: request.style ?? its?.style ?? null,
+    prompt_syntax: request.prompt_syntax,
     layout: layout ?? its?.layout ?? trainedLayout,
     synchronizer: synchronizer ?? its?.synchronizer ?? 1,
     leak_guard: leak_guard ?? its?.leak_guard ?? true,

@@ -84,9 +84,11 @@ export async function promptMaps(pipeline: Pipeline, picture: Picture, phrase: s
   // A model that was trained on captions of ours finds clothes by their words, and all of somebody by what they do.
   const trained = denoiser.config.promptLayout === 'columns'
   const segments = [...describe(phrase, 0), ...(trained ? [{ text: 'stands', character: 0 }] : [])]
-  const tokenised = text.tokenizers.map((tokenizer) => tokenisePrompt(segments, tokenizer, 1))
+  const tokenised = text.tokenizers.map((tokenizer) =>
+    tokenisePrompt(segments, tokenizer, 1, { syntax: 'plain', room: text.length - 2 }),
+  )
   const groups = [tokenised[0]!.tokens[0]!, ...tokenised[0]!.regions[0]!]
-  const prompts = [tokenised.map(({ ids }) => ids)]
+  const prompts = [{ ids: tokenised.map(({ ids }) => ids) }]
   const [row] = (await encodeConditioning(pipeline, { prompts, size: [size, size] })).conditional
   const { maps, from } = await noisedAttention(pipeline, await resized(picture, size, size), {
     ...{ row: row!, selector: tokenSelector(groups, text.length), groups: groups.length, timesteps },

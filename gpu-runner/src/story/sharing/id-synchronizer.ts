@@ -20,6 +20,8 @@ const window = 10
 const mostPixels = 64 * 64
 
 export interface SynchronizedImage extends SharedImage {
+  /** Tokens of its prompts, over all chunks. */
+  readonly promptTokens: number
   /** For each of the cast the positions of its words; over all regional prompts, one after the other. */
   readonly characterTokens: readonly (readonly number[])[]
   /** For each of the cast, for each region of its body, the positions of the words about it. */
@@ -33,8 +35,6 @@ export interface SynchronizerOptions {
   readonly images: readonly SynchronizedImage[]
   /** For each image where its characters are, on the grid of the latents, if that is known beforehand; else null. */
   readonly knownMasks: readonly (CharacterMasks | null)[]
-  /** Tokens of one prompt. */
-  readonly promptLength: number
   readonly attention: AttentionPlan
   /** Of the latents. */
   readonly grid: Grid
@@ -67,7 +67,7 @@ export class Synchronizer implements Sharing {
   readonly #made = new Map<string, CharacterMasks>()
 
   constructor(options: SynchronizerOptions) {
-    const { images, mode, seed, steps, promptLength, withRegions } = options
+    const { images, mode, seed, steps, withRegions } = options
     this.#options = options
     this.#history = images.map(() => [])
     if (mode !== 'amsa') this.#rule = sharingRule(mode, { images: images.length, seed, steps })
@@ -76,9 +76,7 @@ export class Synchronizer implements Sharing {
     )
     this.#hasWords = groups.map((own) => own.map((positions) => positions.length > 0))
     this.tokenGroups = Math.max(1, groups[0]?.length ?? 0)
-    this.selectors = groups.map((own, image) =>
-      tokenSelector(own, (images[image]!.regional?.length ?? 1) * promptLength),
-    )
+    this.selectors = groups.map((own, image) => tokenSelector(own, images[image]!.promptTokens))
   }
 
   observe(_: number, image: number, map: Float32Array): void {

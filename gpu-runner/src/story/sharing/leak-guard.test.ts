@@ -19,12 +19,11 @@ const together = { prompt: 'Fern and Ola dance on the beach' }
 const grid = { width: 2, height: 2 }
 const image: SynchronizedImage = {
   ...{ seed: 1, depicts: [true, true], anchorFor: [true, true], generation: 0, isGiven: false },
-  ...{ characterTokens: [[1], [2]], regionTokens: [], regional: null },
+  ...{ characterTokens: [[1], [2]], regionTokens: [], regional: null, promptTokens: 4 },
 }
 const options: SynchronizerOptions = {
   images: [image, image],
   knownMasks: [[Uint8Array.of(1, 1, 0, 0), Uint8Array.of(0, 1, 1, 0)], null],
-  promptLength: 4,
   attention: { shared: [0], maps: 0 },
   grid,
   ...{ mode: 'amsa', strength: 1, seed: 1, steps: 4, guard: true, withRegions: false },
