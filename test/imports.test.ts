@@ -48,6 +48,7 @@ const arrows: Record<string, string[]> = {
   'gpu-runner/src/cli/**': [...runner('engine', 'story', 'lab', 'service', 'cli'), '{contract,books}/**'],
   // Types alone, which the build writes out: the package has no dependencies.
   'sdk/src/types.ts': ['contract/**'],
+  'sdk/src/version.ts': ['sdk/package.json'],
   'sdk/src/**': [],
   'sdk/build/**': ['contract/**'],
   'local/**': [

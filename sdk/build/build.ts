@@ -30,7 +30,13 @@ async function writeModules() {
     target: 'es2022',
     platform: 'neutral',
   }
-  await build({ ...usual, entryPoints: ['src/index.ts'], splitting: true, chunkNames: 'shared-[hash]' })
+  await build({
+    ...usual,
+    entryPoints: ['src/index.ts', 'src/ai-sdk.ts'],
+    splitting: true,
+    chunkNames: 'shared-[hash]',
+  })
+  await build({ ...usual, entryPoints: ['src/cli.ts'], platform: 'node', target: 'node20' })
   // For pages, by a script tag: one file.
   await build({ ...usual, entryPoints: { element: 'src/element/element.ts' }, minify: true })
 }

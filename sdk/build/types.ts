@@ -1,6 +1,7 @@
 /** The types of `src/types.ts` in plain TypeScript, with their descriptions, made from the schemas of `contract/`. */
 import { z } from 'zod'
 import { DryRun, MoreFrames, PostedStory, Redraw, SavedCharacter } from '../../contract/character.ts'
+import { ClientToken, NewClientToken } from '../../contract/client-token.ts'
 import { PROBLEMS, Problem } from '../../contract/problem.ts'
 import { StoryRequest } from '../../contract/story.ts'
 import { AcceptedStory, Story, StoryStatus, StoryWebhook } from '../../contract/story-view.ts'
@@ -27,6 +28,8 @@ const types: Record<string, Named> = {
   StoryWebhook: { schema: StoryWebhook },
   DryRun: { schema: DryRun },
   Character: { schema: SavedCharacter },
+  ClientTokenParams: { schema: NewClientToken, io: 'input' },
+  ClientToken: { schema: ClientToken },
   Problem: { schema: Problem },
   ProblemName: { schema: z.enum(Object.keys(PROBLEMS)) },
 }

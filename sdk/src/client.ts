@@ -1,5 +1,6 @@
 /** `new Fableframe({ apiKey, baseUrl })` */
 import { Characters } from './characters.ts'
+import { ClientTokens } from './client-tokens.ts'
 import { FableframeError } from './errors.ts'
 import { Frames } from './frames.ts'
 import { Http } from './http.ts'
@@ -28,6 +29,7 @@ export class Fableframe {
   readonly stories: Stories
   readonly frames: Frames
   readonly characters: Characters
+  readonly clientTokens: ClientTokens
   readonly webhooks: Webhooks
 
   constructor(options: FableframeOptions = {}) {
@@ -46,6 +48,7 @@ export class Fableframe {
     this.stories = new Stories(http)
     this.frames = new Frames(http)
     this.characters = new Characters(http)
+    this.clientTokens = new ClientTokens(http)
     this.webhooks = new Webhooks(http)
   }
 }

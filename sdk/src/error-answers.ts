@@ -9,6 +9,8 @@ import {
   QueueFullError,
   RateLimitError,
   ServerError,
+  TokenExpiredError,
+  TokenLimitError,
   ValidationError,
 } from './errors.ts'
 import type { Problem, ProblemName } from './types.ts'
@@ -16,6 +18,8 @@ import type { Problem, ProblemName } from './types.ts'
 const byProblem: Partial<Record<ProblemName, typeof ApiError>> = {
   'idempotency-mismatch': IdempotencyError,
   'queue-full': QueueFullError,
+  'token-expired': TokenExpiredError,
+  'token-limit': TokenLimitError,
 }
 const byStatus: Record<number, typeof ApiError> = {
   400: ValidationError,

@@ -27,6 +27,8 @@ export class ApiError extends FableframeError {
   readonly errors: readonly { readonly pointer: string; readonly message: string }[]
   /** Seconds after which to try again. */
   readonly retryAfter: number | undefined
+  /** What a client token does not allow: `stories`, `frames`, another `story`, or what takes an API key (`scope`). */
+  readonly limit: Problem['limit']
   /** To quote in a report. */
   readonly requestId: string | undefined
 
@@ -39,6 +41,7 @@ export class ApiError extends FableframeError {
     this.detail = detail
     this.errors = errors
     this.retryAfter = problem.retry_after
+    this.limit = problem.limit
     this.requestId = requestId
   }
 }
@@ -47,9 +50,17 @@ export class ApiError extends FableframeError {
 export class AuthenticationError extends ApiError {
   override name = 'AuthenticationError'
 }
+/** 401: the client token has expired. */
+export class TokenExpiredError extends AuthenticationError {
+  override name = 'TokenExpiredError'
+}
 /** 403: the API key or token may not do this. */
 export class PermissionError extends ApiError {
   override name = 'PermissionError'
+}
+/** 403: the client token is used up, or is not for this. */
+export class TokenLimitError extends PermissionError {
+  override name = 'TokenLimitError'
 }
 /** 404 */
 export class NotFoundError extends ApiError {

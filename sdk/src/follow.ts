@@ -35,7 +35,7 @@ const usual: FollowTimes = { firstMs: 10_000, quietMs: 40_000, retryMs: 2000, ra
 /** Failures in a row, with no version between them. */
 const MAX_FAILURES = 6
 
-const isEnded = (status: StoryStatus): boolean => status !== 'queued' && status !== 'running'
+export const isEnded = (status: StoryStatus): boolean => status !== 'queued' && status !== 'running'
 
 /** The story whenever it has changed, its present state first; ends when the story does. */
 export async function* versionsOf(

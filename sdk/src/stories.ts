@@ -94,7 +94,7 @@ export class Stories {
 
   /** Checks a story and estimates its time; nothing is queued. */
   dryRun(story: StoryParams, options: RequestOptions = {}): Promise<DryRun> {
-    return this.#http.json('POST', 'stories', { ...options, body: story, query: { dry_run: true } })
+    return this.#http.json('POST', 'stories/dry-run', { ...options, body: story })
   }
 
   /** Adds frames with the same characters to a story that has ended. */

@@ -157,7 +157,8 @@ export class FableStory extends Base {
 }
 
 const isExpiry = (error: unknown): error is ApiError =>
-  error instanceof ApiError && error.status === 401 && /\bexpired\b/.test(error.detail)
+  error instanceof ApiError &&
+  (error.problem === 'token-expired' || (error.status === 401 && error.detail.startsWith('the link expired')))
 
 declare global {
   interface HTMLElementTagNameMap {
