@@ -4,14 +4,14 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
-import { build } from 'esbuild'
 import { Scope } from '../contract/key.ts'
 import { openDb } from '../src/db/client.ts'
 import { insertApiKey } from '../src/db/keys/api-keys.ts'
 import { apiKeyRow } from '../src/db/keys/new-key.ts'
 import type { Bindings } from '../src/platform/env.ts'
 import { buildAssets } from '../web/build.ts'
-import { migrate } from './migrate.ts'
+import { bundleWorker } from './bundle.ts'
+import { isUpToDate, migrate, noteUpToDate } from './migrate.ts'
 import { Log, LogLevel, Miniflare, type Request, Response } from './miniflare.ts'
 import { watchWorkerd } from './workerd.ts'
 
@@ -101,15 +101,17 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
     workers: [{ ...main, ...socketOn(port) }, ...(other ? [{ ...other, ...socketOn(0) }] : [])],
   }
   // Neither callers who knew the port before a restart nor alarms of Durable Objects may meet an old database, so that is
-  // migrated with nothing else there. A database in memory is new, and nobody knows its port.
+  // migrated with nothing else there, unless it has been before. A database in memory is new, and nobody knows its port.
   const migration = { ...shared, modules: true, script: 'export default {}', d1Databases: main.d1Databases }
-  const miniflare = new Miniflare(dataDir === null ? open : migration)
+  const isOpen = dataDir === null || (await isUpToDate(join(dataDir, 'd1')))
+  const miniflare = new Miniflare(isOpen ? open : migration)
   let disposed: Promise<void> | undefined
   try {
     const { DB } = await miniflare.getBindings<LocalBindings>()
     await migrate(DB)
+    if (dataDir !== null) await noteUpToDate(join(dataDir, 'd1'))
     if (apiKey !== undefined) await admit(apiKey, DB)
-    if (dataDir !== null) {
+    if (!isOpen) {
       watch.expectEnd()
       await miniflare.setOptions(open)
     }
@@ -181,21 +183,6 @@ async function requireFree(port: number): Promise<void> {
 async function secondOf(miniflare: Miniflare): Promise<Edge['second']> {
   const { origin } = await miniflare.unsafeGetDirectURL(SECOND)
   return { url: origin, bindings: await miniflare.getBindings<Pick<Bindings, 'DB'>>(SECOND) }
-}
-
-async function bundleWorker(entry: string): Promise<string> {
-  const { outputFiles } = await build({
-    entryPoints: [entry],
-    bundle: true,
-    write: false,
-    format: 'esm',
-    target: 'es2024',
-    conditions: ['workerd', 'worker'],
-    mainFields: ['module', 'main'],
-  })
-  const [file] = outputFiles
-  if (!file) throw new Error(`esbuild wrote nothing for ${entry}`)
-  return file.text
 }
 
 /** Links outlive a restart, as the stories do that they lead to. */

@@ -205,7 +205,7 @@ export const recipes: Record<string, Recipe> = {
       steps: 200,
     },
     denoiser: {
-      config: unet([32, 64], 4, 32, 8),
+      config: unet([32], 4, 32, 8),
       training: { batch: 2, shift: 2.5, characterWeight: 2.5, mapWeight: 0.05, textDrop: 0.1 },
       pool: { levels: [1], size: 64, fresh: 1, capacity: 64 },
       rate: 4e-3,

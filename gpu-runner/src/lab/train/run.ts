@@ -32,12 +32,14 @@ export interface RunReport extends StepReport {
 }
 
 const minute = 60_000
+/** Of the matrix products of this machine, measured once. */
+let machinePeak: Promise<number> | undefined
 
 export async function* runTraining(options: RunOptions): AsyncGenerator<RunReport, void> {
   const { trainer, seed, batch, minutes, steps, signal, sheetMinutes = 5 } = options
   if (trainer.step >= steps)
     throw new RangeError(`step ${trainer.step} is reached already: nothing is left to train up to step ${steps}`)
-  const peak = await matmulPeak()
+  const peak = await (machinePeak ??= matmulPeak())
   const start = performance.now()
   const firstStep = trainer.step
   let last: Record<string, number> = { step: firstStep, samples: firstStep * batch }
