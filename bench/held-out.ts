@@ -14,7 +14,7 @@ import { evaluationStory } from '../gpu-runner/src/lab/eval/stories.ts'
 import { LEVELS, type Level } from '../gpu-runner/src/lab/storydb/levels.ts'
 import { openStoryModel } from '../gpu-runner/src/story/open.ts'
 import { contactSheet, type SheetCell } from '../gpu-runner/src/story/page/sheet.ts'
-import { busyCores, machineFigures, orExit } from './machine.ts'
+import { busyCores, machineFigures } from './machine.ts'
 
 const cli: Command = command(
   'bench:held-out',
@@ -43,10 +43,8 @@ const stories = Array.from({ length: count }, (_, i) => evaluationStory(i, optio
 mkdirSync(values.out, { recursive: true })
 writeWholeSync(join(values.out, 'stories.jsonl'), `${stories.map((story) => JSON.stringify(story)).join('\n')}\n`)
 
-const model = await orExit('bench:held-out', async () => {
-  useThreads(values.threads)
-  return openStoryModel({ folder: values.model, device: 'cpu' })
-})
+useThreads(values.threads)
+const model = await openStoryModel({ folder: values.model, device: 'cpu' })
 const show = progressBar('stories', count)
 const cells: SheetCell[] = []
 const seconds: number[] = []

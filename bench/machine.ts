@@ -1,4 +1,4 @@
-/** What all benchmarks have in common: how they begin, and what their JSON says of the machine that they ran on. */
+/** What the JSON of every benchmark says of the machine that it ran on. */
 import { availableParallelism, cpus } from 'node:os'
 import { sessionThreads } from '../gpu-runner/src/engine/runtime/threads.ts'
 
@@ -9,16 +9,6 @@ export function machineFigures() {
     cores: availableParallelism(),
     threads: sessionThreads(),
     node: process.version,
-  }
-}
-
-/** What `begin` gives; where it fails, the benchmark `name` ends with a sentence and exit code 1. */
-export async function orExit<T>(name: string, begin: () => Promise<T>): Promise<T> {
-  try {
-    return await begin()
-  } catch (error) {
-    process.stderr.write(`${name}: ${error instanceof Error ? error.message : error}\n`)
-    process.exit(1)
   }
 }
 

@@ -10,7 +10,7 @@ import { matmulPeak } from '../gpu-runner/src/engine/runtime/peak.ts'
 import { useThreads } from '../gpu-runner/src/engine/runtime/threads.ts'
 import { evaluationStory, referencePicture } from '../gpu-runner/src/lab/eval/stories.ts'
 import { storyModel } from '../gpu-runner/src/story/open.ts'
-import { busyCores, machineFigures, orExit } from './machine.ts'
+import { busyCores, machineFigures } from './machine.ts'
 
 const cli: Command = command(
   'bench:story',
@@ -50,10 +50,8 @@ const arms = {
 type Arm = keyof typeof arms
 const names = Object.keys(arms) as Arm[]
 
-const pipeline = await orExit('bench:story', async () => {
-  useThreads(values.threads)
-  return openPipeline(values.model, { device: 'cpu' })
-})
+useThreads(values.threads)
+const pipeline = await openPipeline(values.model, { device: 'cpu' })
 const busy = busyCores()
 const results = []
 for (const frames of [4, 8]) {
