@@ -2,7 +2,7 @@
 
 import { z } from 'zod'
 import { Betas, cumulatedAlphas, inTable, Off, roundHalfEven, Spacing, spaced } from './noise-levels.ts'
-import { clamp, combine, required, type Schedule, split } from './schedule.ts'
+import { atTrainingLevels, combine, required, type Schedule, splitAt } from './schedule.ts'
 
 export const DdimConfig = Betas.extend({
   clip_sample: z.boolean().default(true),
@@ -18,31 +18,24 @@ export function ddim(config: z.infer<typeof DdimConfig>, n: number, eta = 0): Sc
   const timesteps = inTable(spaced(config.timestep_spacing, count, n, config.steps_offset).map(roundHalfEven), count)
   const last = config.set_alpha_to_one ? 1 : alphas[0]!
   return {
-    timesteps,
-    initNoiseSigma: 1,
+    ...atTrainingLevels(alphas, timesteps),
     drawsNoise: eta > 0,
-    scaleInput: (x) => x,
     step(x, modelOutput, i, state, noise) {
       const t = timesteps[i]!
       const now = alphas[t]!
       const next = alphas[t - Math.floor(count / n)] ?? last
-      const parts = split(config.prediction_type, x, modelOutput, Math.sqrt(now), Math.sqrt(1 - now))
-      const denoised = config.clip_sample ? clamp(parts.clean, config.clip_sample_range) : parts.clean
+      const { clean: denoised, noise: predicted } = splitAt(now, config, x, modelOutput)
       const deviation = eta * Math.sqrt(((1 - next) / (1 - now)) * (1 - now / next))
       const direction = Math.sqrt(1 - next - deviation ** 2)
       const mean = [
         [Math.sqrt(next), denoised],
-        [direction, parts.noise],
+        [direction, predicted],
       ] as const
       return {
         x: eta > 0 ? combine(...mean, [deviation, required(noise, i)]) : combine(...mean),
         denoised,
         state,
       }
-    },
-    addNoise(clean, noise, i) {
-      const alpha = alphas[timesteps[i]!]!
-      return combine([Math.sqrt(alpha), clean], [Math.sqrt(1 - alpha), noise])
     },
   }
 }

@@ -2,7 +2,7 @@
 
 import { z } from 'zod'
 import { Betas, cumulatedAlphas, inTable, Off, roundHalfEven, Spacing, spaced } from './noise-levels.ts'
-import { clamp, combine, required, type Schedule, split } from './schedule.ts'
+import { atTrainingLevels, combine, required, type Schedule, splitAt } from './schedule.ts'
 
 export const DdpmConfig = Betas.extend({
   variance_type: z.enum(['fixed_small', 'fixed_small_log', 'fixed_large', 'fixed_large_log']).default('fixed_small'),
@@ -17,16 +17,13 @@ export function ddpm(config: z.infer<typeof DdpmConfig>, n: number): Schedule {
   const alphas = cumulatedAlphas(config)
   const timesteps = inTable(spaced(config.timestep_spacing, count, n, config.steps_offset).map(roundHalfEven), count)
   return {
-    timesteps,
-    initNoiseSigma: 1,
+    ...atTrainingLevels(alphas, timesteps),
     drawsNoise: true,
-    scaleInput: (x) => x,
     step(x, modelOutput, i, state, noise) {
       const t = timesteps[i]!
       const now = alphas[t]!
       const next = alphas[t - Math.floor(count / n)] ?? 1
-      const { clean } = split(config.prediction_type, x, modelOutput, Math.sqrt(now), Math.sqrt(1 - now))
-      const denoised = config.clip_sample ? clamp(clean, config.clip_sample_range) : clean
+      const { clean: denoised } = splitAt(now, config, x, modelOutput)
       const beta = 1 - now / next
       const mean = [
         [(Math.sqrt(next) * beta) / (1 - now), denoised],
@@ -36,10 +33,6 @@ export function ddpm(config: z.infer<typeof DdpmConfig>, n: number): Schedule {
       const small = Math.max(((1 - next) / (1 - now)) * beta, 1e-20)
       const deviation = Math.sqrt(config.variance_type.startsWith('fixed_small') ? small : beta)
       return { x: combine(...mean, [deviation, required(noise, i)]), denoised, state }
-    },
-    addNoise(clean, noise, i) {
-      const alpha = alphas[timesteps[i]!]!
-      return combine([Math.sqrt(alpha), clean], [Math.sqrt(1 - alpha), noise])
     },
   }
 }

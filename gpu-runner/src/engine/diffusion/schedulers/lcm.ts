@@ -2,7 +2,7 @@
 
 import { z } from 'zod'
 import { Betas, cumulatedAlphas, Off } from './noise-levels.ts'
-import { clamp, combine, required, type Schedule, ScheduleError, split } from './schedule.ts'
+import { atTrainingLevels, combine, required, type Schedule, ScheduleError, splitAt } from './schedule.ts'
 
 export const LcmConfig = Betas.extend({
   beta_start: z.number().default(0.00085),
@@ -31,25 +31,17 @@ export function lcm(config: z.infer<typeof LcmConfig>, n: number): Schedule {
     (_, i) => (teacherSteps - Math.floor(i * (teacherSteps / n))) * stride - 1,
   )
   return {
-    timesteps,
-    initNoiseSigma: 1,
+    ...atTrainingLevels(alphas, timesteps),
     drawsNoise: true,
-    scaleInput: (x) => x,
     step(x, modelOutput, i, state, noise) {
       const t = timesteps[i]!
-      const now = alphas[t]!
-      const { clean } = split(config.prediction_type, x, modelOutput, Math.sqrt(now), Math.sqrt(1 - now))
-      const clipped = config.clip_sample ? clamp(clean, config.clip_sample_range) : clean
+      const { clean: clipped } = splitAt(alphas[t]!, config, x, modelOutput)
       const scaled = t * config.timestep_scaling
       const norm = scaled ** 2 + dataDeviation ** 2
       const denoised = combine([scaled / Math.sqrt(norm), clipped], [dataDeviation ** 2 / norm, x])
       if (i === n - 1) return { x: denoised, denoised, state }
       const next = alphas[timesteps[i + 1]!]!
       return { x: combine([Math.sqrt(next), denoised], [Math.sqrt(1 - next), required(noise, i)]), denoised, state }
-    },
-    addNoise(clean, noise, i) {
-      const alpha = alphas[timesteps[i]!]!
-      return combine([Math.sqrt(alpha), clean], [Math.sqrt(1 - alpha), noise])
     },
   }
 }

@@ -2,7 +2,7 @@
 
 import { z } from 'zod'
 import { Betas, cumulatedAlphas, inTable, roundHalfEven, Spacing, spaced } from './noise-levels.ts'
-import { combine, type Schedule, split } from './schedule.ts'
+import { atTrainingLevels, combine, type Schedule, split } from './schedule.ts'
 
 export const PndmConfig = Betas.extend({
   skip_prk_steps: z.literal(true, { error: 'must be true: the Runge-Kutta start is not supported' }),
@@ -23,10 +23,8 @@ export function pndm(config: z.infer<typeof PndmConfig>, n: number): Schedule {
   const timesteps = Float64Array.from(n > 1 ? [...once.slice(0, 2), ...once.slice(1)] : once)
   const alphaAt = (t: number) => alphas[t] ?? (config.set_alpha_to_one ? 1 : alphas[0]!)
   return {
-    timesteps,
-    initNoiseSigma: 1,
+    ...atTrainingLevels(alphas, timesteps),
     drawsNoise: false,
-    scaleInput: (x) => x,
     step(x, modelOutput, i, { outputs: earlier, x: start }) {
       const t = timesteps[i]!
       const now = alphaAt(t)
@@ -39,10 +37,6 @@ export function pndm(config: z.infer<typeof PndmConfig>, n: number): Schedule {
       const slope = combine(...outputs.map((output, k) => [weights[outputs.length - 1]![k]!, output] as const))
       const state = earlier.length === 0 ? { outputs, x } : { outputs }
       return { x: move(x, slope, t, t - stride), denoised: clean, state }
-    },
-    addNoise(clean, noise, i) {
-      const alpha = alphas[timesteps[i]!]!
-      return combine([Math.sqrt(alpha), clean], [Math.sqrt(1 - alpha), noise])
     },
   }
 

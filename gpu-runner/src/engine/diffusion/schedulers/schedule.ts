@@ -49,7 +49,7 @@ export function combine(...terms: readonly (readonly [factor: number, values: Fl
   return out
 }
 
-export function clamp(values: Float32Array, limit: number): Float32Array {
+function clamp(values: Float32Array, limit: number): Float32Array {
   return values.map((value) => Math.max(-limit, Math.min(limit, value)))
 }
 
@@ -72,6 +72,34 @@ export function split(
       return { clean: combine([alpha, x], [-sigma, modelOutput]), noise: combine([alpha, modelOutput], [sigma, x]) }
   }
 }
+
+/** `split` at the level ᾱ = `alpha`, with the clean latent clipped where the configuration of the sampler says so. */
+export function splitAt(
+  alpha: number,
+  { prediction_type: type, clip_sample: clips, clip_sample_range: limit }: ClipConfig,
+  x: Float32Array,
+  modelOutput: Float32Array,
+): { clean: Float32Array; noise: Float32Array } {
+  const { clean, noise } = split(type, x, modelOutput, Math.sqrt(alpha), Math.sqrt(1 - alpha))
+  return { clean: clips ? clamp(clean, limit) : clean, noise }
+}
+
+interface ClipConfig {
+  readonly prediction_type: PredictionType
+  readonly clip_sample: boolean
+  readonly clip_sample_range: number
+}
+
+/** What is alike in samplers whose levels are those of training, √ᾱ · clean + √(1 − ᾱ) · noise, at `timesteps`. */
+export const atTrainingLevels = (alphas: ArrayLike<number>, timesteps: Float64Array) => ({
+  timesteps,
+  initNoiseSigma: 1,
+  scaleInput: (x: Float32Array) => x,
+  addNoise(clean: Float32Array, noise: Float32Array, i: number) {
+    const alpha = alphas[timesteps[i]!]!
+    return combine([Math.sqrt(alpha), clean], [Math.sqrt(1 - alpha), noise])
+  },
+})
 
 export function required(noise: Float32Array | undefined, i: number): Float32Array {
   if (!noise) throw new ScheduleError(`step ${i} draws noise, and none was given`)
