@@ -2,20 +2,17 @@
 import { createHash } from 'node:crypto'
 import { mkdir, readFile, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { build, version } from 'esbuild'
+import { type BuildOptions, build, version } from 'esbuild'
 import { z } from 'zod'
 import { writeWhole } from '../gpu-runner/src/engine/io/whole-file.ts'
 
 const root = join(import.meta.dirname, '..')
 const options = {
-  bundle: true,
-  write: false,
-  metafile: true,
   format: 'esm',
   target: 'es2024',
   conditions: ['workerd', 'worker'],
   mainFields: ['module', 'main'],
-} as const
+} satisfies BuildOptions
 
 /** `inputs` are files by path, with what `stampOf` said of each. */
 const Kept = z.object({ inputs: z.record(z.string(), z.string()), text: z.string() })
@@ -29,7 +26,10 @@ export async function bundleWorker(entry: string, folder = join(root, 'node_modu
   const file = join(folder, `${key}.json`)
   const kept = await readKept(file)
   if (kept !== undefined) return kept
-  const { outputFiles, metafile } = await build({ ...options, absWorkingDir: root, entryPoints: [entry] })
+  const { outputFiles, metafile } = await build({
+    ...options,
+    ...{ absWorkingDir: root, entryPoints: [entry], bundle: true, write: false, metafile: true },
+  })
   const [bundle] = outputFiles
   if (!bundle) throw new Error(`esbuild wrote nothing for ${entry}`)
   const inputs = await Promise.all(
