@@ -15,7 +15,7 @@ import { stories } from '../schema/stories.ts'
 export const GRACE_MS = 10 * 60_000
 /** When a picture that only stories need is looked at again: all stories of the API key are read for it. */
 const LOOK_AGAIN_MS = 3_600_000
-/** Pictures that one sweep looks at; the rest comes at the next. */
+/** Pictures of one sweep; the next one takes the rest. */
 const AT_ONCE = 500
 export interface NewPicture {
   /** In R2. */

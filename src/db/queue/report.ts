@@ -20,7 +20,7 @@ import {
   requeue,
 } from './transitions.ts'
 
-/** The runner has begun. Told to the app once, however many attempts there are. */
+/** The runner has begun. The app is notified once, however many attempts there are. */
 export async function markStarted(db: Db, event: EventOrigin): Promise<boolean> {
   const held = heldBy(event.storyId, event.leaseToken)
   const [seen] = await db.batch([
@@ -52,8 +52,8 @@ const NOT_FINITE = 'not_finite'
 
 /**
  * The attempt failed. When the fault was the machine's, the story is queued again while attempts are left, after
- * `pauseMs(random)`. Whose fault numbers are that are not finite is told by a second runner: what overflows there too is
- * the story's.
+ * `pauseMs(random)`. A result that is not finite is tried on a second runner: if it overflows
+ * there too, the fault is the story's.
  */
 export async function fail(
   db: Db,

@@ -37,7 +37,7 @@ export function begin(db: Db, held: SQL | undefined, now: number) {
     .where(and(held, hasNotStarted))
 }
 
-/** Fields of a story that nobody holds any more. What became of its claim is remembered, if there was one. */
+/** Fields of a story that no runner holds any more. The outcome of its claim is remembered, if there was one. */
 const unheld = (now: number, outcome: AttemptOutcome | SQL | undefined) => ({
   leaseToken: null,
   runner: null,

@@ -29,7 +29,7 @@ export function blame(db: Db, held: SQL | undefined, now: number) {
   ] as const
 }
 
-/** The stories that are `done` went well. Nearly always there is nobody to forgive, which one look into an index shows. */
+/** The stories that are `done` went well. Nearly always there is no runner to forgive, and one index lookup shows that. */
 export function forgive(db: Db, done: SQL | undefined) {
   const holders = sql`(SELECT ${stories.runner} FROM ${stories} WHERE ${done})`
   return db

@@ -34,7 +34,7 @@ export interface ModelCache {
   read?: { at: number; models: AnnouncedModel[] } | undefined
 }
 
-/** By name. SQLite takes the columns beside `max` from the row where it is. */
+/** By name. SQLite takes the other columns from the row that has the `max`. */
 export async function announcedModels(db: Db, now: number): Promise<AnnouncedModel[]> {
   const present = sql`${runners.goneAt} IS NULL AND ${runners.seenAt} > ${now - PRESENT_MS}`
   return db

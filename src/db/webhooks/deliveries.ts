@@ -3,7 +3,7 @@
  *
  * The messages of a story are sent in order: one waits until the one before it is delivered or given up. Every body is
  * the whole story, so a later message says all that an earlier one would have: one that has failed `GIVE_WAY_AFTER`
- * times gives way to its successor, and an endpoint that cannot bear one kind of message still hears of the end.
+ * times gives way to its successor, so an endpoint that fails on one kind of message still gets the last one.
  */
 import { and, asc, eq, inArray, isNotNull, isNull, lte, sql } from 'drizzle-orm'
 import type { Db } from '../client.ts'

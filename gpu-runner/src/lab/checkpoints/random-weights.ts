@@ -5,24 +5,24 @@ import { toHalf } from '../../engine/io/half.ts'
 import type { NewTensor } from '../../engine/io/safetensors.ts'
 import { type Init, initialDeviation, viewOf, type Weights } from '../../engine/nn/weights.ts'
 
-export interface WantedTensor {
+export interface TensorSpec {
   readonly shape: readonly number[]
   readonly init: Init
 }
 
 /** Every tensor that `build` asks its weights for, by name. */
-export function wantedTensors(build: (weights: Weights) => unknown): Map<string, WantedTensor> {
-  const wanted = new Map<string, WantedTensor>()
+export function wantedTensors(build: (weights: Weights) => unknown): Map<string, TensorSpec> {
+  const specs = new Map<string, TensorSpec>()
   build(
     viewOf({
       has: () => false,
       get(name, shape, init) {
-        wanted.set(name, { shape, init })
+        specs.set(name, { shape, init })
         return input(name, shape)
       },
     }),
   )
-  return wanted
+  return specs
 }
 
 /** Random values come round after so many: a prime, so that rows of matrices differ. */
@@ -30,13 +30,13 @@ const period = 99_991
 
 /** Values as training begins with, which keep activations near their size. */
 export function randomTensors(
-  wanted: ReadonlyMap<string, WantedTensor>,
+  specs: ReadonlyMap<string, TensorSpec>,
   dtype: 'F16' | 'F32',
   normal: () => number,
 ): Record<string, NewTensor> {
   const unit = Float32Array.from({ length: period }, normal)
   const tensors: Record<string, NewTensor> = {}
-  for (const [name, { shape, init }] of wanted) {
+  for (const [name, { shape, init }] of specs) {
     // A last layer that begins at zero would hide all that goes wrong before it.
     const deviation = initialDeviation(init === 'zeros' && shape.length > 1 ? 'fan-in' : init, shape)
     const values = unit.map((value) => (init === 'ones' ? 1 : value * deviation))

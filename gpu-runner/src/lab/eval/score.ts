@@ -190,7 +190,7 @@ function agreements(reads: readonly Read[], c: number): number[] {
   )
 }
 
-/** Whether somebody in the frame shows what another should and it should not. */
+/** Whether a character of the frame shows an attribute that belongs to another one. */
 function leaks({ expected, by }: Read): boolean {
   return distinctive.some(({ group, name }) =>
     expected.some((own, c) => {

@@ -46,7 +46,7 @@ export async function measureJudges(judges: Judges, sets: number): Promise<Judge
       const scenery = attributeValues(frame, 0)
       for (const name of sceneHeads)
         if (verdict.scene[name]) right.get(name)!.push(Number(likeliest(verdict.scene, name) === scenery[name]))
-      // Actors stand from the left, and so do sightings: for renders alone, where nobody is missing, that says who is who.
+      // Both are in order from the left. In renders no character is missing, so equal positions are the same character.
       for (const [character, { identity }] of frame.actors.entries()) {
         const sighting = verdict.characters[character]
         found!.push(Number(Boolean(sighting)))

@@ -6,7 +6,7 @@ export type Draft = { segments: Segment[]; mentions: Set<Attribute> }
 
 export const draft = (): Draft => ({ segments: [], mentions: new Set() })
 
-/** A segment about nobody. */
+/** A segment that names no character. */
 export const say = (text: string): Segment => ({ text })
 
 export const articleOf = (phrase: string): string => (/^[aeiou]/.test(phrase) ? 'an' : 'a')

@@ -32,7 +32,7 @@ export function renderFrame(frame: Frame, size: number): RenderedFrame {
   return { rgb, characters: frame.actors.map((_, i) => renderMasks(g, frame.actors, i, size, apart)) }
 }
 
-/** Character `index` alone in part colours on nothing; whoever stands before it erases it. */
+/** Character `index` alone, in part colours on a transparent ground; characters in front of it erase it. */
 function renderMasks(
   g: SKRSContext2D,
   actors: readonly Actor[],

@@ -1,8 +1,8 @@
 /**
  * One unit on disk. It is written under another name and renamed when complete, so a unit that exists is whole.
  *
- * That holds when the process is killed. When power fails it may not: flushing to disk first waits for whatever else the
- * machine writes, minutes beside a training run, for data that a command makes again.
+ * That holds when the process is killed. It may not hold when power fails: flushing would wait for everything else that the
+ * machine writes, which takes minutes during a training run, and a command can make the data again.
  */
 import { mkdir, open, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'

@@ -96,10 +96,10 @@ export function loadWeights(
     if (!name.startsWith(prefix)) continue
     const own = name.slice(prefix.length)
     const found = checkpoint.tensors.get(own)
-    // A table of embeddings may have fewer rows than the vocabulary of today.
+    // The table of embeddings of an older checkpoint may have fewer rows than the present vocabulary.
     const grown = found && own.endsWith('token_embedding.weight') && found.shape[0]! < shape[0]!
-    const wanted = grown ? [found.shape[0]!, ...shape.slice(1)] : shape
-    if (found?.shape.join() === wanted.join()) slice(data.flat).set(checkpoint.read(own))
+    const expected = grown ? [found.shape[0]!, ...shape.slice(1)] : shape
+    if (found?.shape.join() === expected.join()) slice(data.flat).set(checkpoint.read(own))
     else missing.push(name)
   }
   return missing

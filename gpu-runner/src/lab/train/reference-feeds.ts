@@ -1,4 +1,4 @@
-/** Reference pictures of a step on sets, and the places where each of them is to be seen. */
+/** Reference pictures of a step on sets, and the places where each of them is seen. */
 
 import { layoutTimestep, promptRegionMask } from '../../engine/diffusion/regional-prompts.ts'
 import { CharacterEncoderConfig } from '../../engine/models/character-encoder.ts'
@@ -62,7 +62,7 @@ function slotFeeds(
     }
     const { masks: truth, cast } = sets[set]!.frames[frame]!
     const mask = regionMask(truth, character, region, height * width)
-    // As at sampling: first the whole region of its prompt, for nobody knows the place yet; then masks that are not quite exact.
+    // As at sampling: early the whole region of its prompt, since the place is not known yet; later masks that are not exact.
     const early = 1000 * sigma[set * n + frame]! > layoutTimestep
     const known = () => (random.uniform() < 0.5 ? widened(mask, height, width) : mask)
     const place = early ? promptRegionMask(cast.indexOf(character), cast.length, { height, width }) : known()

@@ -205,7 +205,7 @@ function firstState(options: TrainerOptions, parameters: readonly Parameter[], d
   }
   initialise(parameters, data, randomAt(seed, -1).normal)
   begin?.(parameters, data)
-  // A log that is there already goes on, and where is to be seen: a run that begins counts from 0 again.
+  // A log that is there already goes on; a step of 0 marks where this run begins.
   if (existsSync(join(folder, logName))) appendFileSync(join(folder, logName), `${JSON.stringify({ step: 0 })}\n`)
   return adamState(data)
 }

@@ -27,13 +27,13 @@ export class Window<T> {
     const { fresh, capacity } = this.#recipe
     const next = step * fresh
     const first = Math.max(0, next - capacity)
-    const wanted = Array.from({ length: size }, (_, i) =>
+    const indices = Array.from({ length: size }, (_, i) =>
       i < fresh || next === first ? next + i : first + random.below(next - first),
     )
-    const missing = [...new Set(wanted)].filter((index) => !this.#kept.has(index))
+    const missing = [...new Set(indices)].filter((index) => !this.#kept.has(index))
     if (missing.length > 0)
       for (const [i, item] of (await this.#make(missing)).entries()) this.#kept.set(missing[i]!, item)
     for (const index of this.#kept.keys()) if (index < first) this.#kept.delete(index)
-    return wanted.map((index) => this.#kept.get(index)!)
+    return indices.map((index) => this.#kept.get(index)!)
   }
 }
