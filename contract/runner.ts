@@ -45,6 +45,7 @@ export const Announcement = z
     runner: RunnerName,
     protocol: Protocol,
     model: z.object({ name: ModelName, abilities: ModelAbilities }),
+    first: z.boolean().default(false).describe('It has just started'),
   })
   .meta({ id: 'RunnerAnnouncement' })
 export type Announcement = z.infer<typeof Announcement>

@@ -93,7 +93,7 @@ const QueueView = z
     stage: z
       .enum(['waiting', 'pausing', 'starting', ...Stage.options])
       .describe(
-        '`waiting` for its turn; `pausing` before another attempt; `starting` at a runner; then the stage of the runner',
+        '`waiting` for its turn; `pausing` before another attempt; `starting` at a runner, or until the runner itself has been started; then the stage of the runner',
       ),
     position: z
       .int()

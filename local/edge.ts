@@ -77,6 +77,7 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
       METER: { className: 'Meter', useSQLite: true },
       ROOMS: { className: 'StoryRoom', useSQLite: true },
       AGENDA: { className: 'Agenda', useSQLite: true },
+      WAKER: { className: 'Waker', useSQLite: true },
       CLAIMS: { className: 'ClaimRoom', useSQLite: true },
     },
     // From here: with miniflare's own assets, its router would come before the socket of the Worker.

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { hugePages } from '../gpu-runner/src/engine/runtime/huge-pages.ts'
 import { type Edge, type EdgeOptions, startEdge } from './edge.ts'
 import { growingDelay, supervise } from './supervise.ts'
+import { wakeRunners } from './wake.ts'
 
 export interface ServersOptions {
   /** 0 for any free port. */
@@ -13,14 +14,16 @@ export interface ServersOptions {
   apiKey: string
   /** More settings of the runner, such as FABLEFRAME_MODEL. */
   runnerEnv?: Record<string, string>
+  /** Runners are there only while there are stories. */
+  wake?: boolean
   /** More settings of the edge, such as LEASE_SECONDS. */
   edgeEnv?: Record<string, string>
   /** Exchanges the tokens of sign-in links, see `sign-in.ts`. */
   signIn?: EdgeOptions['signIn']
   /** Log lines of the runner, one JSON object each. */
   onRunnerLine: (line: string) => void
-  /** The runner ended by itself, and is started again in `retryInMs`. */
-  onRunnerExit: (how: string, retryInMs: number) => void
+  /** The runner ended by itself, and is started again in `retryInMs`; with `wake`, when there are stories. */
+  onRunnerExit: (how: string, retryInMs: number | undefined) => void
   /** The edge ended by itself, and is started again in `retryInMs` on the same port. */
   onEdgeExit: (how: string, retryInMs: number) => void
   onEdgeReturn: (url: string) => void
@@ -38,19 +41,16 @@ export async function startServers(options: ServersOptions): Promise<{ url: stri
     RUNNER_WEBHOOK_SECRET: options.edgeEnv?.RUNNER_WEBHOOK_SECRET ?? `whsec_${randomBytes(32).toString('base64')}`,
   }
   const { port, dataDir, apiKey, signIn } = options
-  const env = { ALLOW_INSECURE_WEBHOOKS: '1', ...options.edgeEnv, ...secrets }
+  const script = new URL('../gpu-runner/src/main.ts', import.meta.url)
+  const onEnd = (how: string) => options.onRunnerExit(how, undefined)
+  const wake = options.wake ? await wakeRunners(script, { onLine: options.onRunnerLine, onExit: onEnd }) : undefined
+  const env = { ALLOW_INSECURE_WEBHOOKS: '1', ...wake?.edgeEnv, ...options.edgeEnv, ...secrets }
   const edge = await keepEdge({ port, dataDir, apiKey, env, ...(signIn && { signIn }) }, options)
   const { url } = edge
-  const runner = supervise(new URL('../gpu-runner/src/main.ts', import.meta.url), {
-    env: {
-      ...hugePages,
-      ...firstOf(secrets),
-      FABLEFRAME_EDGE_URL: url,
-      ...options.runnerEnv,
-    },
-    onLine: options.onRunnerLine,
-    onExit: options.onRunnerExit,
-  })
+  const runnerEnv = { ...hugePages, ...firstOf(secrets), FABLEFRAME_EDGE_URL: url, ...options.runnerEnv }
+  wake?.serve(runnerEnv)
+  const runner =
+    wake ?? supervise(script, { env: runnerEnv, onLine: options.onRunnerLine, onExit: options.onRunnerExit })
   return {
     url,
     async stop() {

@@ -7,14 +7,15 @@ import { startServers } from './servers.ts'
 import { environmentOrExit } from './settings.ts'
 import { signInLinks } from './sign-in.ts'
 
-command(
+const { values } = command(
   'start',
-  `usage: npm start
+  `usage: npm start [-- --wake]
 
 Runs the edge and a runner on this machine until Ctrl-C.
+  --wake  the runner is started when a story comes, and ends after FABLEFRAME_IDLE_EXIT (60) seconds without one
 Settings are environment variables: PORT (8787), FABLEFRAME_DATA (.fableframe), FABLEFRAME_API_KEY, FABLEFRAME_MODEL and
 those of edge and runner.`,
-).read({})
+).read({ wake: { type: 'boolean', default: false } })
 const { port, dataDir, apiKey, edgeEnv } = environmentOrExit()
 const kept = apiKey === undefined ? await keepApiKey(dataDir) : undefined
 const key = apiKey ?? kept?.key ?? ''
@@ -26,8 +27,12 @@ const servers = await startServers({
   apiKey: key,
   edgeEnv,
   signIn: signIn.exchange,
+  wake: values.wake === true,
   onRunnerLine: (line) => console.error(line),
-  onRunnerExit: (how, retryInMs) => console.error(`The runner ended (${how}); starting it again in ${retryInMs} ms.`),
+  onRunnerExit: (how, retryInMs) => {
+    const next = retryInMs === undefined ? 'the next story starts another' : `starting it again in ${retryInMs} ms`
+    console.error(`The runner ended (${how}); ${next}.`)
+  },
   onEdgeExit: (how, retryInMs) => console.error(`The edge ended (${how}); starting it again in ${retryInMs} ms.`),
   onEdgeReturn: (url) => console.error(`The edge listens again on ${url}.`),
   onEdgeLost: (error) => end(`the edge did not start again: ${error.message}`, 1),

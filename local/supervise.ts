@@ -27,26 +27,27 @@ export function growingDelay({ first, longest } = usualDelays): (livedMs: number
   }
 }
 
+/** A child that sees the channel close when this process is gone, even if it was killed. */
+export function startChild(script: URL, { env, onLine }: Pick<SuperviseOptions, 'env' | 'onLine'>): ChildProcess {
+  const started = fork(script, { env: { ...process.env, ...env }, stdio: ['ignore', 'inherit', 'pipe', 'ipc'] })
+  let rest = ''
+  started.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    const lines = (rest + text).split('\n')
+    rest = lines.pop() ?? ''
+    for (const line of lines) onLine(line)
+  })
+  return started
+}
+
 export function supervise(
   script: URL,
   { env, onLine, onExit = () => {}, delayMs = usualDelays, stopMs = 15_000 }: SuperviseOptions,
 ): { stop(): Promise<void>; child(): ChildProcess } {
   const stopping = new AbortController()
+  const start = () => startChild(script, { env, onLine })
   let child = start()
   const kept = keep()
   return { stop, child: () => child }
-
-  function start(): ChildProcess {
-    // The child sees the channel close when this process is gone, even if it was killed.
-    const started = fork(script, { env: { ...process.env, ...env }, stdio: ['ignore', 'inherit', 'pipe', 'ipc'] })
-    let rest = ''
-    started.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      const lines = (rest + text).split('\n')
-      rest = lines.pop() ?? ''
-      for (const line of lines) onLine(line)
-    })
-    return started
-  }
 
   async function keep(): Promise<void> {
     const delayAfter = growingDelay(delayMs)

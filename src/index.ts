@@ -4,6 +4,8 @@ import { createApp } from './api/app.ts'
 import type { Bindings } from './platform/env.ts'
 import { everyMinute } from './upkeep/every-minute.ts'
 
+export { RunnerContainer } from './demand/container.ts'
+export { Waker } from './demand/waker.ts'
 export { Agenda } from './durable/agenda.ts'
 export { ClaimRoom } from './durable/claim-room.ts'
 export { Meter } from './durable/meter.ts'

@@ -21,8 +21,8 @@ export async function setUp(t: TestContext, drawing = {}) {
     FABLEFRAME_MODEL: folder,
     FABLEFRAME_MODEL_MODULE: join(root, 'test/drawing-model.ts'),
   }
-  const run = (script: string, env = {}) =>
-    start(endWith, [process.execPath, join(root, 'local', script)], { ...usual, ...env })
+  const run = (script: string, env = {}, args: string[] = []) =>
+    start(endWith, [process.execPath, join(root, 'local', script), ...args], { ...usual, ...env })
   /** `npm start`, in a process group of its own as a terminal gives it one. */
   const npmStart = (env = {}) => start(endWith, ['npm', 'start'], { ...usual, ...env }, true)
   return { folder, endWith, run, npmStart }

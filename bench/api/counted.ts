@@ -8,7 +8,7 @@ import { watchD1 } from '../../local/faulty/watch.ts'
 import worker from '../../src/index.ts'
 import type { Bindings } from '../../src/platform/env.ts'
 
-export { Agenda, ClaimRoom, Meter, StoryRoom, WebhookSender } from '../../src/index.ts'
+export { Agenda, ClaimRoom, Meter, StoryRoom, Waker, WebhookSender } from '../../src/index.ts'
 
 export const D1Use = z.object({
   /** Round trips to D1: a batch is one. */

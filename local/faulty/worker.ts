@@ -3,7 +3,7 @@
  * of `Fault` as JSON. `GET /faults` answers `Calls`.
  */
 import type { DurableObjectState, ExecutionContext, ScheduledController } from '@cloudflare/workers-types'
-import worker, { Agenda, ClaimRoom, Meter, StoryRoom, WebhookSender } from '../../src/index.ts'
+import worker, { Agenda, ClaimRoom, Meter, StoryRoom, Waker, WebhookSender } from '../../src/index.ts'
 import type { Bindings } from '../../src/platform/env.ts'
 import { watchD1, watchR2 } from './watch.ts'
 
@@ -33,7 +33,7 @@ type Env = Bindings & { FAULTS?: string }
 let faults: Fault[] | undefined
 let lastRun = { d1: 0, r2: 0 }
 
-export { Agenda, ClaimRoom, Meter, StoryRoom }
+export { Agenda, ClaimRoom, Meter, StoryRoom, Waker }
 
 export class FaultySender extends WebhookSender {
   constructor(state: DurableObjectState, env: Env) {

@@ -24,6 +24,7 @@ import { securityHeaders } from './http/security-headers.ts'
 import { keyRoutes } from './keys/keys.ts'
 import { keyMakingRoutes } from './keys/make.ts'
 import { usageRoutes } from './keys/usage.ts'
+import { demandRoutes } from './operations/demand.ts'
 import { docsRoutes } from './operations/docs.ts'
 import { modelRoutes } from './operations/models.ts'
 import { operationsRoutes } from './operations/operations.ts'
@@ -89,6 +90,7 @@ export function createApp(tools: Tools = systemTools) {
   app.get('/openapi.json', openToPages, (c) => c.json(documentOf(app, originOf(c))))
   const routes = app
     .route('/', operationsRoutes)
+    .route('/', demandRoutes)
     .route('/', docsRoutes)
     .route('/', playgroundRoutes)
     .route('/', embedRoutes)

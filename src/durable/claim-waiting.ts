@@ -76,10 +76,11 @@ export async function wakeRunnersFor(env: Rooms, db: Db, storyIds: string[]): Pr
   )
 }
 
-/** Wake runners for whatever is ready, of one API key or of all. */
-export async function wakeRunnersForAll(env: Rooms, db: Db, apiKeyId?: string): Promise<void> {
+/** Wake runners for whatever is ready, of one API key or of all. Answers how many stories that is. */
+export async function wakeRunnersForAll(env: Rooms, db: Db, apiKeyId?: string): Promise<number> {
   const rows = await readyShares(db, apiKeyId)
   await Promise.all(rows.map(({ model, stories }) => quietly(callRoom(env, model, { type: 'wake', stories }))))
+  return rows.reduce((sum, { stories }) => sum + stories, 0)
 }
 
 async function quietly(work: Promise<unknown>): Promise<void> {

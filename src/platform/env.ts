@@ -1,6 +1,7 @@
 /** What the Worker is given: bindings and settings, and the clock, randomness and network that it works with. */
 import type { D1Database, DurableObjectNamespace, Fetcher, R2Bucket } from '@cloudflare/workers-types'
 import { z } from 'zod'
+import { missingForWake, wakeSettings } from './wake-settings.ts'
 
 /** Values with commas between them. */
 function oneOrMore(one: z.ZodString) {
@@ -42,6 +43,7 @@ export const Settings = z.object({
   RATE_LIMIT_LINK: z.coerce.number().int().positive().default(6_000),
   /** Requests a minute of one address (of IPv6: one /64) whose credential is missing or wrong. */
   RATE_LIMIT_UNAUTHENTICATED: z.coerce.number().int().positive().default(120),
+  ...wakeSettings,
 })
 export type Settings = z.infer<typeof Settings>
 
@@ -58,6 +60,10 @@ export interface Bindings extends Record<keyof z.input<typeof Settings>, string 
   CLAIMS: DurableObjectNamespace
   /** The one object that knows whether upkeep has anything to do: `Agenda`. */
   AGENDA: DurableObjectNamespace
+  /** The one object that starts runners: `Waker`. */
+  WAKER: DurableObjectNamespace
+  /** Containers that are runners: `RunnerContainer`. Only where WAKE is `containers`. */
+  CONTAINERS?: DurableObjectNamespace
   /** The files of `web/build.ts`. */
   ASSETS: Fetcher
   /** Exchanges the token of a sign-in link for an API key, once; only on a machine of one's own. */
@@ -84,7 +90,9 @@ export class SettingsError extends Error {
 /** Throws `SettingsError`. */
 export function readSettings(env: Bindings): Settings {
   const parsed = Settings.safeParse(env)
-  if (parsed.success) return parsed.data
-  const wrong = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`)
+  const wrong = parsed.success
+    ? missingForWake(parsed.data)
+    : parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`)
+  if (parsed.success && wrong.length === 0) return parsed.data
   throw new SettingsError(`settings of the edge: ${wrong.join('; ')}`)
 }

@@ -16,6 +16,7 @@ import { forgetRunners } from '../db/runners/list.ts'
 import { expiredStories, removeContent, storiesWithUnknownFiles } from '../db/stories/removal.ts'
 import { dueLanes } from '../db/webhooks/deliveries.ts'
 import { forgetProgress } from '../db/webhooks/log.ts'
+import { wantRunners } from '../demand/waker.ts'
 import { isUpkeepDue, settleUpkeep } from '../durable/agenda.ts'
 import { announceAll, wakeSenders } from '../durable/announce.ts'
 import { wakeRunnersFor, wakeRunnersForAll } from '../durable/claim-waiting.ts'
@@ -40,7 +41,9 @@ const LISTED = 20
 const TASKS: Record<string, (env: Bindings, db: Db, tools: Tools) => Promise<unknown>> = {
   clock: (env, db, tools) => endWaitsOfTheFuture(db, readSettings(env).LEASE_SECONDS * 1000, tools.now()),
   queue: sweepQueue,
-  claims: (env, db) => wakeRunnersForAll(env, db),
+  claims: async (env, db, tools) => {
+    if ((await wakeRunnersForAll(env, db)) > 0) await wantRunners(env, tools.now())
+  },
   webhooks: async (env, db, tools) => wakeSenders(env, await dueLanes(db, tools.now())),
   stories: eraseStories,
   files: (_, db, tools) => forgetExpiredFiles(db, tools.now(), FILES_AT_ONCE),

@@ -4,14 +4,16 @@ import { etaOf, type Outlook } from '../db/queue/outlook.ts'
 import type { FrameRow, StoryRow } from '../db/schema/stories.ts'
 import { isRemoved } from '../db/stories/removal.ts'
 import type { StoryWithFrames } from '../db/stories/stories.ts'
+import type { Settings } from '../platform/env.ts'
 import { type LinkSettings, linksEnd, signUrl } from '../platform/signed-url.ts'
 
 /** `outlook` for those who read or follow one story. */
 export function viewOf(
   { story, frames, linkGeneration, outlook }: StoryWithFrames & { outlook?: Outlook },
-  settings: LinkSettings,
+  settings: LinkSettings & Partial<Pick<Settings, 'WAKE' | 'COLD_START_SECONDS'>>,
 ): Story {
   const self = `${story.origin}/stories/${story.id}`
+  const coldStart = settings.WAKE === undefined ? undefined : settings.COLD_START_SECONDS
   const signed = (path: string) => signUrl(`${self}/${path}`, linksEnd(story), settings, linkGeneration)
   const canBeRead = isTerminal(story.status) && story.dataRemovedAt === null
   const finished = new Map(frames.map((frame) => [frame.index, frame]))
@@ -41,7 +43,7 @@ export function viewOf(
       overlay_url: story.consistencySheet ? signed('consistency.png') : null,
     },
     progress: story.progress,
-    queue: outlook ? queueOf(story, story.frameCount - frames.length, outlook) : null,
+    queue: outlook ? queueOf(story, story.frameCount - frames.length, outlook, coldStart) : null,
     error: story.status === 'failed' ? story.error : null,
     attempts: attemptsOf(story),
     dead_letter: story.deadLetter,
@@ -74,16 +76,18 @@ export const fileOf = ({ index, revision }: Pick<FrameRow, 'index' | 'revision'>
   revision === 0 ? `${index}.png` : `${index}-${revision}.png`
 
 /** @param left frames that are not finished. */
-function queueOf(story: StoryRow, left: number, outlook: Outlook): Story['queue'] {
+function queueOf(story: StoryRow, left: number, outlook: Outlook, coldStart: number | undefined): Story['queue'] {
   const { status, ready, attemptStartedAt, progress } = story
   if (status !== 'queued' && status !== 'running') return null
   const { ahead } = outlook
+  // No runner is there, and the edge starts one.
+  const expected = status === 'queued' && ready && outlook.present === 0 ? coldStart : undefined
   const running = attemptStartedAt === null ? 'starting' : (progress?.stage ?? 'starting')
   return {
-    stage: status === 'running' ? running : ready ? 'waiting' : 'pausing',
+    stage: status === 'running' ? running : !ready ? 'pausing' : expected === undefined ? 'waiting' : 'starting',
     position: ahead && ahead.count + 1,
     position_is_exact: !ahead?.atLeast,
-    eta_seconds: etaOf({ ...story, frameCount: story.status === 'queued' ? left : story.frameCount }, outlook),
+    eta_seconds: etaOf({ ...story, frameCount: status === 'queued' ? left : story.frameCount }, outlook, expected),
   }
 }
 

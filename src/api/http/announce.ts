@@ -1,5 +1,6 @@
 /** After a request has changed stories: wakes their followers and the senders of their webhooks, after the answer. */
 import type { Context } from 'hono'
+import { wantRunners } from '../../demand/waker.ts'
 import { announceAll } from '../../durable/announce.ts'
 import { wakeRunnersFor } from '../../durable/claim-waiting.ts'
 import type { AppEnv } from './app-env.ts'
@@ -13,5 +14,7 @@ export function announce(c: Context<AppEnv>, ...storyIds: string[]): void {
 /** After stories have been queued again: `announce`, and runners that wait for such stories are woken. */
 export function announceReady(c: Context<AppEnv>, ...storyIds: string[]): void {
   announce(c, ...storyIds)
+  if (storyIds.length === 0) return
   c.executionCtx.waitUntil(wakeRunnersFor(c.env, c.var.db, storyIds))
+  c.executionCtx.waitUntil(wantRunners(c.env, c.var.tools.now()))
 }

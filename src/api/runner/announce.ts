@@ -4,6 +4,7 @@ import type { z } from 'zod'
 import { PROTOCOL } from '../../../contract/protocol.ts'
 import { Announced, Announcement, Goodbye, MAX_CLAIM_WAIT_SECONDS } from '../../../contract/runner.ts'
 import { announceRunner, dismissRunner } from '../../db/runners/announce.ts'
+import { noteRunner, wantRunners } from '../../demand/waker.ts'
 import { endWait } from '../../durable/claim-waiting.ts'
 import { limitBody, MAX_JSON_BYTES } from '../http/body.ts'
 import { json, newRoutes, problems } from '../http/routes.ts'
@@ -43,6 +44,7 @@ const goodbyeRoute = createRoute({
 export const runnerAnnounceRoutes = newRoutes()
   .openapi(announceRoute, async (c) => {
     const until = await announceRunner(c.var.db, c.req.valid('json'), c.var.tools.now())
+    if (c.req.valid('json').first) c.executionCtx.waitUntil(noteRunner(c.env))
     forgetServedModels(c)
     const set_aside_until = until === null ? null : new Date(until).toISOString()
     return c.json({ protocol: PROTOCOL, set_aside_until, claim_wait: MAX_CLAIM_WAIT_SECONDS }, 200)
@@ -50,6 +52,7 @@ export const runnerAnnounceRoutes = newRoutes()
   .openapi(goodbyeRoute, async (c) => {
     const { runner } = c.req.valid('json')
     const model = await dismissRunner(c.var.db, runner, c.var.tools.now())
+    c.executionCtx.waitUntil(wantRunners(c.env, c.var.tools.now()))
     if (model !== undefined) await endWait(c.env, model, runner)
     forgetServedModels(c)
     return c.body(null, 204)

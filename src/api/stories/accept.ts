@@ -7,6 +7,7 @@ import { enqueue, enqueueForKey, newStory } from '../../db/queue/enqueue.ts'
 import { enqueueForToken, type TokenLimits } from '../../db/queue/enqueue-for-token.ts'
 import type { IdempotencyRow } from '../../db/schema/idempotency.ts'
 import type { StoredPrediction, StoryRow } from '../../db/schema/stories.ts'
+import { wantRunners } from '../../demand/waker.ts'
 import { wakeRunners } from '../../durable/claim-waiting.ts'
 import { newStoryId } from '../../platform/ids.ts'
 import { continueTrace } from '../../platform/trace.ts'
@@ -112,6 +113,7 @@ async function acceptOnce<Body>(c: Context<AppEnv>, wanted: Wanted<Body>, key: s
 /** A runner that waits gets to know of it, after the answer. */
 function queued<Body>(c: Context<AppEnv>, { id, model }: StoryRow, answer: Answer<Body>): Accepted<Body> {
   c.executionCtx.waitUntil(wakeRunners(c.env, model, 1, c.var.tools.now()))
+  c.executionCtx.waitUntil(wantRunners(c.env, c.var.tools.now()))
   return { storyId: id, answer, headers: {} }
 }
 

@@ -34,6 +34,8 @@ export interface Outlook {
   ahead: Ahead | null
   /** Whether a runner is there for it, as far as is known: some announce nothing. */
   served: boolean
+  /** How many runners are known to be there; undefined while the story does not wait for one. */
+  present?: number
   history: Past[]
 }
 
@@ -106,20 +108,29 @@ export function outlookOf(own: Read<Queries[0]>, shares: Read<Queries[1]>, histo
     if (key !== apiKeyId && strides > 0) count += Math.min(ready, Math.ceil(strides - 1e-9))
   }
   const atLeast = before > EXACT_AHEAD || shares.length > MOST_KEYS || !mine
-  return { ahead: { count, atLeast }, served: present > 0 || runners === 0, history }
+  return { ahead: { count, atLeast }, served: present > 0 || runners === 0, present, history }
 }
 
-/** Seconds until all pictures of the story are there; null once it has ended, without history, and while no runner is there. */
-export function etaOf(story: Pick<StoryRow, 'status' | 'frameCount' | 'progress'>, outlook: Outlook): Eta | null {
+/**
+ * Seconds until all pictures of the story are there; null once it has ended, without history, and while no runner is there.
+ *
+ * @param coldStart seconds until a runner that is being started is there; undefined where none is.
+ */
+export function etaOf(
+  story: Pick<StoryRow, 'status' | 'frameCount' | 'progress'>,
+  outlook: Outlook,
+  coldStart?: number,
+): Eta | null {
   const drawing = drawingTime(story.frameCount, outlook.history)
   if (!drawing) return null
   if (story.status === 'running') {
     const left = 1 - (story.progress?.fraction ?? 0)
     return rounded({ p50: left * drawing.p50, p90: left * drawing.p90 })
   }
-  if (story.status !== 'queued' || !outlook.served) return null
+  if (story.status !== 'queued' || !(outlook.served || coldStart !== undefined)) return null
   const wait = waitingTime(outlook.ahead?.count ?? 0, outlook.history)
-  return rounded({ p50: wait.p50 + drawing.p50, p90: wait.p90 + drawing.p90 })
+  const start = coldStart ?? 0
+  return rounded({ p50: start + wait.p50 + drawing.p50, p90: start + wait.p90 + drawing.p90 })
 }
 
 /** Seconds that `frames` frames of `model` take, once it is their turn. */

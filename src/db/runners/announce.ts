@@ -7,7 +7,7 @@ import { runners } from '../schema/runners.ts'
 /** Note that the runner is there. Answers until when it is set aside; null when it is not. */
 export async function announceRunner(
   db: Db,
-  { runner, protocol, model }: Announcement,
+  { runner, protocol, model }: Pick<Announcement, 'runner' | 'protocol' | 'model'>,
   now: number,
 ): Promise<number | null> {
   const said = { protocol, model: model.name, abilities: model.abilities, seenAt: now, goneAt: null }

@@ -157,13 +157,15 @@ async function announceAgain(
   presence: Presence,
   { runner, log, clock, signal }: { runner: string; log: Log; clock: () => number; signal: AbortSignal },
 ): Promise<void> {
+  let first = true
   try {
     for (;;) {
       const { model, saidAt } = presence
       if (model && clock() - saidAt > QUIET_MS) {
-        const known = await edge.announce({ runner, protocol: PROTOCOL, model }, signal)
+        const known = await edge.announce({ runner, protocol: PROTOCOL, model, first }, signal)
         if (!known) return log('edge.older', { explanation: 'it knows nothing of announcements' })
         if (known.set_aside_until) log('runner.set_aside', { until: known.set_aside_until })
+        first = false
         presence.saidAt = clock()
         presence.claimWait = known.claim_wait
       }
