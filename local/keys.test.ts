@@ -62,9 +62,20 @@ test('the first admin key is made by SQL', async () => {
   assert.equal(results.find(({ name }) => name === "o'ps")?.max_stored_bytes, 3)
 })
 
+test('a command that is missing, misspelt or without its key is answered with exit code 2', async () => {
+  for (const [args, reason] of [
+    [[], /^keys: a command is missing: create, list, update, rotate, revoke or revoke-links\nnpm run keys -- create/],
+    [['craete'], /^keys: there is no command 'craete'; is create meant\?\n/],
+    [['revoke'], /^keys: revoke needs the id of a key, which list shows\n/],
+  ] as const) {
+    const { code, stderr } = await keys([...args])
+    assert.equal(code, 2)
+    assert.match(stderr, reason)
+  }
+})
+
 test('what is wrong is said, with exit code 1', async () => {
   for (const [args, reason] of [
-    [[], /npm run keys -- create/],
     [['create'], /name: .*\n.*npm run keys -- create/],
     [['create', '--name', 'x', '--scopes', 'all'], /scopes\/0/],
     [['create', '--name', 'x', '--expires', 'never'], /not a date/],

@@ -54,10 +54,11 @@ async function main(): Promise<void> {
     },
     { positionals: true },
   )
-  const [command, id] = positionals
+  const [wanted, id] = positionals
+  const command = cli.word('command', ['create', 'list', 'update', 'rotate', 'revoke', 'revoke-links'], wanted)
   if (command === 'create') {
     const { name, tenant, scopes, expires, retention } = values
-    const wanted = parse(CreateKey, {
+    const asked = parse(CreateKey, {
       name,
       ...(tenant !== undefined && { tenant }),
       ...(scopes !== undefined && { scopes: scopes.split(',') }),
@@ -65,7 +66,7 @@ async function main(): Promise<void> {
       ...(retention !== undefined && { retention_days: retention === 'ever' ? null : Number(retention) }),
       ...limitsOf(values),
     })
-    return values.sql ? printSql(wanted) : printNew(await call('POST', '/keys', wanted))
+    return values.sql ? printSql(asked) : printNew(await call('POST', '/keys', asked))
   }
   if (command === 'list') {
     for (const key of KeyList.parse(await call('GET', '/keys')).results) console.log(lineOf(key))
@@ -89,7 +90,7 @@ async function main(): Promise<void> {
     console.log(lineOf(Key.parse(await call('POST', `/keys/${encodeURIComponent(id)}/links/revoke`))))
     return
   }
-  throw new Error(usage)
+  cli.fail(`${command} needs the id of a key, which list shows`)
 }
 
 /** With `stop`, its stories too, as many requests as that takes. */

@@ -41,6 +41,18 @@ test('a wrong call ends with a sentence, the usage and exit 2', () => {
   assert.equal(run(whole, '--steps', '7').stdout, '7\n')
 })
 
+test('a word that is missing or misspelt is answered with those that there are', () => {
+  const body = "console.log(cli.word('colour', ['red', 'green', 'blue'], values.steps))"
+  const usage = 'usage: npm run paint -- --steps <n>\n'
+  for (const [args, sentence] of [
+    [[], 'a colour is missing: red, green or blue'],
+    [['--steps', 'gren'], "there is no colour 'gren'; is green meant?"],
+    [['--steps', 'mauve'], "there is no colour 'mauve'; it is red, green or blue"],
+  ] as const)
+    assert.deepEqual(run(body, ...args), { status: 2, stdout: '', stderr: `paint: ${sentence}\n${usage}` })
+  assert.equal(run(body, '--steps', 'red').stdout, 'red\n')
+})
+
 test('what goes wrong later is a sentence too, exit 1; DEBUG=1 shows where', () => {
   const late = `const { writeFileSync } = await import('node:fs'); writeFileSync('/dev/null/x', '')`
   assert.deepEqual(run(late), {

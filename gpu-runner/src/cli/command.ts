@@ -13,6 +13,8 @@ export interface Command {
   /** A whole number from a flag. */
   whole(flag: string, value: string | undefined, least: number, most?: number): number
   oneOf<T extends string>(flag: string, choices: readonly T[], value: string): T
+  /** The word that says what is to be done; `kind` is what to call such words. */
+  word<T extends string>(kind: string, choices: readonly T[], value: string | undefined): T
 }
 
 /** `name` is what follows `npm run`; `usage` is the whole help text. */
@@ -49,6 +51,13 @@ export function command(name: string, usage: string): Command {
     oneOf(flag, choices, value) {
       const choice = choices.find((one) => one === value)
       return choice ?? fail(`--${flag} must be ${list(choices)}, not '${value}'`)
+    },
+    word(kind, choices, value) {
+      if (value === undefined) return fail(`a ${kind} is missing: ${list(choices)}`)
+      const choice = choices.find((one) => one === value)
+      if (choice) return choice
+      const near = nearest(value, choices)
+      return fail(`there is no ${kind} '${value}'; ${near ? `is ${near} meant?` : `it is ${list(choices)}`}`)
     },
   }
 }
@@ -90,10 +99,14 @@ function end(name: string, message: string, code: 1 | 2, error?: unknown): never
 function withHint(message: string, known: readonly string[]): string {
   const unknown = /^Unknown option '--?([^']+)'/.exec(message)?.[1]
   if (unknown === undefined) return message
-  const [nearest] = [...known, 'help'].toSorted((a, b) => distance(unknown, a) - distance(unknown, b))
-  const near = nearest !== undefined && distance(unknown, nearest) <= Math.max(1, unknown.length / 3)
-  const hint = near ? `; is --${nearest} meant?` : ''
-  return `Unknown option '--${unknown}'${hint}`
+  const near = nearest(unknown, [...known, 'help'])
+  return `Unknown option '--${unknown}'${near ? `; is --${near} meant?` : ''}`
+}
+
+/** The known word that was probably meant. */
+function nearest(word: string, known: readonly string[]): string | undefined {
+  const [first] = known.toSorted((a, b) => distance(word, a) - distance(word, b))
+  return first !== undefined && distance(word, first) <= Math.max(1, word.length / 3) ? first : undefined
 }
 
 /** Letters to change, add, leave out or swap with their neighbour. */

@@ -60,7 +60,8 @@ test('a story that the model rejects is named, and the others are still generate
 test('bad flags: what is wrong, how it is used, exit 2', async (t) => {
   const { run } = await setUp(t)
   for (const [flags, message] of [
-    [['--steps', '0'], /--steps is '0': 1 to 100/],
+    [['--steps', '0'], /--steps must be a whole number from 1 to 100, not '0'/],
+    [['--seed', 'abc'], /--seed must be a whole number from 0, not 'abc'/],
     [['--device', 'abacus'], /--device is 'abacus'; one of cpu, webgpu, cuda/],
     [['--lora', 'a.safetensors:much'], /LoRA a\.safetensors:much: 'much' is no scale/],
     [['--book', 'pdf,mobi'], /--book is 'pdf,mobi'; pdf, epub or both with a comma between are wanted/],

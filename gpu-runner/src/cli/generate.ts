@@ -10,7 +10,7 @@ import { text } from 'node:stream/consumers'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { ConsistencyReport } from '../../../contract/consistency.ts'
 import { issuesOf } from '../../../contract/problem.ts'
-import { StoryRequest } from '../../../contract/story.ts'
+import { LIMITS, StoryRequest } from '../../../contract/story.ts'
 import { encodePng, readImage } from '../engine/io/png.ts'
 import { writeJson, writeWhole } from '../engine/io/whole-file.ts'
 import { devices, isDevice } from '../engine/runtime/device.ts'
@@ -200,8 +200,8 @@ function readFlags() {
       unet: path(values.unet),
       books: parseBookFormats(values.book),
       loras: (values.lora ?? []).map(parseLoraFile),
-      steps: number('steps', values.steps),
-      seed: number('seed', values.seed),
+      steps: values.steps === undefined ? null : cli.whole('steps', values.steps, 1, LIMITS.steps),
+      seed: values.seed === undefined ? null : cli.whole('seed', values.seed, 0),
     }
   } catch (error) {
     return cli.fail(sentenceOf(error))
@@ -210,13 +210,6 @@ function readFlags() {
 
 function path(value: string | undefined): string | undefined {
   return value === undefined ? undefined : resolve(value)
-}
-
-function number(flag: 'steps' | 'seed', value: string | undefined): number | null {
-  if (value === undefined) return null
-  const parsed = StoryRequest.shape[flag].safeParse(value.trim() === '' ? Number.NaN : Number(value))
-  if (parsed.success) return parsed.data
-  throw new Error(`--${flag} is '${value}': ${parsed.error.issues.map(({ message }) => message).join('; ')}`)
 }
 
 async function readInput(path: string): Promise<string> {

@@ -60,7 +60,7 @@ at the last of them. --batch is the number of frames in a step of 'sets', for de
 const cli: Command = command('train', usage)
 withHugePages()
 const flags = readFlags()
-const name = flags.positionals[0] ?? ''
+const name = cli.word('stage', [...Object.keys(stages), 'export'], flags.positionals[0])
 const folder = flags.values.out
 
 if (name === 'export') {
@@ -70,7 +70,7 @@ if (name === 'export') {
   const { sets } = recipes[flags.values.recipe] ?? cli.fail(`there is no recipe '${flags.values.recipe}'`)
   exportModel(folder, to, sets.pool.levels)
   process.stderr.write(`${to} is complete\n`)
-} else await train(stages[name] ?? cli.fail(name ? `there is no stage '${name}'` : 'a stage is missing'))
+} else await train(stages[name]!)
 
 async function train({ stage, part }: (typeof stages)[string]): Promise<void> {
   const { values } = flags
