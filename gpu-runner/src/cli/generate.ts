@@ -28,7 +28,7 @@ const USAGE = `npm run generate -- --in <stories.jsonl, or - for standard input>
   [--steps <n>] [--seed <n>]     for every story, whatever its line says
   [--book pdf,epub]              a picture book of each story, to print or for e-readers
   [--bank <file>]                a character bank: keeps the characters from line to line, and for later
-  [--lora <file>[:<scale>]]      as often as there are files; scale 1 unless given
+  [--lora <file>[:<scale>]]      as often as there are files; scale 1 unless given; 0.8/0.4 for UNet and text
   [--vae <folder or file>]       another VAE than the model's own
   [--unet <folder or file>]      another UNet, such as a distilled one
   [--device cpu|webgpu|cuda]     default: cpu

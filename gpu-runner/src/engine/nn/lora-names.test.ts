@@ -54,13 +54,31 @@ test('a key names its part, its layer and its role', () => {
       'down',
     ],
   }
+  Object.assign(cases, {
+    'lora_te_text_model_encoder_layers_0_mlp_fc1.hada_w1_a': [
+      'text_encoder',
+      'text_model_encoder_layers_0_mlp_fc1',
+      'hada_w1_a',
+    ],
+    'diffusion_model.middle_block.1.proj_in.lokr_w2_b': ['unet', 'middle_block.1.proj_in', 'lokr_w2_b'],
+    'base_model.model.mid_block.attentions.0.proj_in.lora_A.weight': ['unet', 'mid_block.attentions.0.proj_in', 'down'],
+    'text_encoders.clip_g.transformer.text_model.encoder.layers.3.mlp.fc1.lora_up.weight': [
+      'text_encoder_2',
+      'text_model.encoder.layers.3.mlp.fc1',
+      'up',
+    ],
+    'lora_unet_conv_in.dora_scale': ['unet', 'conv_in', 'magnitude'],
+    'unet.conv_in.lora_magnitude_vector.default.weight': ['unet', 'conv_in', 'magnitude'],
+    'lora_unet_conv_in.diff_b': ['unet', 'conv_in', 'bias'],
+    'unet.conv_in.a1.weight': ['unet', 'conv_in', 'a1'],
+  })
   for (const [key, [part, layer, role]] of Object.entries(cases))
     assert.deepEqual(parseLoraKey(key), { part, layer, role })
 })
 
 test('what is neither factor nor alpha is refused with the reason', () => {
-  assert.equal(parseLoraKey('lora_unet_conv_in.lokr_w1'), 'LoKr is not supported')
-  assert.equal(parseLoraKey('lora_unet_conv_in.lora_mid.weight'), 'a convolution in three factors is not supported')
+  assert.equal(parseLoraKey('lora_unet_conv_in.oft_blocks'), 'OFT is not supported')
+  assert.equal(parseLoraKey('unet.conv_in.lora_B.bias'), 'a trained bias is not supported')
   assert.match(String(parseLoraKey('lora_te3_x.lora_up.weight')), /no part of a pipeline is known/)
   assert.match(String(parseLoraKey('unet.conv_in.lora_C.weight')), /neither of the two factors/)
   assert.match(String(parseLoraKey('')), /no part/)

@@ -1,11 +1,13 @@
 /**
  * Keys of LoRA files. The same layer is `unet.mid_block.attentions.0.proj_in.lora_A.weight` to peft,
  * `unet.mid_block.attentions.0.proj_in.lora.down.weight` to older diffusers, and to kohya's trainers
- * `lora_unet_mid_block_attentions_0_proj_in.lora_down.weight` or `lora_unet_middle_block_1_proj_in.lora_down.weight`.
+ * `lora_unet_mid_block_attentions_0_proj_in.lora_down.weight` or `lora_unet_middle_block_1_proj_in.lora_down.weight`;
+ * ComfyUI writes `diffusion_model.middle_block.1.proj_in.lora_down.weight`.
  * Names are compared with dots as underscores, in which all of these agree with the checkpoint's own.
  */
 
 import { structureOf, toLdm, unetNames } from './ldm-names.ts'
+import { type FactorRole, factorRoles } from './lora-kinds.ts'
 
 /** Parts of a pipeline that such files change, under the names of their folders. */
 export const loraParts = ['unet', 'text_encoder', 'text_encoder_2'] as const
@@ -15,8 +17,11 @@ export interface LoraKey {
   readonly part: LoraPart
   /** The layer as it is written, without the part. */
   readonly layer: string
-  readonly role: 'down' | 'up' | 'alpha'
+  readonly role: LoraRole
 }
+
+/** Of a tensor in its layer: a factor, or a change of the layer's bias. */
+export type LoraRole = FactorRole | 'alpha' | 'bias'
 
 const kohyaParts: Readonly<Record<string, LoraPart>> = {
   unet: 'unet',
@@ -25,22 +30,30 @@ const kohyaParts: Readonly<Record<string, LoraPart>> = {
   te2: 'text_encoder_2',
 }
 
-const roles: readonly (readonly [RegExp, LoraKey['role']])[] = [
+/** By what a key ends with. `diff_b` and `b_norm` change a bias, `w_norm` the weight of a norm. */
+const roles: readonly (readonly [RegExp, LoraRole])[] = [
   [/\.lora_A(?:\.\w+)?\.weight$|\.lora_down\.weight$|(?:[._]lora|\.lora_linear_layer)\.down\.weight$/, 'down'],
   [/\.lora_B(?:\.\w+)?\.weight$|\.lora_up\.weight$|(?:[._]lora|\.lora_linear_layer)\.up\.weight$/, 'up'],
+  [/\.lora_mid\.weight$/, 'mid'],
+  [/\.dora_scale$|\.lora_magnitude_vector(?:\.\w+)*$/, 'magnitude'],
   [/(?:[._]lora|\.lora_linear_layer)?\.alpha$/, 'alpha'],
+  [/\.diff$|\.w_norm$/, 'diff'],
+  [/\.diff_b$|\.b_norm$/, 'bias'],
+  ...factorRoles
+    .filter((role) => /^(?:hada|lokr)_/.test(role))
+    .map((role) => [new RegExp(`\\.${role}$`), role] as const),
+  ...(['a1', 'a2', 'b1', 'b2'] as const).map((role) => [new RegExp(`\\.${role}\\.weight$`), role] as const),
 ]
 
 /** Relatives of LoRA that need another formula, by what their keys hold. */
 const unsupported: readonly (readonly [RegExp, string])[] = [
-  [/\.hada_/, 'LoHa is not supported'],
-  [/\.lokr_/, 'LoKr is not supported'],
   [/\.oft_|\.boft_/, 'OFT is not supported'],
-  [/dora_scale|lora_magnitude_vector/, 'DoRA is not supported'],
-  [/\.lora_mid\./, 'a convolution in three factors is not supported'],
-  [/\.diff(?:_b)?$/, 'a full difference of weights is not supported'],
+  [/\.on_input$|\.ia3/, 'IA³ is not supported'],
   [/\.bias$/, 'a trained bias is not supported'],
 ]
+
+/** Embeddings that OneTrainer puts into the same file; they are no layers. */
+export const isBundled = (key: string): boolean => key.startsWith('bundle_emb.')
 
 /** What a key names, or why it names nothing here. */
 export function parseLoraKey(key: string): LoraKey | string {
@@ -52,14 +65,20 @@ export function parseLoraKey(key: string): LoraKey | string {
     const layer = rest.replace(ending, '')
     if (layer !== rest) return { part, layer: modern(layer, part), role }
   }
-  return 'it is neither of the two factors of a layer nor its alpha'
+  return 'it is neither of the two factors of a layer nor its alpha, nor of a relative of LoRA that is read'
 }
 
 function partOf(key: string): [LoraPart | undefined, string] {
-  const kohya = /^lora_(unet|te|te1|te2)_(.*)$/s.exec(key)
+  const kohya = /^(?:lora|lycoris)_(unet|te|te1|te2)_(.*)$/s.exec(key)
   if (kohya) return [kohyaParts[kohya[1]!], kohya[2]!]
   const dotted = /^(unet|text_encoder|text_encoder_2)\.(?:base_model\.model\.)?(.*)$/s.exec(key)
   if (dotted) return [dotted[1] as LoraPart, dotted[2]!]
+  // As ComfyUI writes them, under the names of the first implementation too.
+  const encoder = /^text_encoders\.clip_([lg])\.transformer\.(.*)$/s.exec(key)
+  if (encoder) return [encoder[1] === 'l' ? 'text_encoder' : 'text_encoder_2', encoder[2]!]
+  const bare = /^(?:model\.)?(?:diffusion_model|base_model\.model)\.(.*)$/s.exec(key)?.[1]
+  if (bare !== undefined) return [bare.startsWith('text_model.') ? 'text_encoder' : 'unet', bare]
+  if (/^lycoris_(?:down|mid|up|conv|time)/.test(key)) return ['unet', key.slice('lycoris_'.length)]
   // The first files of diffusers held the UNet alone, under no name.
   return [/^(?:down_blocks|mid_block|up_blocks)\./.test(key) ? 'unet' : undefined, key]
 }

@@ -15,6 +15,23 @@ export function withLowRank(w: Weights, changes: ReadonlyMap<string, readonly Lo
   return viewOf({ has: w.has, get: w.get, lowRank: (name) => changes.get(name) ?? [] })
 }
 
+/** `w`, some of its tensors replaced by what `changes` make of them, under their full names. */
+export function withChanges(w: Weights, changes: ReadonlyMap<string, (weight: Value) => Value>): Weights {
+  const made = new Map<string, Value>()
+  return viewOf({
+    has: w.has,
+    get(name, shape, init) {
+      const weight = w.get(name, shape, init)
+      const change = changes.get(name)
+      if (!change) return weight
+      const value = made.get(name) ?? change(weight)
+      made.set(name, value)
+      return value
+    },
+    lowRank: w.lowRank,
+  })
+}
+
 /** y[…,O], the output of a linear layer for x[…,I], with the changes of its weight. */
 export function addLinear(y: Value, x: Value, changes: readonly LowRank[]): Value {
   return changes.reduce((sum, { up, down, factor }) => {

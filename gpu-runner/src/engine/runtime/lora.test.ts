@@ -147,14 +147,13 @@ test('the set-up that diffusers writes into the metadata decides where no alpha 
       ...openLoras([{ path, scale: 2 }])[0]!
         .parts.get('unet')!
         .values(),
-    ][0]!.factor
+    ][0]!
   file(JSON.stringify(settings))
-  assert.equal(factor(), 6)
+  assert.deepEqual([factor().factor, factor().strength], [3, 2])
   file(JSON.stringify({ ...settings, 'unet.use_rslora': false, 'unet.alpha_pattern': {} }))
-  assert.equal(factor(), 4)
+  assert.equal(factor().factor, 2)
   for (const [text, problem] of [
     ['{', /lora_adapter_metadata.*no JSON/],
-    ['{"unet.use_dora": true}', /DoRA/],
     ['{"unet.lora_alpha": "8"}', /alpha "8" is no number/],
     ['{"unet.alpha_pattern": {"(a+)+$": 1}}', /alpha_pattern "\(a\+\)\+\$"/],
   ] as const) {
@@ -199,20 +198,23 @@ test('every key is used, or the file is refused by that key', async (t) => {
   const ldm = layouts['kohya, blocks counted through']!
   const alpha = (data: Float32Array) => ({ dtype: 'F32', shape: [data.length], data }) as const
   const cases: [Record<string, NewTensor>, RegExp][] = [
-    [{ ...good, 'unet.conv_in.hada_w1_a': random([2, 2], 1) }, /'unet\.conv_in\.hada_w1_a': LoHa is not supported/],
-    [{ ...good, 'lora_unet_conv_in.dora_scale': random([2], 1) }, /DoRA/],
+    [
+      { ...good, 'unet.conv_in.hada_w1_a': random([2, 2], 1) },
+      /'unet\.conv_in\.hada_w1_a': the layer lacks one of its factors/,
+    ],
+    [{ ...good, 'lora_unet_conv_in.dora_scale': random([2], 1) }, /the layer lacks one of its factors/],
     [{ ...good, 'unet.conv_in.lora_B.bias': random([2], 1) }, /bias/],
     [{ ...good, 'transformer.x.lora_A.weight': random([2, 2], 1) }, /no part of a pipeline/],
     [{ ...good, 'unet.conv_in.weight': random([2, 2], 1) }, /'unet\.conv_in\.weight': it is neither/],
-    [{ [up]: good[up]! }, /lora_B\.weight': the layer lacks one of its two factors/],
+    [{ [up]: good[up]! }, /lora_B\.weight': the layer lacks one of its factors/],
     [{ 'lora_unet_conv_in.alpha': alpha(Float32Array.of(1)) }, /conv_in\.alpha': the layer lacks/],
     [{ ...good, [layouts.kohya!.down(layer)]: good[down]! }, /weight': is the same tensor as '.*to_q/],
     [{ ...good, [layouts.kohya!.alpha!(layer)]: alpha(Float32Array.of(Number.NaN)) }, /alpha is no single finite/],
     [{ ...good, [layouts.kohya!.alpha!(layer)]: alpha(Float32Array.of(1, 2)) }, /alpha is no single finite/],
-    [{ [up]: random([24, 3], 1), [down]: good[down]! }, /\[24,3\] and \[2,24\] are no two factors of one rank/],
-    [{ [up]: random([24, 2, 3, 3], 1), [down]: good[down]! }, /no two factors/],
-    [{ [up]: random([24], 1), [down]: good[down]! }, /shape \[24\]; a factor has 2 or 4/],
-    [{ [up]: random([24, 0], 1), [down]: random([0, 24], 1) }, /shape \[24,0\]/],
+    [{ [up]: random([24, 3], 1), [down]: good[down]! }, /\[24,3\] · \[2,24\] does not make/],
+    [{ [up]: random([24, 2, 3, 3], 1), [down]: good[down]! }, /does not make/],
+    [{ [up]: random([24], 1), [down]: good[down]! }, /shape \[24\]; a factor has 2 to 4/],
+    [{ [up]: random([24, 0], 1), [down]: random([0, 24], 1) }, /shape \[0,24\]/],
     [{ [up]: { dtype: 'I32', shape: [24, 2], data: new Int32Array(48) }, [down]: good[down]! }, /type I32/],
     [{ ...good, [ldm.up(layer)]: good[up]!, [ldm.down(layer)]: good[down]! }, /to_q\.weight' is changed twice/],
     [{}, /holds no tensors/],

@@ -2,9 +2,11 @@
 import { resolve } from 'node:path'
 import { shown } from '../io/json.ts'
 import { type Checkpoint, openSafetensors } from '../io/safetensors.ts'
+import { type FactorRole, type FactorShapes, kindOf, type LoraKind, rankOf, shapeProblem } from '../nn/lora-kinds.ts'
 import {
-  type LoraKey,
+  isBundled,
   type LoraPart,
+  type LoraRole,
   layersByLoraName,
   loraParts,
   parseLoraKey,
@@ -15,13 +17,17 @@ export interface LoraFile {
   readonly path: string
   /** How strongly the change is applied; 1 is as it was trained. */
   readonly scale: number
+  /** The same of text encoders, where it is another. */
+  readonly textScale?: number
 }
 
-/** `file.safetensors[:scale]`, as a user names it; scale 1 unless given. */
+/** `file.safetensors[:scale[/scale of text encoders]]`, as a user names it; scale 1 unless given. */
 export function parseLoraFile(text: string): LoraFile {
-  const [, path = text, scale = '1'] = /^(.+):([^:/\\]*)$/.exec(text) ?? []
-  if (scale.trim() === '' || !Number.isFinite(Number(scale))) throw new Error(`LoRA ${text}: '${scale}' is no scale`)
-  return { path: resolve(path), scale: Number(scale) }
+  const [, path = text, scales = '1'] = /^(.+):((?:[^:/\\]*)(?:\/[-+.\d]+)?)$/.exec(text) ?? []
+  const [scale = '', textScale] = scales.split('/')
+  for (const given of textScale === undefined ? [scale] : [scale, textScale])
+    if (given.trim() === '' || !Number.isFinite(Number(given))) throw new Error(`LoRA ${text}: '${given}' is no scale`)
+  return { path: resolve(path), scale: Number(scale), ...(textScale !== undefined && { textScale: Number(textScale) }) }
 }
 
 /** A file that is no LoRA, or none for this model: which file, which of its keys, what is wrong. */
@@ -37,17 +43,19 @@ export class LoraError extends Error {
 }
 
 interface LoraLayer {
-  /** Keys of the two factors. */
-  readonly up: string
-  readonly down: string
-  /** alpha / rank · scale */
+  readonly kind: LoraKind
+  /** Keys of the factors by role. */
+  readonly keys: Readonly<Partial<Record<FactorRole, string>>>
+  /** alpha / rank */
   readonly factor: number
+  /** How strongly the whole change counts. */
+  readonly strength: number
 }
 
 export interface Lora extends LoraFile {
   /** The file without the alphas, which may be of any type. */
   readonly factors: Checkpoint
-  /** By part, then by the layer's name with dots as underscores. */
+  /** By part, then by the layer's name with dots as underscores, and `.bias` behind it for a change of its bias. */
   readonly parts: ReadonlyMap<LoraPart, ReadonlyMap<string, LoraLayer>>
 }
 
@@ -57,29 +65,39 @@ export interface LoraChange extends LoraLayer {
 
 /** Read and check the headers of LoRA files. Every key is understood, or the file is refused by that key. */
 export function openLoras(files: readonly LoraFile[]): Lora[] {
-  return files.map(({ path, scale }) => {
-    if (!Number.isFinite(scale)) throw new LoraError(path, undefined, `the scale ${scale} is no number`)
+  return files.map(({ path, scale, textScale = scale }) => {
+    for (const given of [scale, textScale])
+      if (!Number.isFinite(given)) throw new LoraError(path, undefined, `the scale ${given} is no number`)
     const checkpoint = openSafetensors(path)
-    const layers = new Map<string, Partial<Record<LoraKey['role'], string>> & { part: LoraPart; layer: string }>()
+    const layers = new Map<string, { part: LoraPart; layer: string; keys: Partial<Record<LoraRole, string>> }>()
     for (const key of checkpoint.tensors.keys()) {
+      if (isBundled(key)) continue
       const parsed = parseLoraKey(key)
       if (typeof parsed === 'string') throw new LoraError(path, key, parsed)
       const id = `${parsed.part}.${underscored(parsed.layer)}`
-      const known = layers.get(id) ?? { part: parsed.part, layer: parsed.layer }
-      const before = known[parsed.role]
+      const known = layers.get(id) ?? { part: parsed.part, layer: parsed.layer, keys: {} }
+      const before = known.keys[parsed.role]
       if (before) throw new LoraError(path, key, `is the same tensor as ${shown(before, "'")}`)
-      layers.set(id, { ...known, [parsed.role]: key })
+      known.keys[parsed.role] = key
+      layers.set(id, known)
     }
     if (layers.size === 0) throw new LoraError(path, undefined, 'holds no tensors')
     const alphaOf = adapterAlphas(checkpoint)
     const parts = new Map(loraParts.map((part) => [part, new Map<string, LoraLayer>()]))
-    for (const { part, layer, up, down, alpha } of layers.values()) {
-      if (!up || !down) throw new LoraError(path, up ?? down ?? alpha, 'the layer lacks one of its two factors')
-      const rank = rankOf(checkpoint, up, down)
-      const strength = alpha ? alphaTensor(checkpoint, alpha) / rank : alphaOf(part, layer, rank)
-      parts.get(part)!.set(underscored(layer), { up, down, factor: strength * scale })
+    for (const { part, layer, keys: all } of layers.values()) {
+      const strength = part === 'unet' ? scale : textScale
+      const { alpha, bias, ...keys } = all
+      const own = parts.get(part)!
+      if (bias) own.set(`${underscored(layer)}.bias`, { kind: 'diff', keys: { diff: bias }, factor: 1, strength })
+      if (bias && Object.keys(keys).length === 0) continue
+      const kind = kindOf(new Set(Object.keys(keys)))
+      if (!kind) throw new LoraError(path, Object.values(all)[0], 'the layer lacks one of its factors')
+      const shapes = factorShapes(checkpoint, keys)
+      const rank = rankOf(kind, shapes)
+      const factor = rank === null ? 1 : alpha ? alphaTensor(checkpoint, alpha) / rank : alphaOf(part, layer, rank)
+      own.set(underscored(layer), { kind, keys, factor, strength })
     }
-    return { path, scale, factors: only(checkpoint, parts), parts }
+    return { path, scale, textScale, factors: only(checkpoint, parts), parts }
   })
 }
 
@@ -88,7 +106,7 @@ export function unusedParts(loras: readonly Lora[], open: readonly LoraPart[]) {
   return loras.flatMap(({ path, parts }) =>
     [...parts]
       .filter(([part, layers]) => layers.size > 0 && !open.includes(part))
-      .map(([part, layers]) => ({ path, part, keys: [...layers.values()].flatMap(({ up, down }) => [down, up]) })),
+      .map(([part, layers]) => ({ path, part, keys: [...layers.values()].flatMap(({ keys }) => Object.values(keys)) })),
   )
 }
 
@@ -100,51 +118,49 @@ export function loraChanges(loras: readonly Lora[], part: LoraPart, checkpoint: 
     part,
   )
   const changes = new Map<string, LoraChange[]>()
-  for (const lora of loras.filter(({ scale }) => scale !== 0))
+  for (const lora of loras)
     for (const [name, change] of lora.parts.get(part) ?? []) {
-      const layer = layers.get(name)
-      if (layer === undefined)
-        throw new LoraError(lora.path, change.down, `${checkpoint.path} has no such layer; it is for another model`)
-      if (/embeddings\.\w+_embedding$/.test(layer)) throw new LoraError(lora.path, change.down, 'changes an embedding')
-      const tensor = `${layer}.weight`
+      if (change.strength === 0) continue
+      const isBias = name.endsWith('.bias')
+      const layer = layers.get(isBias ? name.slice(0, -'.bias'.length) : name)
+      const [first] = Object.values(change.keys)
+      const tensor = `${layer}.${isBias ? 'bias' : 'weight'}`
+      if (layer === undefined || !checkpoint.tensors.has(tensor))
+        throw new LoraError(lora.path, first, `${checkpoint.path} has no such layer; it is for another model`)
+      if (/embeddings\.\w+_embedding$/.test(layer)) throw new LoraError(lora.path, first, 'changes an embedding')
       checkShapes(lora, change, checkpoint, tensor)
       const before = changes.get(tensor) ?? []
       if (before.some((other) => other.lora === lora))
-        throw new LoraError(lora.path, change.down, `'${tensor}' is changed twice, under two names`)
+        throw new LoraError(lora.path, first, `'${tensor}' is changed twice, under two names`)
       changes.set(tensor, [...before, { ...change, lora }])
     }
   return changes
 }
 
-/** up[O,r] and down[r,I], kernels of 1×1 aside, must make the weight [O,I,…]. */
-function checkShapes({ path, factors: file }: Lora, { up, down }: LoraLayer, model: Checkpoint, tensor: string) {
-  const shape = (of: Checkpoint, name: string) => of.tensors.get(name)!.shape
-  const plain = (dims: readonly number[]) =>
-    dims.length === 4 && dims[2] === 1 && dims[3] === 1 ? dims.slice(0, 2) : dims
-  const [target, left, right] = [shape(model, tensor), shape(file, up), shape(file, down)]
-  const made = [left[0], ...plain(right).slice(1)]
-  const fits = (target.length === 2 || target.length === 4) && made.join() === plain(target).join()
-  if (!fits) {
-    const product = `[${left}] · [${right}]`
-    throw new LoraError(path, down, `${product} does not make '${tensor}' [${target}] of ${model.path}`)
-  }
+/** The factors must make the weight [O,I,…], kernels of 1×1 and matrices being the same. */
+function checkShapes({ path, factors: file }: Lora, { kind, keys }: LoraLayer, model: Checkpoint, tensor: string) {
+  const target = model.tensors.get(tensor)!.shape
+  const problem = shapeProblem(kind, factorShapes(file, keys), target)
+  if (problem)
+    throw new LoraError(
+      path,
+      keys.down ?? Object.values(keys)[0],
+      `${problem} '${tensor}' [${target}] of ${model.path}`,
+    )
 }
 
-function rankOf({ path, tensors }: Checkpoint, up: string, down: string): number {
-  const [left, right] = [tensors.get(up)!, tensors.get(down)!]
-  for (const [key, { dtype, shape }] of [
-    [up, left],
-    [down, right],
-  ] as const) {
+function factorShapes({ path, tensors }: Checkpoint, keys: LoraLayer['keys']): FactorShapes {
+  const shapes: Partial<Record<FactorRole, readonly number[]>> = {}
+  for (const [role, key] of Object.entries(keys) as [FactorRole, string][]) {
+    const { dtype, shape } = tensors.get(key)!
     if (dtype !== 'F32' && dtype !== 'F16' && dtype !== 'BF16')
       throw new LoraError(path, key, `has the type ${dtype}; F32, F16 and BF16 are read`)
-    if ((shape.length !== 2 && shape.length !== 4) || shape.includes(0))
-      throw new LoraError(path, key, `has the shape ${shown(shape)}; a factor has 2 or 4 dimensions`)
+    const least = role === 'diff' || role === 'magnitude' ? 1 : 2
+    if (shape.length < least || shape.length > 4 || shape.includes(0))
+      throw new LoraError(path, key, `has the shape ${shown(shape)}; a factor has ${least} to 4 dimensions`)
+    shapes[role] = shape
   }
-  const pointwise = left.shape.slice(2).every((side) => side === 1)
-  if (left.shape[1] !== right.shape[0] || !pointwise)
-    throw new LoraError(path, up, `[${left.shape}] and [${right.shape}] are no two factors of one rank`)
-  return right.shape[0]!
+  return shapes
 }
 
 function alphaTensor(file: Checkpoint, key: string): number {
@@ -155,7 +171,9 @@ function alphaTensor(file: Checkpoint, key: string): number {
 }
 
 function only(file: Checkpoint, parts: Lora['parts']): Checkpoint {
-  const keys = [...parts.values()].flatMap((layers) => [...layers.values()].flatMap(({ up, down }) => [up, down]))
+  const keys = [...parts.values()].flatMap((layers) =>
+    [...layers.values()].flatMap((layer) => Object.values(layer.keys)),
+  )
   return { ...file, tensors: new Map(keys.map((key) => [key, file.tensors.get(key)!])) }
 }
 
@@ -172,7 +190,6 @@ function adapterAlphas({ path, metadata }: Checkpoint): (part: LoraPart, layer: 
   }
   return (part, layer, rank) => {
     const { [`${part}.lora_alpha`]: common, [`${part}.alpha_pattern`]: patterns } = settings
-    if (settings[`${part}.use_dora`]) throw fail('DoRA is not supported')
     let alpha: unknown = common ?? rank
     for (const [pattern, value] of Object.entries(Object(patterns ?? {}))) {
       // Peft reads these as regular expressions; diffusers writes plain names.

@@ -4,7 +4,8 @@ import { dirname, relative, resolve, sep } from 'node:path'
 import { cast } from '../graph/arithmetic.ts'
 import type { DType, Value } from '../graph/value.ts'
 import { type Checkpoint, openCheckpoint, type SafetensorsDtype, type TensorInfo } from '../io/safetensors.ts'
-import { withLowRank } from '../nn/lora.ts'
+import { withChanges, withLowRank } from '../nn/lora.ts'
+import { changedWeight, type Factors } from '../nn/lora-kinds.ts'
 import type { LoraPart } from '../nn/lora-names.ts'
 import { checkpointWeights, type LowRank, type StoredTensor, WeightError, type Weights } from '../nn/weights.ts'
 import { type Lora, type LoraChange, loraChanges } from './lora.ts'
@@ -54,13 +55,31 @@ export function changedWeights(
   const weights = storedWeights(checkpoint, root)
   if (changes.size === 0) return { weights, root, checkpoints }
   const views = new Map([...used].map((lora, i) => [lora, storedWeights(lora.factors, root, `lora${i}.`)]))
-  const lowRank = ({ lora, up, down, factor }: LoraChange): LowRank => {
+  const factorsOf = ({ lora, keys }: LoraChange): Factors => {
     const tensor = (key: string) => views.get(lora)!.get(key, lora.factors.tensors.get(key)!.shape)
-    return { up: tensor(up), down: tensor(down), factor }
+    return (role) => (keys[role] === undefined ? undefined : tensor(keys[role]))
   }
-  const values = new Map([...changes].map(([name, list]) => [name, list.map(lowRank)]))
-  return { weights: withLowRank(weights, values), root, checkpoints }
+  const lowRank = (change: LoraChange): LowRank => {
+    const factors = factorsOf(change)
+    return { up: factors('up')!, down: factors('down')!, factor: change.factor * change.strength }
+  }
+  // A path beside the layer for plain LoRA; where a weight has another change too, all of them are made of it in turn.
+  const beside = [...changes].filter(([, list]) => list.every(isPlain))
+  const within = [...changes].filter(([, list]) => !list.every(isPlain))
+  const changed = withChanges(
+    weights,
+    new Map(
+      within.map(([name, list]) => [
+        name,
+        (weight: Value) => list.reduce((w, own) => changedWeight(w, own.kind, factorsOf(own), own), weight),
+      ]),
+    ),
+  )
+  const paths = new Map(beside.map(([name, list]) => [name, list.map(lowRank)]))
+  return { weights: withLowRank(changed, paths), root, checkpoints }
 }
+
+const isPlain = ({ kind, keys }: LoraChange) => kind === 'lora' && !keys.mid && !keys.magnitude
 
 /**
  * Tensors of `<folder>/<base>.safetensors` or its shards, as float32; open sessions on them with `weights: root`, the
