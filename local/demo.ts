@@ -20,6 +20,7 @@ import { writeJson, writeWhole } from '../gpu-runner/src/engine/io/whole-file.ts
 import { keepApiKey } from './api-key.ts'
 import { startServers } from './servers.ts'
 import { environmentOrExit } from './settings.ts'
+import { openInBrowser, signInLinks } from './sign-in.ts'
 
 const story: StoryInput = {
   title: 'A day with Fern and Bo',
@@ -44,14 +45,16 @@ const story: StoryInput = {
   seed: 7,
 }
 
-command(
+const { values: flags } = command(
   'demo',
-  `usage: npm run demo
+  `usage: npm run demo [-- --open]
 
 Starts everything, posts a story over HTTP, receives its webhook and leaves the pictures in out/demo.
+--open then shows the story in the playground, in a browser if there is one, until Ctrl-C.
 Settings are environment variables: FABLEFRAME_DEMO_OUT, FABLEFRAME_DATA, FABLEFRAME_MODEL and those of docs/.`,
-).read({})
+).read({ open: { type: 'boolean', default: false } })
 const { dataDir, demoOut: out, edgeEnv, apiKey: given } = environmentOrExit()
+const SIGNALS: string[] = ['SIGINT', 'SIGTERM']
 const WebhookSecret = z.object({ key: z.string() })
 /** From the start to the last picture. */
 const LIMIT_MS = 5 * 60_000
@@ -62,23 +65,27 @@ const over = new AbortController()
 const limit = setTimeout(() => over.abort(new Error(`not finished after ${LIMIT_MS / 1000} s`)), LIMIT_MS)
 
 const apiKey = given ?? (await keepApiKey(dataDir)).key
+const signIn = signInLinks(apiKey)
 const runnerLines: string[] = []
 const servers = await startServers({
   port: 0,
   dataDir,
   apiKey,
   edgeEnv,
+  signIn: signIn.exchange,
   onRunnerLine: (line) => runnerLines.push(line),
   onRunnerExit: (how) => over.abort(new Error(`the runner ended: ${how}`)),
   onEdgeExit: (how) => over.abort(new Error(`the edge ended: ${how}`)),
   onEdgeReturn: () => {},
   onEdgeLost: (error) => over.abort(error),
 }).catch((error) => fail(`the edge did not start: ${error.message}`))
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => over.abort(new Error(signal)))
+for (const signal of SIGNALS) process.on(signal, () => over.abort(new Error(signal)))
 const receiver = await openReceiver()
 try {
-  await demo()
+  const { id } = await demo()
+  clearTimeout(limit)
   console.log(`Done in ${((performance.now() - started) / 1000).toFixed(1)} s: ${join(out, 'storyboard.png')}`)
+  if (flags.open) await showUntilStopped(signIn.link(servers.url, id))
 } catch (error) {
   const why = over.signal.aborted ? over.signal.reason : error
   console.error(`\nThe demo failed: ${sentenceOf(why)}`)
@@ -95,7 +102,15 @@ function fail(message: string): never {
   process.exit(1)
 }
 
-async function demo(): Promise<void> {
+/** Throws when the servers end by themselves. */
+async function showUntilStopped(link: string): Promise<void> {
+  console.log(`The playground, signed in; this link works once, and Ctrl-C ends it all:\n  ${link}`)
+  openInBrowser(link)
+  await once(over.signal, 'abort')
+  if (!SIGNALS.includes(over.signal.reason.message)) throw over.signal.reason
+}
+
+async function demo(): Promise<Story> {
   console.log(`The edge listens on ${servers.url}; posting "${story.title}", ${story.frames.length} frames.`)
   const { key: secret } = WebhookSecret.parse(await (await call('/webhooks/secret')).json())
   const body = JSON.stringify({ ...story, webhook: receiver.url, webhook_events_filter: ['completed'] })
@@ -121,6 +136,7 @@ async function demo(): Promise<void> {
     await download(url, `frame-${index}.png`)
   }
   await writeJson(join(out, 'story.json'), finished)
+  return finished
 }
 
 /** Read the story until it has ended, as a bar of its steps and frames. */

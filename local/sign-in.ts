@@ -1,4 +1,5 @@
 /** Links that open the playground signed in: each holds a token that is exchanged for the API key, once. */
+import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 
 export interface SignInLinks {
@@ -19,4 +20,12 @@ export function signInLinks(apiKey: string): SignInLinks {
     },
     exchange: (token) => (unused.delete(token) ? apiKey : undefined),
   }
+}
+
+/** By whatever this system opens links with; where it has nothing, the link that was printed has to do. */
+export function openInBrowser(link: string): void {
+  const command = process.platform === 'darwin' ? 'open' : 'xdg-open'
+  const opener = spawn(command, [link], { detached: true, stdio: 'ignore' })
+  opener.on('error', () => {})
+  opener.unref()
 }

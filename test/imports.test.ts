@@ -62,7 +62,7 @@ const arrows: Record<string, string[]> = {
     'gpu-runner/src/engine/io/whole-file.ts',
     'web/build.ts',
   ],
-  'web/build.ts': ['gpu-runner/src/engine/io/whole-file.ts'],
+  'web/build.ts': ['gpu-runner/src/engine/io/whole-file.ts', 'sdk/src/element/element.ts'],
   'web/src/state/**': ['sdk/src/**'],
   'web/src/**': ['sdk/src/**', 'web/src/**'],
 }

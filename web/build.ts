@@ -1,5 +1,5 @@
 /**
- * The static files that the Worker serves: the playground and the embed page, made of `web/src`, and the two of Swagger UI for `/docs`.
+ * The static files that the Worker serves: the playground and the embed page, made of `web/src`, `<fable-story>`, and the two of Swagger UI for `/docs`.
  * `node web/build.ts` writes them to `web/dist`, which `wrangler.toml` names; the local edge keeps them in memory.
  */
 import { mkdir, readFile } from 'node:fs/promises'
@@ -15,6 +15,7 @@ export async function buildAssets(): Promise<Map<string, Uint8Array>> {
     entryPoints: {
       playground: join(import.meta.dirname, 'src/main.tsx'),
       embed: join(import.meta.dirname, 'src/embed.ts'),
+      element: join(root, 'sdk/src/element/element.ts'),
     },
     outdir: 'out',
     bundle: true,

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
-import { noBrowser, openPage } from '../../test/browser.ts'
+import { axeFindings, noBrowser, openPage } from '../../test/browser.ts'
 import { startDrawing } from '../../test/drawing-runner.ts'
 import { testEdge } from '../../test/worker.ts'
 
@@ -34,21 +34,27 @@ test('an embedded story grows to its height, and is framed by the origins of its
   page.on('console', (message) => refusals.push(message.text()))
 
   await page.goto(`http://127.0.0.1:${port}/`)
-  await page.frameLocator('iframe').getByText('Fern sleeps').waitFor()
+  await page.frameLocator('iframe').getByRole('img', { name: 'Fern sleeps' }).waitFor()
   await page.waitForFunction(() => {
     const frame = document.querySelector('iframe')
     return frame !== null && frame.offsetHeight > 300
   })
+  // The element has taken over, inside the policy of its page.
+  await page.frameLocator('iframe').locator('fable-story').getByRole('img', { name: 'Fern waves' }).waitFor()
   assert.deepEqual(refusals, [])
+  const alone = await openPage()
+  await alone.goto(urls.embed)
+  await alone.getByRole('img', { name: 'Fern waves' }).waitFor()
+  assert.deepEqual(await axeFindings(alone), [])
 
   const key = (await app<{ results: { id: string }[] }>('GET', '/keys')).body.results[0]
   await app('PATCH', `/keys/${key?.id}`, { origins: [`http://127.0.0.1:${port}`] })
   await page.reload()
-  await page.frameLocator('iframe').getByText('Fern sleeps').waitFor()
+  await page.frameLocator('iframe').getByRole('img', { name: 'Fern sleeps' }).waitFor()
 
   await app('PATCH', `/keys/${key?.id}`, { origins: ['https://app.example'] })
   const refused = page.waitForEvent('console', (message) => /frame-ancestors/.test(message.text()))
   await page.reload()
   await refused
-  assert.equal(await page.frameLocator('iframe').getByText('Fern sleeps').count(), 0)
+  assert.equal(await page.frameLocator('iframe').getByRole('img', { name: 'Fern sleeps' }).count(), 0)
 })

@@ -1,20 +1,18 @@
 /** The playground in a real browser, with the edge in real workerd and a runner that draws plain pictures. */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
 import type { Page } from 'playwright-core'
 import type { Story } from '../../contract/story-view.ts'
 import { signInLinks } from '../../local/sign-in.ts'
-import { noBrowser, openPage } from '../../test/browser.ts'
+import { axeFindings, noBrowser, openPage } from '../../test/browser.ts'
 import { startDrawing } from '../../test/drawing-runner.ts'
 import { plainPng } from '../../test/png.ts'
 import { testEdge } from '../../test/worker.ts'
 
 const links: { exchange: (token: string) => string | undefined } = { exchange: () => undefined }
 const edge = noBrowser ? undefined : await testEdge({}, { signIn: (token) => links.exchange(token) })
-const axe = readFileSync(new URL('../../node_modules/axe-core/axe.min.js', import.meta.url), 'utf8')
 
 test('the playground', { skip: noBrowser }, async (t) => {
   assert.ok(edge)
@@ -45,7 +43,7 @@ test('the playground', { skip: noBrowser }, async (t) => {
   const prompts = () =>
     page.getByLabel(/^Prompt of frame/).evaluateAll((all) => all.map((one) => (one as HTMLTextAreaElement).value))
   const stories = async () => (await edge.app<{ results: Story[] }>('GET', '/stories')).body.results
-  const accessible = async () => assert.deepEqual(await findings(page), [])
+  const accessible = async () => assert.deepEqual(await axeFindings(page), [])
 
   await step('a link signs in once, and the key stays in the tab', async () => {
     const link = sign.link(url)
@@ -57,7 +55,7 @@ test('the playground', { skip: noBrowser }, async (t) => {
     const other = await openPage()
     await other.goto(link)
     await other.getByText('this sign-in link was used before').waitFor()
-    assert.deepEqual(await findings(other), [])
+    assert.deepEqual(await axeFindings(other), [])
     await other.getByLabel('API key').fill('ff_live_wrong')
     await other.getByRole('button', { name: 'Sign in' }).click()
     await other.getByText('the API key is misspelt').waitFor()
@@ -122,7 +120,7 @@ test('the playground', { skip: noBrowser }, async (t) => {
     await button('Redraw frame 2').click()
     const dialog = page.getByRole('dialog', { name: 'Redraw frame 2' })
     await dialog.getByRole('img', { name: 'Candidate 3' }).waitFor()
-    assert.deepEqual(await findings(page), [])
+    assert.deepEqual(await axeFindings(page), [])
     const seed = Number(
       (
         await dialog
@@ -217,28 +215,6 @@ test('the playground', { skip: noBrowser }, async (t) => {
   })
   assert.deepEqual(errors, [])
 })
-
-/** What axe finds against WCAG 2.2 AA. */
-async function findings(page: Page): Promise<string[]> {
-  // Pictures that are fading in have another contrast for a moment.
-  await page.evaluate(() =>
-    Promise.all(
-      document
-        .getAnimations()
-        .filter((one) => one.effect?.getTiming().iterations === 1)
-        .map((one) => one.finished),
-    ),
-  )
-  // Evaluated by the debugger, which the policy of the page does not concern.
-  await page.evaluate(axe)
-  return page.evaluate(async () => {
-    const { axe } = globalThis as unknown as {
-      axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> }
-    }
-    const { violations } = await axe.run()
-    return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' | ')}`)
-  })
-}
 
 const describedBy = (field: ReturnType<Page['getByLabel']>) =>
   field.evaluate((one) => document.getElementById(one.getAttribute('aria-describedby') ?? '')?.textContent)

@@ -1,8 +1,6 @@
 /** `<fable-story>` in Chromium, on a page of another origin than the edge, whose policy forbids inline styles and scripts. */
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
-import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { after, type TestContext, test } from 'node:test'
@@ -11,14 +9,13 @@ import type { BrowserContextOptions, Locator, Page } from 'playwright-core'
 import type { Claim } from '../../../contract/runner.ts'
 import type { Story } from '../../../contract/story-view.ts'
 import { signUrl } from '../../../src/platform/signed-url.ts'
-import { noBrowser, openPage } from '../../../test/browser.ts'
+import { axeFindings, noBrowser, openPage } from '../../../test/browser.ts'
 import { plainPng } from '../../../test/png.ts'
 import { testEdge } from '../../../test/worker.ts'
 
 const URL_SECRET = 'a-secret-of-links-for-tests-alone'
 const edge = noBrowser ? undefined! : await testEdge({ URL_SECRET, LEASE_SECONDS: '600' })
 const prompts = ['Fern wakes up', 'Fern & Bo set out', 'Fern is back']
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
 const { outputFiles } = await build({
   entryPoints: [join(import.meta.dirname, 'element.ts')],
@@ -110,18 +107,6 @@ async function finished(): Promise<Story> {
   return edge.read(story.id)
 }
 
-/** What axe finds wrong in the page. */
-async function wrongIn(page: Page): Promise<string[]> {
-  await page.evaluate(axe)
-  return page.evaluate(async () => {
-    const { violations } = await (window as unknown as { axe: Axe }).axe.run()
-    return violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html}`))
-  })
-}
-interface Axe {
-  run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }>
-}
-
 const chromium = { skip: noBrowser }
 
 test('frames are shown as they come: skeletons of their shape, captions, progress, and events', chromium, async (t) => {
@@ -135,7 +120,7 @@ test('frames are shown as they come: skeletons of their shape, captions, progres
     )
   assert.deepEqual(await shapes(), [1.33, 1.33, 1.33])
   assert.deepEqual(await part(page, 'caption').allTextContents(), prompts)
-  assert.deepEqual(await wrongIn(page), [])
+  assert.deepEqual(await axeFindings(page), [])
   await draw(0)
   await says(page, 'Drawing, 1 of 3 pictures done')
   await page.getByRole('img', { name: prompts[0]!, exact: true }).waitFor()
@@ -149,7 +134,7 @@ test('frames are shown as they come: skeletons of their shape, captions, progres
   const loaded = part(page, 'image')
   assert.deepEqual(await loaded.evaluateAll((all) => all.map((one) => one.getAttribute('alt'))), prompts)
   assert.deepEqual(await told(page), [...[0, 1, 2].map((index) => ({ type: 'frame', index })), { type: 'complete' }])
-  assert.deepEqual(await wrongIn(page), [])
+  assert.deepEqual(await axeFindings(page), [])
 })
 
 test('a story that is waited for says its place, one that fails says why', chromium, async (t) => {
@@ -167,7 +152,7 @@ test('a story that is waited for says its place, one that fails says why', chrom
   assert.deepEqual(await told(page), [
     { type: 'error', message: 'The story could not be finished: no such scheduler.' },
   ])
-  assert.deepEqual(await wrongIn(page), [])
+  assert.deepEqual(await axeFindings(page), [])
   await edge.app('POST', `/stories/${waiting.id}/cancel`)
   await says(first, 'The story was canceled.')
 })
@@ -232,11 +217,11 @@ test('strip and book are turned by keys, buttons and swiping', chromium, async (
     await shown('2 / 3')
     await swipe(page, scroller, 220)
     await shown('1 / 3')
-    assert.deepEqual(await wrongIn(page), [])
+    assert.deepEqual(await axeFindings(page), [])
   }
   const grid = await open(t, tag(story, 'layout="grid"'), { viewport: { width: 1200, height: 700 } })
   assert.equal(await part(grid, 'navigation').isHidden(), true)
-  assert.deepEqual(await wrongIn(grid), [])
+  assert.deepEqual(await axeFindings(grid), [])
 })
 
 /** Draws a finger over an element, by pixels to the right. */
@@ -268,7 +253,7 @@ test('an expired link says so, and another one goes on', chromium, async (t) => 
   const expired = signUrl(`${edge.url}/stories/${story.id}/events`, Date.now() - 1000, { URL_SECRET: [URL_SECRET] })
   const page = await open(t, tag({ ...story, urls: { ...story.urls, events: expired } }))
   await says(page, 'The link to this story has expired.')
-  assert.deepEqual(await wrongIn(page), [])
+  assert.deepEqual(await axeFindings(page), [])
   const message = await page.evaluate(
     (fresh) =>
       new Promise<string>((resolve) => {
@@ -305,7 +290,7 @@ test('it moves nothing for those who ask for that, and follows the colours of th
   const scheme = '<meta name="color-scheme" content="light dark">'
   const paper = async (colorScheme: 'light' | 'dark') => {
     const page = await readyPage(t, story, { colorScheme }, scheme, 'layout="book"')
-    assert.deepEqual(await wrongIn(page), [])
+    assert.deepEqual(await axeFindings(page), [])
     return part(page, 'scroller').evaluate((box) => getComputedStyle(box).backgroundColor)
   }
   assert.deepEqual([await paper('light'), await paper('dark')], ['rgb(255, 253, 247)', 'rgb(34, 32, 29)'])

@@ -42,7 +42,11 @@ test('the page shows the pictures without JavaScript, and what was written canno
   assert.equal((await call('GET', pictures[0]![0]!)).status, 200)
   assert.match(body, /<h1>Fern &amp; &quot;Bo&quot; &lt;script&gt;<\/h1>/)
   assert.doesNotMatch(body, /<script>|\son\w+=|\sstyle=|http-equiv/)
-  assert.ok(unescaped(body).includes(`<fable-story src="${story.urls.events}" layout="grid">`))
+  assert.ok(
+    unescaped(body).includes(
+      `<fable-story src="${story.urls.events}" layout="grid" ratio="${story.frames[0]?.width}/${story.frames[0]?.height}">`,
+    ),
+  )
   for (const [, path] of body.matchAll(/(?:src|href)="(\/[^"]+)"/g))
     assert.equal((await call('GET', path!)).status, 200, path ?? '')
 })
@@ -70,6 +74,14 @@ test('a story that is not over has places for its frames, and is loaded again wh
   assert.match(body, /<noscript><meta http-equiv="refresh"/)
   assert.match(body, /<div class="pending"><\/div><figcaption>a fox</)
   assert.equal(meta(body)['og:title'], 'a fox')
+})
+
+test('the element is a script that pages of other sites may load', async () => {
+  const { status, headers, body } = await call<string>('GET', '/element.js', {
+    headers: { origin: 'https://app.example' },
+  })
+  assert.deepEqual([status, headers.get('access-control-allow-origin')], [200, '*'])
+  assert.match(body, /"fable-story"/)
 })
 
 test('the origins of the key may frame it; any page may where there are none', async () => {

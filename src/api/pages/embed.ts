@@ -105,18 +105,25 @@ ${
 }
 <link rel="stylesheet" href="/embed/embed.css">
 ${isTerminal(status) ? '' : raw('<noscript><meta http-equiv="refresh" content="5"></noscript>')}
+<script type="module" src="/element.js"></script>
 <script type="module" src="/embed/embed.js"></script>
 </head>
 <body data-story="${story.id}">
 <main>
 <h1>${title}</h1>
-<fable-story src="${urls.events}" layout="${layout}">
+<fable-story src="${urls.events}" layout="${layout}" ratio="${ratioOf(story)}">
 ${frames.map(frame)}
 </fable-story>
 </main>
 </body>
 </html>
 `
+}
+
+/** Of pictures that are not there yet. */
+function ratioOf({ frames }: Story): string {
+  const first = frames.find(({ width }) => width !== null)
+  return `${first?.width ?? 1}/${first?.height ?? 1}`
 }
 
 const frame = ({ url, prompt, width, height }: Story['frames'][number]) =>
