@@ -12,7 +12,7 @@ import { root } from './commands.ts'
 import { blocksOf } from './doc-blocks.ts'
 import { testEdge } from './worker.ts'
 
-const blocks = ['README.md', 'docs/operations.md', 'CONTRIBUTING.md'].flatMap(blocksOf)
+const blocks = ['README.md', 'docs/operations.md', 'docs/cog.md', 'CONTRIBUTING.md'].flatMap(blocksOf)
 
 test('command blocks are shell, and name scripts and files that there are', () => {
   const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: object }

@@ -44,7 +44,8 @@ const arrows: Record<string, string[]> = {
   ],
   'gpu-runner/src/service/queue/**': ['contract/**'],
   'gpu-runner/src/service/**': [...runner('service', 'story'), ...engine('io', 'runtime'), '{contract,books}/**'],
-  'gpu-runner/src/main.ts': [...runner('service'), ...engine('runtime')],
+  'gpu-runner/src/serve/**': [...runner('service'), 'contract/**'],
+  'gpu-runner/src/main.ts': [...runner('service', 'serve'), ...engine('runtime')],
   'gpu-runner/src/cli/doctor/**': engine('runtime'),
   'gpu-runner/src/cli/**': [...runner('engine', 'story', 'lab', 'service', 'cli'), '{contract,books}/**'],
   // Types alone, which the build writes out: the package has no dependencies.

@@ -26,10 +26,11 @@ export async function startRunner(
   edgeUrl: string,
   drawing: { name?: string; stepMs?: number; steps?: number } = {},
   env: Record<string, string> = {},
+  args: string[] = [],
 ): Promise<TestRunner> {
   const folder = await mkdtemp(join(tmpdir(), 'drawing-'))
   await writeFile(join(folder, 'drawing.json'), JSON.stringify(drawing))
-  const child = spawn(process.execPath, [path('../gpu-runner/src/main.ts')], {
+  const child = spawn(process.execPath, [path('../gpu-runner/src/main.ts'), ...args], {
     stdio: ['ignore', 'inherit', 'pipe'],
     env: {
       ...process.env,

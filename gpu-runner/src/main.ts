@@ -1,9 +1,14 @@
 /**
  * The runner: claims stories at the edge, generates them with the model in a thread of its own, hands the pictures over.
- * Settings come from the environment (`service/settings.ts`), read here and nowhere else; logs are JSON lines on stderr.
+ * With `--serve`, whoever calls it instead, on Cog's HTTP wire. Settings come from the environment (`service/settings.ts`), read here and nowhere else; logs are JSON lines on stderr.
  */
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { parseArgs } from 'node:util'
+import type { z } from 'zod'
+import { openapiDocument } from './serve/openapi.ts'
+import { COG_VERSION, serveCog } from './serve/serve.ts'
+import { edgeSettings, ServeSettings } from './serve/settings.ts'
 import { openGenerator } from './service/generator.ts'
 import { keepAlive } from './service/liveness.ts'
 import { type Log, serve } from './service/queue/client.ts'
@@ -14,14 +19,21 @@ import { Sampler } from './service/worker/thread.ts'
 /** SIGTERM to exit; a platform gives 15 seconds before it kills. */
 const STOP_MS = 12_000
 
-const parsed = Settings.safeParse(process.env)
+const flags = readFlags()
+if (flags.schema) {
+  process.stdout.write(`${JSON.stringify(openapiDocument(COG_VERSION))}\n`)
+  process.exit(0)
+}
+const parsed = (flags.serve ? Settings.omit(edgeSettings).extend(ServeSettings.shape) : Settings).safeParse(process.env)
 if (!parsed.success) {
   log('runner.misconfigured', { errors: parsed.error.issues.map(({ path, message }) => `${path.join()}: ${message}`) })
   process.exit(2)
 }
 const settings = parsed.data
 const stopping = new AbortController()
-for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop(signal))
+process.on('SIGINT', () => stop('SIGINT'))
+// Kubernetes sends it to a pod that is to finish what it has: then only POST /shutdown and SIGINT end it.
+process.on('SIGTERM', () => flags['await-explicit-shutdown'] || stop('SIGTERM'))
 // Started by a parent with a channel: the parent's end is ours, however it ended.
 process.on('disconnect', () => stop('disconnect'))
 
@@ -36,14 +48,31 @@ const sampler = new Sampler(
   },
   { memoryLimit: settings.FABLEFRAME_MEMORY_MB * 2 ** 20 },
 )
-const edge = connectEdge({
-  url: settings.FABLEFRAME_EDGE_URL,
-  token: settings.RUNNER_TOKEN,
-  secret: settings.RUNNER_WEBHOOK_SECRET,
-  onRetry: (problem) => log('edge.unavailable', problem),
-})
 
 try {
+  if ('PORT' in settings)
+    await serveCog(openGenerator(sampler), {
+      ...{ port: settings.PORT, host: settings.FABLEFRAME_HOST, log, signal: stopping.signal },
+      ...{ uploadUrl: flags['upload-url'], webhookToken: settings.WEBHOOK_AUTH_TOKEN },
+      history: settings.COG_STREAM_HISTORY_CAPACITY,
+      onShutdown: () => stop('POST /shutdown'),
+    })
+  else await serveQueue(settings)
+} catch (error) {
+  log('runner.failed', { error: error instanceof Error ? error.message : String(error) })
+  process.exitCode = 1
+}
+await sampler.close()
+log('runner.stopped')
+process.disconnect?.()
+
+async function serveQueue(settings: z.infer<typeof Settings>): Promise<void> {
+  const edge = connectEdge({
+    url: settings.FABLEFRAME_EDGE_URL,
+    token: settings.RUNNER_TOKEN,
+    secret: settings.RUNNER_WEBHOOK_SECRET,
+    onRetry: (problem) => log('edge.unavailable', problem),
+  })
   const { name } = await sampler.open()
   log('runner.ready', {
     pid: process.pid,
@@ -60,13 +89,24 @@ try {
     wait: settings.FABLEFRAME_CLAIM_WAIT,
     idleExit: settings.FABLEFRAME_IDLE_EXIT,
   })
-} catch (error) {
-  log('runner.failed', { error: error instanceof Error ? error.message : String(error) })
-  process.exitCode = 1
 }
-await sampler.close()
-log('runner.stopped')
-process.disconnect?.()
+
+/** `--serve`: Cog's HTTP wire instead of an edge's queue. `--schema`: its document, for the label of an image. */
+function readFlags() {
+  try {
+    return parseArgs({
+      options: {
+        serve: { type: 'boolean', default: false },
+        schema: { type: 'boolean', default: false },
+        'upload-url': { type: 'string' },
+        'await-explicit-shutdown': { type: 'boolean', default: false },
+      },
+    }).values
+  } catch (error) {
+    log('runner.misconfigured', { errors: [error instanceof Error ? error.message : String(error)] })
+    process.exit(2)
+  }
+}
 
 function stop(why: string): void {
   if (stopping.signal.aborted) return
