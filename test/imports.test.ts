@@ -95,7 +95,7 @@ const writersOfTheirOwn = [
   'gpu-runner/src/lab/storydb/{write-unit,write}.ts',
   'gpu-runner/src/service/liveness.ts',
   'local/{api-key,edge}.ts',
-  'sdk/build/build.ts',
+  'sdk/build/{build,check}.ts',
 ]
 
 test('files are written by whole-file.ts, so that they are there whole or not at all', () => {

@@ -30,13 +30,8 @@ async function writeModules() {
     target: 'es2022',
     platform: 'neutral',
   }
-  await build({
-    ...usual,
-    entryPoints: ['src/index.ts', 'src/ai-sdk.ts'],
-    splitting: true,
-    chunkNames: 'shared-[hash]',
-  })
-  await build({ ...usual, entryPoints: ['src/cli.ts'], platform: 'node', target: 'node20' })
+  const shared: BuildOptions = { splitting: true, chunkNames: 'shared-[hash]', external: ['node:readline'] }
+  await build({ ...usual, ...shared, entryPoints: ['src/index.ts', 'src/ai-sdk.ts', 'src/cli.ts'] })
   // For pages, by a script tag: one file.
   await build({ ...usual, entryPoints: { element: 'src/element/element.ts' }, minify: true })
 }

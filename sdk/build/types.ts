@@ -35,6 +35,8 @@ const types: Record<string, Named> = {
 }
 const publicNames = new Map(Object.entries(types).map(([name, { schema }]) => [schema.meta()?.id, name]))
 
+export const typeNames: readonly string[] = Object.keys(types)
+
 /** The text of the package's `types.d.ts`. */
 export function typeDeclarations(): string {
   const declarations = new Map<string, string>()

@@ -30,6 +30,7 @@ const TIMEOUT_MS = 60_000
  * `base-url` where the edge is not the page's own origin. `layout`: `strip` (default), `grid` or `book`. `captions="none"`
  * leaves out the text below the pictures. `ratio`, such as `4/3`: of frames whose size is not known yet.
  */
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the interface adds overloads of a method that there is
 export class FableStory extends Base {
   static observedAttributes = [...SOURCE, 'layout', 'captions', 'ratio']
 
@@ -159,6 +160,19 @@ export class FableStory extends Base {
 const isExpiry = (error: unknown): error is ApiError =>
   error instanceof ApiError &&
   (error.problem === 'token-expired' || (error.status === 401 && error.detail.startsWith('the link expired')))
+
+export interface FableStory {
+  addEventListener<Name extends keyof FableStoryEventMap>(
+    name: Name,
+    listener: (event: FableStoryEventMap[Name]) => void,
+    options?: boolean | AddEventListenerOptions,
+  ): void
+  addEventListener(
+    name: string,
+    listener: EventListenerOrEventListenerObject,
+    options?: boolean | AddEventListenerOptions,
+  ): void
+}
 
 declare global {
   interface HTMLElementTagNameMap {
