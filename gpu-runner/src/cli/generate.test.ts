@@ -102,7 +102,7 @@ test('an SD folder as users have it, with a LoRA file', async (t) => {
 test('what the model makes nothing of is printed and kept: cut ends, pictures it cannot read, frames of nobody', async (t) => {
   const { run, folder } = await setUp(t)
   const fern = { id: 'fern', name: 'Fern', description: 'a red fox', references: ['data:image/png;base64,AAAA'] }
-  const frames = [{ prompt: `Fern ${'walks and walks '.repeat(40)}home` }, { prompt: 'a hill' }]
+  const frames = [{ prompt: `Fern counts ${'12'.repeat(400)}` }, { prompt: 'a hill' }]
   const input = JSON.stringify({ characters: [fern], frames, steps: 1, consistency: { min_score: 0.5 } })
   const { code, stderr } = await run({ input, env: { FABLEFRAME_MODEL_MODULE: undefined } }, '--model', sd15)
   assert.equal(code, 0, stderr)
@@ -111,7 +111,7 @@ test('what the model makes nothing of is printed and kept: cut ends, pictures it
     warnings.map((warning: string) => warning.split(':')[0]),
     ['/frames/1/prompt', '/characters/0/references', '/consistency/min_score', '/frames/0/prompt'],
   )
-  assert.match(warnings[3], /pipeline reads 75 tokens of a prompt, .*; cut is "/)
+  assert.match(warnings[3], /pipeline reads 600 tokens of a prompt, .*; cut is "/)
   for (const warning of warnings) assert.ok(stderr.includes(`line 1: ${warning}\n`), warning)
   assert.equal(stderr.match(/min_score/g)?.length, 1, stderr)
 })
