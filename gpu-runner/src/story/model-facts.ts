@@ -13,6 +13,8 @@ export interface ModelFacts extends Model {
   readonly scheduler: object
   /** To put prompts into words that it knows; null where it may know any. */
   readonly captions: CaptionWords | null
+  /** Of a model of few steps; null for all others. */
+  readonly preset: { readonly steps: number; readonly guidance: number } | null
   /** One for each text encoder. */
   readonly tokenizers: readonly Tokenizer[]
   readonly latentChannels: number
@@ -24,12 +26,13 @@ export interface ModelFacts extends Model {
 }
 
 export function factsOf(pipeline: Pipeline): ModelFacts {
-  const { name, kind, scheduler, text, autoencoder, identity } = pipeline
+  const { name, kind, scheduler, preset, text, autoencoder, identity } = pipeline
   return {
     name,
     abilities: abilitiesOf(pipeline),
     kind: isFlow(scheduler) ? 'flow' : kind,
     scheduler,
+    preset,
     captions: pipeline.vocabulary?.captions ?? null,
     tokenizers: text.tokenizers,
     latentChannels: autoencoder.latentChannels,

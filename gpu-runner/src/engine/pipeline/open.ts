@@ -1,5 +1,5 @@
 /** Opens a model, a folder or one file, as a pipeline: SD 1, SD 2, SDXL and story-mini, for stories and golden cases. */
-import { dirname } from 'node:path'
+import { basename, dirname } from 'node:path'
 import { createSchedule, ScheduleError } from '../diffusion/schedulers/index.ts'
 import { type Lora, type LoraFile, openLoras, unusedParts } from '../runtime/lora.ts'
 import type { SessionOptions } from '../runtime/session.ts'
@@ -11,6 +11,7 @@ import { type Fingerprints, fingerprintsOf } from './fingerprint.ts'
 import { buildIdentityEncoder, type IdentityEncoder } from './identity.ts'
 import { openSource } from './open-source.ts'
 import { withParts } from './other-parts.ts'
+import { type Preset, presetOf } from './presets.ts'
 import { ModelError, type ModelKind, type ModelSource } from './source.ts'
 import { buildTextEncoders, encoderNames, type TextEncoders } from './text-encoders.ts'
 import type { ModelVocabulary } from './vocabulary.ts'
@@ -18,8 +19,10 @@ import type { ModelVocabulary } from './vocabulary.ts'
 export interface Pipeline {
   readonly name: string
   readonly kind: ModelKind
-  /** The folder's scheduler_config.json, as it is. */
+  /** Its scheduler_config.json, changed where it is a model of few steps. */
   readonly scheduler: object
+  /** How such a model is sampled; null for all others. */
+  readonly preset: Preset | null
   /** Side in pixels of the pictures the model was trained on. */
   readonly size: number
   readonly text: TextEncoders
@@ -71,7 +74,10 @@ export async function openPipeline(path: string, settings: PipelineOptions): Pro
       `${path}: the UNet goes from ${config.inChannels} to ${config.outChannels} channels and the autoencoder has ` +
         `${autoencoder.latentChannels}; models for inpainting or depth are not supported`,
     )
-  const scheduler = readScheduler(source.scheduler)
+  const own = readScheduler(source.scheduler)
+  const used = [unetPath, ...files.map(({ path }) => path)].filter((file) => file !== undefined)
+  const preset = presetOf([source.name, ...used.map((file) => basename(file))], own)
+  const scheduler = { ...own, ...preset?.scheduler }
   const parts = [
     ...[...text.parts, denoiser.part, autoencoder.decoder, autoencoder.encoder],
     ...[denoiser.injected, identity?.part].filter((part) => part != null),
@@ -90,6 +96,7 @@ export async function openPipeline(path: string, settings: PipelineOptions): Pro
     name: source.name,
     kind: source.kind,
     scheduler,
+    preset,
     size: config.sampleSize * autoencoder.factor,
     text,
     denoiser,

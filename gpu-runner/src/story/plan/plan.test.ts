@@ -42,6 +42,7 @@ const abilities: ModelAbilities = {
 }
 const model: ModelFacts = {
   captions: null,
+  preset: null,
   ...{ name: 'tiny', abilities, kind: 'flow', tokenizers: [wordTokenizer], latentChannels: 4, factor: 8 },
   scheduler: { _class_name: 'FlowMatchEulerDiscreteScheduler' },
   identityShape: [4, 8],

@@ -15,6 +15,7 @@ const names: Readonly<Record<string, string>> = {
   'dpm-solver': 'DPMSolverMultistepScheduler',
   unipc: 'UniPCMultistepScheduler',
   lcm: 'LCMScheduler',
+  tcd: 'TCDScheduler',
   pndm: 'PNDMScheduler',
 }
 

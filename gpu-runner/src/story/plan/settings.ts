@@ -19,7 +19,7 @@ const defaults = {
 
 /** Throws `StoryRejected` for what the model cannot do at all, and for a size that is not the bank's. */
 export function settingsOf(request: StoryRequest, bank: BankHeader | null, model: ModelFacts): BankSettings {
-  const usual = defaults[model.kind]
+  const usual = { ...defaults[model.kind], ...model.preset }
   const { size, layout: trainedLayout } = model.abilities
   const its = bank?.settings
   const { layout, synchronizer, leak_guard, injector, regions } = request.consistency

@@ -11,6 +11,7 @@ import { FlowMatchEulerConfig, flowMatchEuler } from './flow-match-euler.ts'
 import { LcmConfig, lcm } from './lcm.ts'
 import { PndmConfig, pndm } from './pndm.ts'
 import { type Schedule, ScheduleError } from './schedule.ts'
+import { TcdConfig, tcd } from './tcd.ts'
 import { UniPcMultistepConfig, uniPcMultistep } from './unipc-multistep.ts'
 
 export { initialState, type Schedule, ScheduleError, type State } from './schedule.ts'
@@ -19,7 +20,7 @@ export interface ScheduleOptions {
   readonly steps: number
   /** Another class than the configuration names; it takes the keys that it knows, and its own defaults for the rest. */
   readonly className?: string
-  /** DDIM only: how much of DDPM's noise to draw. */
+  /** DDIM: how much of DDPM's noise to draw; TCD: how far below the next level to jump. */
   readonly eta?: number
   /** Flow matching with `use_dynamic_shifting` only: logarithm of the shift. */
   readonly mu?: number
@@ -35,6 +36,7 @@ const classes: Readonly<Record<string, (config: object, options: ScheduleOptions
   DPMSolverMultistepScheduler: (config, { steps }) => dpmSolverMultistep(read(DpmSolverMultistepConfig, config), steps),
   UniPCMultistepScheduler: (config, { steps }) => uniPcMultistep(read(UniPcMultistepConfig, config), steps),
   LCMScheduler: (config, { steps }) => lcm(read(LcmConfig, config), steps),
+  TCDScheduler: (config, { steps, eta }) => tcd(read(TcdConfig, config), steps, eta),
   DDPMScheduler: (config, { steps }) => ddpm(read(DdpmConfig, config), steps),
   PNDMScheduler: (config, { steps }) => pndm(read(PndmConfig, config), steps),
 }

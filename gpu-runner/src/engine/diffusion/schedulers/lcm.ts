@@ -20,16 +20,18 @@ export const LcmConfig = Betas.extend({
 /** Deviation of clean latents that the boundary condition assumes. */
 const dataDeviation = 0.5
 
-export function lcm(config: z.infer<typeof LcmConfig>, n: number): Schedule {
+/** `n` of the teacher's timesteps. */
+export function distilledTimesteps(config: z.infer<typeof LcmConfig>, n: number): Float64Array {
   const { num_train_timesteps: count, original_inference_steps: teacherSteps } = config
   if (n > teacherSteps) throw new ScheduleError(`${n} steps of a sampler distilled from ${teacherSteps}`)
   if (teacherSteps > count) throw new ScheduleError(`${teacherSteps} original_inference_steps of ${count} timesteps`)
-  const alphas = cumulatedAlphas(config)
   const stride = Math.floor(count / teacherSteps)
-  const timesteps = Float64Array.from(
-    { length: n },
-    (_, i) => (teacherSteps - Math.floor(i * (teacherSteps / n))) * stride - 1,
-  )
+  return Float64Array.from({ length: n }, (_, i) => (teacherSteps - Math.floor(i * (teacherSteps / n))) * stride - 1)
+}
+
+export function lcm(config: z.infer<typeof LcmConfig>, n: number): Schedule {
+  const alphas = cumulatedAlphas(config)
+  const timesteps = distilledTimesteps(config, n)
   return {
     ...atTrainingLevels(alphas, timesteps),
     drawsNoise: true,
