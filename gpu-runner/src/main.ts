@@ -45,6 +45,8 @@ const sampler = new Sampler(
     loras: settings.FABLEFRAME_LORAS,
     vae: settings.FABLEFRAME_VAE,
     unet: settings.FABLEFRAME_UNET,
+    ipAdapter: settings.FABLEFRAME_IP_ADAPTER,
+    imageEncoder: settings.FABLEFRAME_IMAGE_ENCODER,
   },
   { memoryLimit: settings.FABLEFRAME_MEMORY_MB * 2 ** 20 },
 )

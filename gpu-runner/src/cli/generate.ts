@@ -31,6 +31,8 @@ const USAGE = `npm run generate -- --in <stories.jsonl, or - for standard input>
   [--lora <file>[:<scale>]]      as often as there are files; scale 1 unless given; 0.8/0.4 for UNet and text
   [--vae <folder or file>]       another VAE than the model's own
   [--unet <folder or file>]      another UNet, such as a distilled one
+  [--ip-adapter <file>]          for reference pictures; by default one beside the model
+  [--image-encoder <folder>]     that the adapter reads; by default image_encoder beside the model
   [--device cpu|webgpu|cuda]     default: cpu
   [--threads <n>]                default: FABLEFRAME_THREADS, or all cores`
 
@@ -47,8 +49,8 @@ const flags = readFlags()
 const lines = parse(await readInput(flags.in), flags)
 await mkdir(flags.out, { recursive: true }).catch((error) => fail(1, `--out: ${sentenceOf(error)}`))
 const { openStoryModel } = await loadModule()
-const { model: folder, device, loras, vae, unet } = flags
-const model = await openStoryModel({ folder, device, loras, vae, unet }).catch((error) =>
+const { model: folder, device, loras, vae, unet, ipAdapter, imageEncoder } = flags
+const model = await openStoryModel({ folder, device, loras, vae, unet, ipAdapter, imageEncoder }).catch((error) =>
   fail(1, `The model in ${flags.model} could not be opened: ${sentenceOf(error)}`),
 )
 const foreign = lines.filter(({ request }) => request.model !== null && request.model !== model.name)
@@ -181,6 +183,8 @@ function readFlags() {
     bank: string,
     vae: string,
     unet: string,
+    'ip-adapter': string,
+    'image-encoder': string,
     book: string,
     lora: { ...string, multiple: true },
   } as const
@@ -198,6 +202,8 @@ function readFlags() {
       bank: path(values.bank),
       vae: path(values.vae),
       unet: path(values.unet),
+      ipAdapter: path(values['ip-adapter']),
+      imageEncoder: path(values['image-encoder']),
       books: parseBookFormats(values.book),
       loras: (values.lora ?? []).map(parseLoraFile),
       steps: values.steps === undefined ? null : cli.whole('steps', values.steps, 1, LIMITS.steps),

@@ -21,6 +21,9 @@ export const Settings = z.object({
   /** Other networks than the model's own: folders in diffusers layout, or files. */
   FABLEFRAME_VAE: z.string().min(1).optional(),
   FABLEFRAME_UNET: z.string().min(1).optional(),
+  /** The IP-Adapter for reference pictures, and the folder of the image encoder that it reads. */
+  FABLEFRAME_IP_ADAPTER: z.string().min(1).optional(),
+  FABLEFRAME_IMAGE_ENCODER: z.string().min(1).optional(),
   FABLEFRAME_DEVICE: z.enum(devices, 'cpu, webgpu or cuda').default('cpu'),
   /** What is added to the model's weights: `a.safetensors:0.8,b.safetensors`. */
   FABLEFRAME_LORAS: z

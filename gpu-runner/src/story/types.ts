@@ -56,6 +56,9 @@ export interface OpenStoryOptions {
   /** Other networks than the model's own: folders, or files. */
   vae?: string | undefined
   unet?: string | undefined
+  /** The IP-Adapter for reference pictures, and the folder of the image encoder that it reads. */
+  ipAdapter?: string | undefined
+  imageEncoder?: string | undefined
   /** Files whose changes are added to the model's weights. */
   loras?: readonly { path: string; scale: number }[]
 }

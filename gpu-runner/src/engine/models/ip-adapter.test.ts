@@ -18,7 +18,15 @@ test('adapterConfig reads the kind from the tensors, and refuses files of anothe
     new Map(Object.entries(entries).map(([name, shape]) => [`image_proj.${name}`, { shape }]))
   const base = adapterConfig(shapes({ 'norm.weight': [32], 'proj.weight': [128, 24] }))
   assert.deepEqual([base.kind, base.tokens, base.width], ['base', 4, 32])
-  assert.throws(() => adapterConfig(shapes({ 'proj.0.weight': [8, 8] })), /image_proj\.norm\.weight: is missing/)
+  assert.throws(() => adapterConfig(shapes({ 'proj.weight': [8, 8] })), /image_proj\.norm\.weight: is missing/)
+  const full = adapterConfig(shapes({ 'proj.0.weight': [24, 24], 'proj.2.weight': [32, 24], 'proj.3.weight': [32] }))
+  assert.deepEqual([full.kind, full.tokens, full.width], ['full', 0, 32])
+  const faces: Record<string, number[]>[] = [
+    { 'proj.0.weight': [1024, 512] },
+    { 'perceiver_resampler.proj_in.weight': [8, 8] },
+  ]
+  for (const face of faces)
+    assert.throws(() => adapterConfig(shapes(face)), /a FaceID adapter.*insightface.*plus-face and full-face/)
   const uneven = shapes({ 'norm.weight': [32], 'proj.weight': [100, 24] })
   assert.throws(() => adapterConfig(uneven), /image_proj\.proj\.weight: its 100 rows are no multiple of 32/)
   const narrow = { latents: [1, 4, 8], 'proj_out.weight': [8, 8], 'layers.0.0.to_q.weight': [40, 8] }

@@ -19,9 +19,12 @@ import type { UNetConfig } from './unet-config.ts'
 const headWidth = 64
 
 export interface AdapterConfig {
-  /** 'base' projects one embedding a picture, 'plus' resamples the image encoder's last but one hidden state. */
-  kind: 'base' | 'plus'
-  /** Tokens a picture becomes. */
+  /**
+   * 'base' projects one embedding a picture, 'plus' resamples the image encoder's last but one hidden state, and 'full'
+   * projects each of that state's tokens.
+   */
+  kind: 'base' | 'plus' | 'full'
+  /** Tokens a picture becomes; 0 for 'full': as many as the image encoder has. */
   tokens: number
   /** Width of a token: that of the UNet's context. */
   width: number
@@ -42,6 +45,8 @@ export interface Adapter {
   readonly masks?: Value
 }
 
+const full = 'image_proj.proj.0.weight'
+
 /** What kind of adapter the tensors of a file make. */
 export function adapterConfig(tensors: ReadonlyMap<string, { readonly shape: readonly number[] }>): AdapterConfig {
   const size = (name: string, axis: number) => {
@@ -53,6 +58,16 @@ export function adapterConfig(tensors: ReadonlyMap<string, { readonly shape: rea
   const quotient = (name: string, whole: number, part: number) => {
     if (part > 0 && whole > 0 && whole % part === 0) return whole / part
     throw new WeightError(`image_proj.${name}`, `its ${whole} rows are no multiple of ${part}`)
+  }
+  // A vector of face recognition has 512 numbers, fewer than what any of CLIP's image encoders says.
+  if (tensors.has('image_proj.perceiver_resampler.proj_in.weight') || tensors.get(full)?.shape[1] === 512)
+    throw new WeightError(
+      full,
+      'is of a FaceID adapter, which reads what a face recognition network (insightface) says of a face, and there is none here; plus-face and full-face adapters keep faces by CLIP',
+    )
+  if (tensors.has(full)) {
+    const nothing = { inner: 0, attentionWidth: 0, feedForward: 0, layers: 0 }
+    return { kind: 'full', tokens: 0, width: size('proj.2.weight', 0), ...nothing }
   }
   if (!tensors.has('image_proj.latents')) {
     const width = size('norm.weight', 0)
@@ -74,7 +89,7 @@ export function adapterConfig(tensors: ReadonlyMap<string, { readonly shape: rea
   }
 }
 
-/** Embeddings [N,I,E], or for 'plus' hidden states [N,I,S,E], of I pictures → their tokens [N,I,T,X]. */
+/** Embeddings [N,I,E], or for 'plus' and 'full' hidden states [N,I,S,E], of I pictures → their tokens [N,I,T,X]. */
 export function imageTokens(embeds: Value, w: Weights, config: AdapterConfig): Value {
   const { kind, tokens, width } = config
   const rank = kind === 'base' ? 3 : 4
@@ -84,6 +99,12 @@ export function imageTokens(embeds: Value, w: Weights, config: AdapterConfig): V
   const flat = reshape(embeds, [product([n, images]), ...embeds.shape.slice(2)])
   const view = w.at('image_proj')
   if (kind === 'plus') return reshape(resample(flat, view, config), [n, images, tokens, width], embeds)
+  if (kind === 'full') {
+    const [, , states, inputs] = dims4(embeds)
+    const inner = gelu(linear(flat, view.at('proj').at(0), known(inputs, 'ip-adapter: the width of a state')))
+    const made = layerNorm(linear(inner, view.at('proj').at(2), width), view.at('proj').at(3))
+    return reshape(made, [n, images, states, width], embeds)
+  }
   const projected = linear(flat, view.at('proj'), tokens * width)
   return layerNorm(reshape(projected, [n, images, tokens, width], embeds), view.at('norm'))
 }

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
-import { cpSync, rmSync } from 'node:fs'
+import { cpSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { assertClose } from '../../../../test/gradient.ts'
 import { copyModel, editJson, fillTensor, sd15, sdxl } from '../../../../test/model-folder.ts'
 import { openVision } from '../../lab/parity/clip.ts'
+import { openSafetensors, writeSafetensors } from '../io/safetensors.ts'
 import { BrokenWeights } from '../runtime/finite.ts'
 import { encodeConditioning, promptIds } from './conditioning.ts'
 import { openPipeline, type PipelineOptions } from './open.ts'
@@ -132,4 +133,69 @@ async function open(t: TestContext, options: PipelineOptions) {
 
 function wave(length: number, seed: number): Float32Array {
   return Float32Array.from({ length }, (_, i) => Math.sin(seed * i * 0.7 + i * i * 0.01))
+}
+
+test('an adapter beside the model is found under its published name, and full-face makes a token of each state', async (t) => {
+  const folder = copyModel(t, sd15)
+  const plus = openSafetensors(files.plus)
+  const layers = [...plus.tensors].filter(([name]) => name.startsWith('ip_adapter.'))
+  const kept = layers.map(([name, { dtype, shape }]) => [name, { dtype, shape, data: plus.bytes(name) }] as const)
+  const values = (...shape: number[]) => {
+    const data = wave(
+      shape.reduce((a, b) => a * b, 1),
+      shape.length,
+    )
+    return { dtype: 'F32', shape, data: data.map((value) => value / 4) } as const
+  }
+  const { hidden_size: wide } = JSON.parse(readFileSync(join(sd15, 'image_encoder/config.json'), 'utf8'))
+  const width = 24
+  const own = {
+    'image_proj.proj.0.weight': values(wide, wide),
+    'image_proj.proj.0.bias': values(wide),
+    'image_proj.proj.2.weight': values(width, wide),
+    'image_proj.proj.2.bias': values(width),
+    'image_proj.proj.3.weight': values(width),
+    'image_proj.proj.3.bias': values(width),
+  }
+  writeSafetensors(join(folder, 'ip-adapter-full-face_sd15.safetensors'), { ...Object.fromEntries(kept), ...own })
+  const pipeline = await openPipeline(folder, {})
+  t.after(() => pipeline.release())
+  const { side, tokens, file } = pipeline.identity!
+  assert.match(file, /full-face_sd15/)
+  const picture = wave(3 * side ** 2, 3)
+  const [made] = await pipeline.identity!.encode([picture])
+  assert.equal(made!.length, tokens * width)
+
+  const session = await openVision(join(sd15, 'image_encoder'), 'cpu')
+  const pixels = picture.map((value, i) => {
+    const c = Math.floor(i / side ** 2)
+    return ((value + 1) / 2 - clip.mean[c]!) / clip.deviation[c]!
+  })
+  const states = (await session.run({ pixels: { data: pixels, shape: [1, 3, side, side] } })).penultimate!
+  await session.close()
+  assert.equal(tokens, states.shape[1])
+  // By plain loops: linear, GELU, linear, then the norm over each token.
+  const matrix = (x: ArrayLike<number>, { shape, data }: ReturnType<typeof values>, bias: Float32Array) =>
+    Float32Array.from({ length: shape[0]! }, (_, o) => {
+      let sum = bias[o]!
+      for (let i = 0; i < shape[1]!; i++) sum += data[o * shape[1]! + i]! * x[i]!
+      return sum
+    })
+  const [p0, b0, p2, b2, g, b] = Object.values(own)
+  for (let token = 0; token < tokens; token++) {
+    const x = (states.data as Float32Array).subarray(token * wide, (token + 1) * wide)
+    const inner = matrix(x, p0!, b0!.data).map((value) => 0.5 * value * (1 + erf(value / Math.SQRT2)))
+    const y = matrix(inner, p2!, b2!.data)
+    const mean = y.reduce((a, v) => a + v, 0) / width
+    const deviation = Math.sqrt(y.reduce((a, v) => a + (v - mean) ** 2, 0) / width + 1e-5)
+    const want = y.map((value, i) => ((value - mean) / deviation) * g!.data[i]! + b!.data[i]!)
+    assertClose(made!.slice(token * width, (token + 1) * width), want, 1e-3)
+  }
+})
+
+/** Abramowitz and Stegun 7.1.26, exact to 1.5e-7. */
+function erf(x: number): number {
+  const t = 1 / (1 + 0.3275911 * Math.abs(x))
+  const series = t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))))
+  return Math.sign(x) * (1 - series * Math.exp(-x * x))
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { add, mul } from '../graph/arithmetic.ts'
 import { reshape } from '../graph/shape.ts'
-import { constant, input, type Value } from '../graph/value.ts'
+import { constant, input, known, type Value } from '../graph/value.ts'
 import { openSafetensors } from '../io/safetensors.ts'
 import { CharacterEncoderConfig, characterEncoder } from '../models/character-encoder.ts'
 import { ClipVisionConfig, clipVision } from '../models/clip-vision.ts'
@@ -16,7 +16,7 @@ import { stacked, unstacked } from '../runtime/tensor.ts'
 import { type Calibration, calibrationFile, readCalibration } from './calibration.ts'
 import { folderPart } from './folder.ts'
 import { Part } from './part.ts'
-import { ModelError, type ModelPart, type ModelSource } from './source.ts'
+import { ModelError, type ModelKind, type ModelPart, type ModelSource } from './source.ts'
 
 export interface IdentityEncoder {
   /** The adapter's file, whose layers the UNet takes. */
@@ -35,25 +35,52 @@ export interface IdentityEncoder {
   readonly part: Part
 }
 
-/** In the model folder, unless another file is named. */
-const usualFile = 'ip_adapter.safetensors'
+/**
+ * Beside the model, unless another file is named: ours, then those that tencent-ailab publishes, faces first. The ones of
+ * SDXL read a ViT-bigG unless their name says ViT-H.
+ */
+const usualFiles: Readonly<Record<ModelKind, readonly string[]>> = {
+  sd: [
+    'ip_adapter.safetensors',
+    ...['plus-face', 'full-face', 'plus'].map((kind) => `ip-adapter-${kind}_sd15.safetensors`),
+    'ip-adapter_sd15.safetensors',
+  ],
+  sdxl: [
+    'ip_adapter.safetensors',
+    ...['plus-face', 'plus'].map((kind) => `ip-adapter-${kind}_sdxl_vit-h.safetensors`),
+    ...['ip-adapter_sdxl_vit-h.safetensors', 'ip-adapter_sdxl.safetensors'],
+  ],
+}
+
+/** Other files than the model's own. */
+export interface OwnAdapter {
+  /** An adapter's file. */
+  readonly file?: string | undefined
+  /** The folder of the image encoder that it reads. */
+  readonly encoder?: string | undefined
+}
 
 /** Null where the model folder has no adapter and none is given: such a model cannot use reference pictures. */
 export function buildIdentityEncoder(
   source: ModelSource,
   options: SessionOptions,
-  given?: string,
+  { file: given, encoder: givenEncoder }: OwnAdapter = {},
 ): IdentityEncoder | null {
-  const file = given ?? source.beside(usualFile)
-  if (given === undefined && !existsSync(file)) return null
-  const encoder = source.beside('image_encoder')
+  const found = usualFiles[source.kind].map((name) => source.beside(name)).find((path) => existsSync(path))
+  const file = given ?? found
+  if (file === undefined) return null
+  const encoder = givenEncoder ?? encoderFor(source, file)
   if (!existsSync(join(encoder, 'config.json')))
-    throw new ModelError(`${encoder} is missing: the adapter ${file} reads what an image encoder says of a picture`)
+    throw new ModelError(
+      `${encoder} is missing: the adapter ${file} reads what an image encoder says of a picture; --image-encoder names another folder`,
+    )
   const checkpoint = openSafetensors(file)
-  const adapter = adapterConfig(checkpoint.tensors)
+  const read = adapterConfig(checkpoint.tensors)
   const from = folderPart(encoder)
   const opened = changedWeights(from.checkpoint(), [], 'unet', [checkpoint])
-  const { side, located, embeds } = imageEmbeds(from, opened.weights, adapter)
+  const { side, located, embeds } = imageEmbeds(from, opened.weights, read)
+  // All states of the encoder become tokens where the adapter has none of its own.
+  const adapter = { ...read, tokens: read.tokens || known(embeds().shape[2], 'identity: tokens') }
   const tokens = fitting(file, encoder, () => {
     const all = imageTokens(embeds(), storedWeights(checkpoint, opened.root, 'adapter.'), adapter)
     return reshape(all, ['batch', adapter.tokens, adapter.width])
@@ -71,6 +98,14 @@ export function buildIdentityEncoder(
       return unstacked(tokens!, pictures.length).map((own) => own.slice())
     },
   }
+}
+
+/** An adapter of SDXL may lie beside encoders of both kinds. */
+function encoderFor(source: ModelSource, file: string): string {
+  const beside = ['image_encoder', 'models/image_encoder', 'sdxl_models/image_encoder']
+  const order = /_sdxl\.safetensors$/.test(file) ? beside.toReversed() : beside
+  const found = order.map((name) => source.beside(name)).find((path) => existsSync(join(path, 'config.json')))
+  return found ?? source.beside('image_encoder')
 }
 
 /** The result of `build`; `ModelError` where the adapter does not accept what the image encoder computes. */

@@ -48,8 +48,10 @@ export interface PipelineOptions extends SessionOptions {
   /** Other networks than the model's own: each a folder of diffusers or a file of either layout. */
   readonly vae?: string | undefined
   readonly unet?: string | undefined
-  /** The IP-Adapter that reference pictures go through; by default `ip_adapter.safetensors` of the model, if it has one. */
+  /** The IP-Adapter that reference pictures go through; by default one beside the model, if there is one. */
   readonly ipAdapter?: string | undefined
+  /** The folder of the image encoder that it reads; by default `image_encoder` beside the model. */
+  readonly imageEncoder?: string | undefined
   /** The one size of latents, for adapters with masks. */
   readonly grid?: Grid | undefined
 }
@@ -59,14 +61,25 @@ export interface PipelineOptions extends SessionOptions {
  * are built, and a schedule is made. The sessions that the first step needs are open then; the others open when they are run.
  */
 export async function openPipeline(path: string, settings: PipelineOptions): Promise<Pipeline> {
-  const { loras: files = [], adapters, ipAdapter, grid, vae: vaePath, unet: unetPath, ...options } = settings
+  const {
+    loras: files = [],
+    adapters,
+    ipAdapter,
+    imageEncoder,
+    grid,
+    vae: vaePath,
+    unet: unetPath,
+    ...options
+  } = settings
   const source = withParts(openSource(path), { vae: vaePath, unet: unetPath })
   const loras = openLoras(files)
   checkLoras(loras, source.kind)
   const [textEncoder, vae, unet] = [source.part('text_encoder'), source.part('vae'), source.part('unet')]
   const text = named(textEncoder.path, () => buildTextEncoders(source, options, loras))
   const autoencoder = named(vae.path, () => buildAutoencoder(vae, options))
-  const identity = named(source.beside('image_encoder'), () => buildIdentityEncoder(source, options, ipAdapter))
+  const identity = named(source.beside('image_encoder'), () =>
+    buildIdentityEncoder(source, options, { file: ipAdapter, encoder: imageEncoder }),
+  )
   const denoiser = named(unet.path, () => buildDenoiser(unet, { ...options, text, loras, adapters, identity, grid }))
   const { config } = denoiser
   if (config.inChannels !== autoencoder.latentChannels || config.outChannels !== autoencoder.latentChannels)
