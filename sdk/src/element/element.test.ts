@@ -80,7 +80,8 @@ const part = (page: Page, name: string) => page.locator(`fable-story [part~="${n
 const says = (page: Page, words: string) => part(page, 'status').filter({ hasText: words }).waitFor()
 
 async function start(title = 'Fern goes out') {
-  const story = await edge.post({ title, frames: prompts.map((prompt) => ({ prompt })) })
+  const frames = prompts.map((prompt, i) => ({ prompt, ...(i === 1 && { text: 'Off they go!' }) }))
+  const story = await edge.post({ title, frames })
   let lease: Claim
   // A story that an earlier test left running may come back.
   do lease = (await edge.claim())!
@@ -119,7 +120,7 @@ test('frames are shown as they come: skeletons of their shape, captions, progres
       all.map((one) => Math.round((100 * one.clientWidth) / one.clientHeight) / 100),
     )
   assert.deepEqual(await shapes(), [1.33, 1.33, 1.33])
-  assert.deepEqual(await part(page, 'caption').allTextContents(), prompts)
+  assert.deepEqual(await part(page, 'caption').allTextContents(), prompts.with(1, 'Off they go!'))
   assert.deepEqual(await axeFindings(page), [])
   await draw(0)
   await says(page, 'Drawing, 1 of 3 pictures done')
@@ -269,6 +270,20 @@ test('an expired link says so, and another one goes on', chromium, async (t) => 
   assert.match(message, /^the link expired at /)
   await part(page, 'image').nth(2).waitFor()
   assert.equal(await part(page, 'status').isHidden(), true)
+})
+
+test('a story and a client token will do in place of a link; an expired token says so', chromium, async (t) => {
+  const { id } = await finished()
+  const { body } = await edge.app<{ token: string }>('POST', '/client-tokens', { story: id, origins: [siteUrl] })
+  const page = await open(t, `<fable-story story="${id}" token="${body.token}" base-url="${edge.url}"></fable-story>`)
+  await part(page, 'image').nth(2).waitFor()
+  await listen(page)
+  const answer = { type: '/problems/token-expired', status: 401, detail: 'the client token expired' }
+  const headers = { 'access-control-allow-origin': siteUrl, 'content-type': 'application/problem+json' }
+  await page.route('**/events', (route) => route.fulfill({ status: 401, headers, json: answer }))
+  await page.evaluate(() => document.querySelector('fable-story')!.refresh())
+  await says(page, 'The link to this story has expired.')
+  assert.deepEqual(await told(page), [{ type: 'expired', message: 'the client token expired' }])
 })
 
 test('a wrong link is an error that says what is wrong', chromium, async (t) => {

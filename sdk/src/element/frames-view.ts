@@ -2,7 +2,7 @@
 import type { Frame } from '../types.ts'
 import { create } from './dom.ts'
 
-export interface FrameText {
+interface FrameText {
   /** Below the picture; empty for none. */
   caption: string
   /** In place of the picture, for those who do not see it. */

@@ -120,7 +120,7 @@ export class StoryView {
     this.#eta.textContent = timeToGo(seconds)
   }
 
-  #textOf({ prompt }: Frame) {
-    return { caption: this.#captions ? prompt : '', alt: prompt }
+  #textOf({ prompt, text }: Frame) {
+    return { caption: this.#captions ? (text ?? prompt) : '', alt: prompt }
   }
 }

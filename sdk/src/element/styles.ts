@@ -48,7 +48,7 @@ button:disabled { opacity: 0.35; cursor: default }
   .image { transition: opacity 0.5s }
   .fill { transition: transform 0.5s }
   .skeleton::after { content: ''; position: absolute; inset: 0; animation: pass 1.8s linear infinite;
-    background: linear-gradient(100deg, transparent 30%, var(--faint) 50%, transparent 70%) }
+    background: linear-gradient(100deg, transparent 30%, color-mix(in srgb, currentColor 6%, transparent) 50%, transparent 70%) }
   .progress.waiting .fill { transform: scaleX(0.25); transition: none; animation: wander 1.6s ease-in-out infinite alternate }
 }
 @keyframes pass { from { transform: translateX(-100%) } to { transform: translateX(100%) } }

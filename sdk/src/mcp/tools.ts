@@ -40,7 +40,11 @@ export const TOOLS = [
             type: 'object',
             required: ['prompt'],
             additionalProperties: false,
-            properties: { prompt: string('What the picture shows'), seed: integer('For the same picture again') },
+            properties: {
+              prompt: string('What the picture shows'),
+              text: string('What the book says below it'),
+              seed: integer('For the same picture again'),
+            },
           },
         },
         characters: {
