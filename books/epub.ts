@@ -30,7 +30,7 @@ interface Chapter {
 }
 
 /** The file, piece by piece; at most one picture is in memory. */
-export function epub(book: Book, options: EpubOptions): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+export function epub(book: Book, options: EpubOptions): AsyncGenerator<Uint8Array> {
   const { pictures } = options
   if (pictures.length === 0 || pictures.length !== book.pages.length)
     throw new RangeError(`epub: ${pictures.length} pictures for ${book.pages.length} pages`)

@@ -18,7 +18,7 @@ export interface ArchivedStory {
 }
 
 /** The archive, piece by piece; at most one picture is in memory. */
-export function storyZip(story: ArchivedStory): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+export function storyZip(story: ArchivedStory): AsyncGenerator<Uint8Array> {
   return zipped(filesOf(story), story.completedAt)
 }
 

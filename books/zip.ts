@@ -19,7 +19,7 @@ const VERSION = 20
 const UTF8 = 0x0800
 
 /** The archive, piece by piece. `modified` is written of every file, in UTC. */
-export async function* zipped(files: AsyncIterable<ZipFile>, modified: Date): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+export async function* zipped(files: AsyncIterable<ZipFile>, modified: Date): AsyncGenerator<Uint8Array> {
   const directory: Uint8Array<ArrayBuffer>[] = []
   let offset = 0
   for await (const { name, bytes } of files) {
@@ -28,7 +28,7 @@ export async function* zipped(files: AsyncIterable<ZipFile>, modified: Date): As
     const sizes = [crc32(bytes), bytes.length, bytes.length]
     const header = joined(fields([LOCAL], about, sizes, [path.length, 0]), path)
     yield header
-    yield new Uint8Array(bytes)
+    yield bytes
     // Made by version 2.0 on no system in particular; neither extra fields nor a comment; disk and attributes 0.
     directory.push(joined(fields([CENTRAL], [VERSION, ...about], sizes, [path.length, 0, 0, 0, 0], [0, offset]), path))
     offset += header.length + bytes.length

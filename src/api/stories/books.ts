@@ -146,7 +146,7 @@ async function sendStream(
   c: Context<AppEnv>,
   { story, frames }: StoryWithFrames,
   about: Record<string, string>,
-  make: () => AsyncGenerator<Uint8Array<ArrayBuffer>>,
+  make: () => AsyncGenerator<Uint8Array>,
 ) {
   const parts = [EDITION, story.completedAt, story.request, ...frames.map(({ sha256 }) => sha256)]
   const etag = `"${await sha256(new TextEncoder().encode(JSON.stringify(parts)))}"`
