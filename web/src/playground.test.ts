@@ -90,6 +90,14 @@ test('the playground', { skip: noBrowser }, async (t) => {
     await frame.getByText('must not be blank').waitFor({ state: 'detached' })
   })
 
+  await step('a setting that is wrong says so', async () => {
+    await button('Settings').click()
+    await page.getByLabel('Steps').fill('1000')
+    await page.getByText('1 to 100').waitFor()
+    await page.getByLabel('Steps').fill('')
+    await page.getByText('1 to 100').waitFor({ state: 'detached' })
+  })
+
   await step('frames are moved by arrow keys, which keep the focus, and by the mouse', async () => {
     const [one, two, three, four] = await prompts()
     const handle = page.getByRole('button', { name: 'Move frame 1:' })
@@ -138,6 +146,23 @@ test('the playground', { skip: noBrowser }, async (t) => {
     assert.equal(request.body.frames[1]?.seed, seed)
     // The candidates were a story of their own, which is gone.
     assert.equal((await stories()).filter(({ metadata }) => 'playground_candidates' in metadata && metadata).length, 0)
+  })
+
+  await step('another story begins with the same cast, from the bank of this one', async () => {
+    const before = new URL(page.url()).hash.slice(7)
+    await button('New story with this cast').click()
+    await page.getByLabel('Prompt of frame 1').fill('Bo and Fern are back')
+    await button('Draw the story').click()
+    await status.getByText('The frame is drawn').waitFor()
+    const { body } = await edge.app<{ bank: string; characters: object[] }>(
+      'GET',
+      `/stories/${new URL(page.url()).hash.slice(7)}/request`,
+    )
+    assert.match(body.bank, /^sha256:/)
+    assert.equal(body.characters.length, 2)
+    await page.goto(`${url}/#story=${before}`)
+    await page.reload()
+    await status.getByText('All 5 frames are drawn').waitFor()
   })
 
   await step('what is copied as curl does what the button does', async () => {

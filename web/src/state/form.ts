@@ -161,6 +161,14 @@ export function formOf(request: StoryRequest, story: { id: string; bank: object 
   }
 }
 
+/** A new story with the characters that the story `bank` has kept, pictures included. */
+export const reusedForm = ({ cast, settings }: Form, bank: string): Form => ({
+  ...emptyForm(),
+  cast: cast.map((member, i) => ({ ...member, id: idsOf(cast)[i]!, pictures: [] })),
+  settings: { ...settings, seed: '' },
+  bank,
+})
+
 const isKept = (source: string) => source.startsWith('sha256:')
 
 /** `list` with the entry at `from` moved to the place `to`. */

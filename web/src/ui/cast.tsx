@@ -14,9 +14,11 @@ interface Props {
   form: Form
   edit: (change: (form: Form) => Form) => void
   notes: Note[]
+  /** Begin another story with this cast; undefined where nothing has kept it. */
+  onReuse: (() => void) | undefined
 }
 
-export function Cast({ form, edit, notes }: Props) {
+export function Cast({ form, edit, notes, onReuse }: Props) {
   const { cast, bank } = form
   const change = (key: string, part: Partial<Member>) =>
     edit((form) => ({ ...form, cast: form.cast.map((one) => (one.key === key ? { ...one, ...part } : one)) }))
@@ -25,6 +27,11 @@ export function Cast({ form, edit, notes }: Props) {
       <div class="section-head">
         <h2 id="cast">The cast</h2>
         <p>Frames call characters by name. What they look like is said once, here.</p>
+        {onReuse && (
+          <button type="button" onClick={onReuse}>
+            <Icon name="plus" /> New story with this cast
+          </button>
+        )}
       </div>
       {bank !== null && (
         <p class="banner">

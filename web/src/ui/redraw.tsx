@@ -71,7 +71,7 @@ export function Redraw({ client, story, request, index, prompt, characters, onKe
               <div class={`well ${url ? '' : busy ? 'waiting' : 'empty'}`} style={ratio}>
                 {url ? <img src={hereOf(url)} alt={`Candidate ${i + 1}`} /> : <span aria-hidden="true">{i + 1}</span>}
               </div>
-              <button type="button" class="primary" disabled={!url || busy || keeping} onClick={() => keep(seed)}>
+              <button type="button" class="primary" disabled={!url || keeping} onClick={() => keep(seed)}>
                 <Icon name="done" /> Keep this one<span class="hidden">, candidate {i + 1}</span>
               </button>
               <small>seed {seed}</small>

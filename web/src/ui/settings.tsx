@@ -1,7 +1,9 @@
 /** What a story may say besides cast and frames. Left empty, the model decides. */
+import { useState } from 'preact/hooks'
 import type { Form, Settings } from '../state/form.ts'
 import { type Note, notesAt } from '../state/notes.ts'
 import { Field } from './field.tsx'
+import { Icon } from './icons.tsx'
 
 const TEXTS: [keyof Settings, string, string][] = [
   ['style', 'Style', 'goes before every prompt'],
@@ -24,7 +26,9 @@ interface Props {
 
 export function SettingsPanel({ form, edit, notes }: Props) {
   const all = [...TEXTS, ...NUMBERS]
+  const [wanted, setWanted] = useState(false)
   const isNoted = all.some(([name]) => notesAt(notes, `/${name}`).length > 0)
+  const isOpen = wanted || isNoted
   const field =
     (kind: 'text' | 'number') =>
     ([name, label, placeholder]: [keyof Settings, string, string]) => (
@@ -39,14 +43,22 @@ export function SettingsPanel({ form, edit, notes }: Props) {
       />
     )
   return (
-    <details class="settings" open={isNoted || undefined}>
-      <summary>
-        <h2>Settings</h2>
-      </summary>
-      <div class="settings-fields">
+    <section class="settings">
+      <h2>
+        <button
+          type="button"
+          class="link"
+          aria-expanded={isOpen}
+          aria-controls="settings"
+          onClick={() => setWanted(!isOpen)}
+        >
+          <Icon name="right" /> Settings
+        </button>
+      </h2>
+      <div id="settings" class="settings-fields" hidden={!isOpen}>
         {TEXTS.map(field('text'))}
         {NUMBERS.map(field('number'))}
       </div>
-    </details>
+    </section>
   )
 }

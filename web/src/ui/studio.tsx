@@ -3,7 +3,7 @@ import { useCallback, useEffect, useMemo, useState } from 'preact/hooks'
 import type { Fableframe } from '../../../sdk/src/client.ts'
 import type { Story, StoryParams } from '../../../sdk/src/types.ts'
 import { showStory } from '../session.ts'
-import { emptyForm, exampleForm, type Form, formOf, idsOf, newFrame, requestOf } from '../state/form.ts'
+import { emptyForm, exampleForm, type Form, formOf, idsOf, newFrame, requestOf, reusedForm } from '../state/form.ts'
 import { notesAt, otherNotes, withoutBlanks } from '../state/notes.ts'
 import { type Plan, planOf } from '../state/plan.ts'
 import { troubleOf } from '../state/problem.ts'
@@ -124,7 +124,12 @@ export function Studio({ client, opened, onSignOut }: Props) {
           onInput={(title) => edit((form) => ({ ...form, title }))}
           notes={notesAt(notes, '/title')}
         />
-        <Cast form={form} edit={edit} notes={notes} />
+        <Cast
+          form={form}
+          edit={edit}
+          notes={notes}
+          onReuse={story?.bank && !shown.busy ? () => begin(reusedForm(form, story.id)) : undefined}
+        />
         <Strip
           form={form}
           edit={edit}
