@@ -11,7 +11,6 @@ const ModelDemand = z
     wanted: z.int().describe('Runners that would serve what waits within the target wait'),
   })
   .meta({ id: 'ModelDemand' })
-export type ModelDemand = z.infer<typeof ModelDemand>
 
 export const Demand = z
   .object({
