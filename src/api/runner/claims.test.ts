@@ -5,7 +5,20 @@ import { type Claim, Claims } from '../../../contract/runner.ts'
 import { drawingAbilities } from '../../../test/drawing-model.ts'
 import { RUNNER_TOKEN, testEdge } from '../../../test/worker.ts'
 
-const models = ['posted', 'released', 'resumed', 'expired', 'goodbye', 'two', 'gone', 'avoided', 'capped', 'cron']
+const models = [
+  'posted',
+  'released',
+  'resumed',
+  'expired',
+  'goodbye',
+  'two',
+  'gone',
+  'avoided',
+  'capped',
+  'other',
+  'limited',
+  'cron',
+]
 const edge = await testEdge({ LEASE_SECONDS: '1', MODELS: models.join() })
 const { app, call, held, report, bindings } = edge
 const headers = { authorization: `Bearer ${RUNNER_TOKEN}`, 'content-type': 'application/json' }
@@ -79,6 +92,21 @@ test('a story of a key at its cap, when the cap is raised', async () => {
   const { claim } = await waiting('capped', 'b')
   await app('PATCH', `/keys/${keyId}`, { max_running: 2 })
   assert.deepEqual([first.id, (await claim)?.id].sort(), posted.sort())
+})
+
+test('a story of a key at its cap, when a story of another model ends', async () => {
+  const { key } = (await app<{ key: string }>('POST', '/keys', { name: 'capped', max_running: 1 })).body
+  const posted = async (model: string) => (await app('POST', '/stories', story(model), key)).body.id
+  await posted('other')
+  const first = (await wait('other', 'a'))!
+  // A lease that does not run out meanwhile.
+  const later = Date.now() + 60_000
+  await bindings.DB.prepare('UPDATE stories SET claimable_at = ? WHERE id = ?').bind(later, first.id).run()
+  const id = await posted('limited')
+  const { claim } = await waiting('limited', 'b')
+  const error = { code: 'invalid_story', message: 'no' }
+  await report(first, 1, 'story.failed', { error, retryable: false })
+  assert.equal((await claim)?.id, id)
 })
 
 test('a story of which no word came: cron wakes', async () => {

@@ -18,6 +18,8 @@ import { json, newRoutes, problems } from '../http/routes.ts'
 import { requireRunner } from '../http/tokens.ts'
 import { leaseEnd } from './lease.ts'
 
+/** Before one of the runners that wait looks again, when stories are ready that it may not have. */
+const BLOCKED_MS = 1_000
 /** The lease that comes with a claim: short, because a runner may have gone while its claim waited. */
 const FIRST_LEASE_MS = 10_000
 
@@ -78,7 +80,11 @@ async function look(c: Context<AppEnv>, wanted: ClaimRequest, say: 'claim' | 'ch
   }
   const claims = await claimOnce(c, wanted, tools.now())
   if (claims.length > 0) return { claims, next: null }
-  return { claims, next: (await peek(db, wanted, tools.now())).next }
+  const { ready, next } = await peek(db, wanted, tools.now())
+  // Stories wait that are not for this runner, or of a key at its cap: of what frees them, no word may come.
+  const again = ready ? tools.now() + BLOCKED_MS : Number.POSITIVE_INFINITY
+  const soonest = Math.min(next ?? Number.POSITIVE_INFINITY, again)
+  return { claims, next: Number.isFinite(soonest) ? soonest : null }
 }
 
 /** What is ready now, claimed for the runner; none when nothing is. */
