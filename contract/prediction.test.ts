@@ -23,6 +23,20 @@ test('an input is a prompt, frames, or a whole story', () => {
   assert.deepEqual(framesOf({ story: { frames: [{ prompt: 'one' }] } }), [{ prompt: 'one' }])
 })
 
+test('size, ratio and number of pictures, as other models have them', () => {
+  const model = { size: { width: 512, height: 512 }, largest_side: 1024, side_multiple: 8 }
+  const shapeOf = (input: object) => {
+    const judged = storyOf({ prompt: 'x', ...input }, model)
+    return 'story' in judged ? [judged.story.frames.length, judged.story.width, judged.story.height] : judged.faults
+  }
+  assert.deepEqual(shapeOf({ num_outputs: 3, size: '128x64' }), [3, 128, 64])
+  assert.deepEqual(shapeOf({ aspect_ratio: '16:9' }), [1, 680, 384])
+  assert.deepEqual(shapeOf({}), [1, null, null])
+  assert.deepEqual(framesOf({ frames: ['one', 'two'], num_outputs: 1 }).length, 2)
+  assert.match(JSON.stringify(shapeOf({ aspect_ratio: 'wide' })), /aspect_ratio.*two numbers such as 16:9/)
+  assert.match(faults({ prompt: 'x', aspect_ratio: '1:1' }).join(), /no runner has announced it; give width and height/)
+})
+
 test('what is wrong is pointed at where it stands in the input', () => {
   const cases: [Record<string, unknown>, string[]][] = [
     [{}, ['/prompt: required; or frames, or a whole story']],
@@ -30,7 +44,12 @@ test('what is wrong is pointed at where it stands in the input', () => {
     [{ prompt: 'x', frames: ['y'] }, ['/prompt: give prompt or frames, not both']],
     [{ frames: ['x', ''] }, ['/frames/1/prompt: must not be blank']],
     [{ frames: [{}] }, ['/frames/0/prompt: required']],
-    [{ prompt: 'x', num_outputs: 4 }, ['/num_outputs: unknown field']],
+    [{ prompt: 'x', guidance: 4 }, ['/guidance: unknown field']],
+    [{ prompt: 'x', num_outputs: 13 }, ['/num_outputs: 1 to 12']],
+    [{ prompt: 'x', size: 'large' }, ['/size: pixels such as 512x512']],
+    [{ prompt: 'x', size: '64x64', width: 64 }, ['/size: not together with width and height']],
+    [{ prompt: 'x', size: '64x65' }, ['/height: a multiple of 8']],
+    [{ prompt: 'x', size: '64x64', aspect_ratio: '1:1' }, ['/size: not together with aspect_ratio']],
     [{ prompt: 'x', webhook: 'https://a.example/' }, ['/webhook: belongs beside input, not into it']],
     [{ story: { frames: [{ prompt: 'x' }], model: 'm' } }, ['/story/model: belongs beside input, not into it']],
     [{ story: { frames: [{ prompt: 'x' }] }, seed: 1 }, ['/seed: belongs into story']],

@@ -5,6 +5,7 @@
 import { z } from 'zod'
 import { PostedStory } from './character.ts'
 import { pageOf } from './page.ts'
+import { type ModelSize, parseSize, sizeOfRatio } from './picture-size.ts'
 import { faultsOf } from './problem.ts'
 import { FrameRequest, LIMITS } from './story.ts'
 import { StoryId } from './story-view.ts'
@@ -100,6 +101,21 @@ export const PredictionInput = z.object({
     .optional()
     .describe('A prompt each, or an object with prompt and characters'),
   ...story,
+  num_outputs: z
+    .int()
+    .min(1, `1 to ${LIMITS.frames}`)
+    .max(LIMITS.frames, `1 to ${LIMITS.frames}`)
+    .optional()
+    .describe('Pictures of `prompt`; without it no effect'),
+  size: z
+    .string()
+    .refine((size) => parseSize(size), 'pixels such as 512x512')
+    .optional()
+    .describe('Width and height in one'),
+  aspect_ratio: z
+    .string()
+    .optional()
+    .describe('Such as `16:9`: a size of about as many pixels as the usual one of the model'),
   story: z
     .object({ frames, ...story })
     .optional()
@@ -108,8 +124,43 @@ export const PredictionInput = z.object({
 
 type Fault = { path: PropertyKey[]; message: string }
 
-/** The story that an input describes, or what is wrong with it; paths begin at the input. */
-export function storyOf(input: Record<string, unknown>): { story: PostedStory } | { faults: Fault[] } {
+/** What other models on Replicate call their size and number of pictures; the AI SDK's client sends it. */
+const Shape = PredictionInput.pick({ num_outputs: true, size: true, aspect_ratio: true })
+
+/**
+ * The story that an input describes, or what is wrong with it; paths begin at the input.
+ *
+ * @param model the sizes that it draws; undefined while no runner has announced it.
+ */
+export function storyOf(
+  input: Record<string, unknown>,
+  model?: ModelSize,
+): { story: PostedStory } | { faults: Fault[] } {
+  const { num_outputs, size, aspect_ratio, ...own } = input
+  const shape = Shape.safeParse({ num_outputs, size, aspect_ratio })
+  if (!shape.success) return { faults: faultsOf(shape.error) }
+  const sized = sizeOf(shape.data, own, model)
+  return 'faults' in sized ? sized : ownStoryOf({ ...own, ...sized }, shape.data.num_outputs ?? 1)
+}
+
+/** Width and height, or neither where the input has none of `size` and `aspect_ratio`. */
+function sizeOf(
+  { size, aspect_ratio: ratio }: z.infer<typeof Shape>,
+  own: Record<string, unknown>,
+  model: ModelSize | undefined,
+): { width?: number; height?: number } | { faults: Fault[] } {
+  const field = size === undefined ? 'aspect_ratio' : 'size'
+  const fault = (message: string) => ({ faults: [{ path: [field], message }] })
+  if (size === undefined && ratio === undefined) return {}
+  if (own.story !== undefined) return fault('not together with story; give width and height in it')
+  if (own.width !== undefined || own.height !== undefined) return fault('not together with width and height')
+  if (size !== undefined) return ratio === undefined ? (parseSize(size) ?? {}) : fault('not together with aspect_ratio')
+  if (!model)
+    return fault('the sizes of the model are not known yet, since no runner has announced it; give width and height')
+  return sizeOfRatio(ratio ?? '', model) ?? fault('two numbers such as 16:9, of which neither is 8 times the other')
+}
+
+function ownStoryOf(input: Record<string, unknown>, count: number): { story: PostedStory } | { faults: Fault[] } {
   const { story, prompt, ...flat } = input
   if (story !== undefined) {
     const others = Object.keys(input).filter((key) => key !== 'story')
@@ -124,7 +175,7 @@ export function storyOf(input: Record<string, unknown>): { story: PostedStory } 
     return frames === undefined && 'faults' in result ? { faults: [{ path: ['prompt'], message: NO_PROMPT }] } : result
   }
   if (flat.frames !== undefined) return { faults: [{ path: ['prompt'], message: 'give prompt or frames, not both' }] }
-  const result = validated({ ...flat, frames: [{ prompt }] }, [])
+  const result = validated({ ...flat, frames: Array.from({ length: count }, () => ({ prompt })) }, [])
   // The only frame is the input itself.
   const own = ({ path, message }: Fault) => ({ path: path[0] === 'frames' ? path.slice(2) : path, message })
   return 'faults' in result ? { faults: result.faults.map(own) } : result

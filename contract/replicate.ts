@@ -57,6 +57,10 @@ export const UploadedFile = z
 export type UploadedFile = z.infer<typeof UploadedFile>
 export const UploadedFileList = page(UploadedFile).meta({ id: 'UploadedFileList' })
 
+export const EmptyList = z
+  .object({ previous: z.null(), next: z.null(), results: z.array(z.never()).max(0) })
+  .meta({ id: 'EmptyList', example: { previous: null, next: null, results: [] } })
+
 export const Account = z
   .object({
     type: z.enum(['user', 'organization']),

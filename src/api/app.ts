@@ -24,6 +24,7 @@ import { securityHeaders } from './http/security-headers.ts'
 import { keyRoutes } from './keys/keys.ts'
 import { keyMakingRoutes } from './keys/make.ts'
 import { usageRoutes } from './keys/usage.ts'
+import { imageRoutes } from './openai/images.ts'
 import { demandRoutes } from './operations/demand.ts'
 import { docsRoutes } from './operations/docs.ts'
 import { modelRoutes } from './operations/models.ts'
@@ -119,6 +120,7 @@ export function createApp(tools: Tools = systemTools) {
     .route('/', predictionStreamRoutes)
     .route('/', fileRoutes)
     .route('/', catalogRoutes)
+    .route('/', imageRoutes)
     .route('/', runnerAnnounceRoutes)
     .route('/', runnerClaimRoutes)
     .route('/', runnerLeaseRoutes)

@@ -31,7 +31,7 @@ export const IdempotencyHeaders = z.object({
 })
 
 const CREATES =
-  /^\/(stories|characters|keys|v1\/predictions|v1\/models\/[^/]+\/[^/]+\/predictions|stories\/[^/]+\/frames(\/\d+\/redraw)?|keys\/[^/]+\/rotate)$/
+  /^\/(stories|characters|keys|v1\/predictions|v1\/images\/generations|v1\/models\/[^/]+\/[^/]+\/predictions|stories\/[^/]+\/frames(\/\d+\/redraw)?|keys\/[^/]+\/rotate)$/
 
 /** Whether a route takes the header: elsewhere it promises nothing. */
 export const takesIdempotencyKey = (method: string, path: string) => method === 'POST' && CREATES.test(path)

@@ -13,6 +13,7 @@ const TAGS: Record<string, string> = {
   Characters: 'Characters with their pictures, kept so that stories can name them.',
   Webhooks: 'What is sent to your server, its log and its secrets. Signed per Standard Webhooks.',
   Replicate: "The same stories through Replicate's API: its clients work with only the base URL changed.",
+  OpenAI: "Pictures through OpenAI's API: its clients work with only the base URL changed.",
   Keys: 'API keys, their scopes and limits, and what they have used.',
   Runner: 'For runners only: claiming stories and reporting on them.',
   Embedding: 'Stories inside other pages, and behind links that unfold.',

@@ -64,6 +64,7 @@ export function rejectInvalid(result: { success: boolean; target: string; error?
 export function respond(c: Context<AppEnv>, error: ProblemError): Response {
   const { problem, message, faults, headers } = error
   const [status, title] = PROBLEMS[problem]
+  if (c.var.respond) return c.var.respond(error, status)
   const body: Problem = {
     type: `/problems/${problem}`,
     title,

@@ -3,7 +3,15 @@ import { createRoute } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { z } from 'zod'
 import { PredictionInput } from '../../../contract/prediction.ts'
-import { Account, HardwareList, Model, ModelList, ModelVersion, ModelVersionList } from '../../../contract/replicate.ts'
+import {
+  Account,
+  EmptyList,
+  HardwareList,
+  Model,
+  ModelList,
+  ModelVersion,
+  ModelVersionList,
+} from '../../../contract/replicate.ts'
 import { type ModelRef, refOf } from '../../views/model-ref.ts'
 import type { AppEnv } from '../http/app-env.ts'
 import { requireApiKey } from '../http/auth.ts'
@@ -97,6 +105,22 @@ const account = createRoute({
   responses: { 200: json(Account, 'The API key, as an account'), ...problems('unauthorized') },
 })
 
+/** What there is none of here, for clients that list it. */
+const emptyList = <Path extends string>(path: Path, what: string) =>
+  createRoute({
+    method: 'get',
+    path,
+    summary: `List ${what}`,
+    description: 'Always empty.',
+    tags,
+    security,
+    middleware: [requireApiKey] as const,
+    responses: { 200: json(EmptyList, 'None'), ...problems('unauthorized') },
+  })
+const trainings = emptyList('/v1/trainings', 'trainings')
+const deployments = emptyList('/v1/deployments', 'deployments')
+const collections = emptyList('/v1/collections', 'collections')
+
 const webhookSecret = createRoute({
   method: 'get',
   path: '/v1/webhooks/default/secret',
@@ -141,6 +165,9 @@ export const catalogRoutes = newRoutes()
     const { id, name } = c.var.apiKey
     return c.json({ type: 'organization' as const, username: id, name, github_url: null, avatar_url: null }, 200)
   })
+  .openapi(trainings, (c) => c.json(pageOf([]), 200))
+  .openapi(deployments, (c) => c.json(pageOf([]), 200))
+  .openapi(collections, (c) => c.json(pageOf([]), 200))
   .openapi(webhookSecret, (c) => c.json({ key: c.var.apiKey.webhookSecret }, 200))
 
 const modelsOf = async (c: Context<AppEnv>) => (await servedModels(c)).map((model) => modelOf(model, originOf(c)))

@@ -195,6 +195,8 @@ test('what is asked about us: models, versions, account, hardware, the webhook s
   )
   assert.deepEqual((await replicate.models.search('nothing like it')).results, [])
   assert.equal((await replicate.accounts.current()).name, 'local')
+  for (const none of [replicate.trainings, replicate.deployments, replicate.collections])
+    assert.deepEqual((await none.list()).results, [])
   assert.ok(Array.isArray(await replicate.hardware.list()))
   assert.match((await replicate.webhooks.default.secret.get()).key, /^whsec_/)
   await assert.rejects(replicate.models.get('acme', 'none'), /404/)

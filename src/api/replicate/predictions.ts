@@ -179,7 +179,8 @@ async function answer(
   idempotencyKey: string | undefined,
 ) {
   const { input, webhook, webhook_events_filter: events } = request
-  const translated = storyOf(input)
+  const announced = (await servedModels(c)).find(({ name }) => name === model)?.announced
+  const translated = storyOf(input, announced?.abilities)
   if ('faults' in translated)
     throw invalid(translated.faults.map(({ path, message }) => ({ pointer: pointer(['input', ...path]), message })))
   const subscribed = { webhook, webhook_events_filter: events.map((event) => EVENTS[event]) }

@@ -29,6 +29,8 @@ test('lists can be iterated', async () => {
   const models: string[] = []
   for await (const { name } of client.models.list()) models.push(name ?? '')
   assert.deepEqual(models, ['story-mini', 'held'])
+  assert.deepEqual(await Array.fromAsync(client.trainings.list()), [])
+  assert.deepEqual(await Array.fromAsync(client.deployments.list()), [])
   assert.equal((await client.hardware.list()).length, 1)
   assert.equal((await client.account.get()).name, 'local')
   assert.match((await client.webhooks.default.secret.get()).key ?? '', /^whsec_/)
