@@ -115,7 +115,11 @@ export const PostedStory = StoryFields.extend({
   bank: NamedBank.nullable()
     .default(null)
     .describe('The characters of an earlier story. Prompts may name them without declaring them here'),
-  characters: z.array(CastMember).max(LIMITS.characters, `at most ${LIMITS.characters} characters`).default([]),
+  characters: z
+    .array(CastMember)
+    .max(LIMITS.characters, `at most ${LIMITS.characters} characters`)
+    .default([])
+    .describe('The cast, which prompts call by name'),
 })
   .superRefine((story, ctx) => {
     checkArea(story, ctx)

@@ -71,26 +71,28 @@ export const Tenant = z
   .max(100, 'at most 100 characters')
   .describe('For operators, who list and stop stories by it; several keys may be of one tenant')
 
-export const CreateKey = z.strictObject({
-  name: z.string().trim().min(1, 'must not be blank').max(100, 'at most 100 characters'),
-  tenant: Tenant.nullable().default(null),
-  scopes: z
-    .array(Scope)
-    .min(1, 'at least one scope')
-    .default(DEFAULT_SCOPES)
-    .transform((scopes) => [...new Set(scopes)]),
-  expires_at: Time.nullable().default(null).describe('When the key ends by itself; null for never'),
-  retention_days: days(3650)
-    .nullable()
-    .default(DEFAULT_RETENTION_DAYS)
-    .describe('How long pictures and texts of a story are kept after its end; null for ever'),
-  creates_per_minute: limits.creates_per_minute.default(null),
-  weight: limits.weight.default(1),
-  max_running: limits.max_running.default(100),
-  max_queued: limits.max_queued.default(10_000),
-  max_stored_bytes: limits.max_stored_bytes.default(DEFAULT_STORED_BYTES),
-  origins: Origins.default([]),
-})
+export const CreateKey = z
+  .strictObject({
+    name: z.string().trim().min(1, 'must not be blank').max(100, 'at most 100 characters'),
+    tenant: Tenant.nullable().default(null),
+    scopes: z
+      .array(Scope)
+      .min(1, 'at least one scope')
+      .default(DEFAULT_SCOPES)
+      .transform((scopes) => [...new Set(scopes)]),
+    expires_at: Time.nullable().default(null).describe('When the key ends by itself; null for never'),
+    retention_days: days(3650)
+      .nullable()
+      .default(DEFAULT_RETENTION_DAYS)
+      .describe('How long pictures and texts of a story are kept after its end; null for ever'),
+    creates_per_minute: limits.creates_per_minute.default(null),
+    weight: limits.weight.default(1),
+    max_running: limits.max_running.default(100),
+    max_queued: limits.max_queued.default(10_000),
+    max_stored_bytes: limits.max_stored_bytes.default(DEFAULT_STORED_BYTES),
+    origins: Origins.default([]),
+  })
+  .meta({ id: 'CreateKey' })
 export type CreateKey = z.infer<typeof CreateKey>
 
 /** What is left out stays as it is. */
@@ -98,27 +100,30 @@ export const UpdateKey = z
   .strictObject({ ...limits, tenant: Tenant.nullable(), origins: Origins })
   .partial()
   .refine((changes) => Object.keys(changes).length > 0, 'must change something')
+  .meta({ id: 'UpdateKey' })
 export type UpdateKey = z.infer<typeof UpdateKey>
 
-export const Key = z.object({
-  id: KeyId,
-  name: z.string(),
-  tenant: z.string().nullable(),
-  prefix: z.string().describe('How the key begins'),
-  scopes: z.array(Scope),
-  retention_days: z.number().nullable(),
-  creates_per_minute: z.int().nullable(),
-  weight: z.number(),
-  max_running: z.int(),
-  max_queued: z.int(),
-  max_stored_bytes: z.int(),
-  stored_bytes: z.int().describe('How many of them are taken'),
-  origins: z.array(Origin).describe('Web sites whose pages may use the key'),
-  created_at: Time,
-  expires_at: Time.nullable(),
-  revoked_at: Time.nullable(),
-  previous_valid_until: Time.nullable().describe('Until when the key before the last rotation works too'),
-})
+export const Key = z
+  .object({
+    id: KeyId,
+    name: z.string(),
+    tenant: z.string().nullable(),
+    prefix: z.string().describe('How the key begins'),
+    scopes: z.array(Scope),
+    retention_days: z.number().nullable(),
+    creates_per_minute: z.int().nullable(),
+    weight: z.number(),
+    max_running: z.int(),
+    max_queued: z.int(),
+    max_stored_bytes: z.int(),
+    stored_bytes: z.int().describe('How many of them are taken'),
+    origins: z.array(Origin).describe('Web sites whose pages may use the key'),
+    created_at: Time,
+    expires_at: Time.nullable(),
+    revoked_at: Time.nullable(),
+    previous_valid_until: Time.nullable().describe('Until when the key before the last rotation works too'),
+  })
+  .meta({ id: 'Key' })
 export type Key = z.infer<typeof Key>
 
 /** What became of the stories of a key or a tenant. */
@@ -141,29 +146,33 @@ export const NewKey = Key.extend({
     .string()
     .optional()
     .describe('Of a key with the scope `runner`: the RUNNER_WEBHOOK_SECRET beside it, which is its RUNNER_TOKEN'),
-})
+}).meta({ id: 'NewKey' })
 
-export const KeyList = z.object({ results: z.array(Key) })
+export const KeyList = z.object({ results: z.array(Key) }).meta({ id: 'KeyList' })
 
-export const RotateKey = z.strictObject({
-  overlap_hours: z
-    .number()
-    .min(0, '0 to 720')
-    .max(720, '0 to 720')
-    .default(24)
-    .describe('How long the present key still works beside the new one'),
-})
+export const RotateKey = z
+  .strictObject({
+    overlap_hours: z
+      .number()
+      .min(0, '0 to 720')
+      .max(720, '0 to 720')
+      .default(24)
+      .describe('How long the present key still works beside the new one'),
+  })
+  .meta({ id: 'RotateKey' })
 
-export const Usage = z.object({
-  days: z
-    .array(
-      z.object({
-        day: z.iso.date().describe('UTC'),
-        stories: z.int().describe('Accepted on this day'),
-        frames: z.int().describe('Generated for them'),
-        runner_seconds: z.number().describe('From the start to the end of those that have ended'),
-      }),
-    )
-    .describe('Newest first; days without stories are left out'),
-})
+export const Usage = z
+  .object({
+    days: z
+      .array(
+        z.object({
+          day: z.iso.date().describe('UTC'),
+          stories: z.int().describe('Accepted on this day'),
+          frames: z.int().describe('Generated for them'),
+          runner_seconds: z.number().describe('From the start to the end of those that have ended'),
+        }),
+      )
+      .describe('Newest first; days without stories are left out'),
+  })
+  .meta({ id: 'Usage' })
 export type Usage = z.infer<typeof Usage>

@@ -85,22 +85,22 @@ export type TokenLimit = z.infer<typeof TokenLimit>
 
 export const Problem = z
   .object({
-    type: z.string().meta({ example: '/problems/validation' }),
-    title: z.string(),
-    status: z.int(),
-    detail: z.string(),
+    type: z.string().describe('For programs; a path that explains it').meta({ example: '/problems/validation' }),
+    title: z.string().describe('The same for all of its type'),
+    status: z.int().describe('Of the answer'),
+    detail: z.string().describe('What was wrong this time, for people'),
     errors: z
       .array(
         z.object({
           pointer: z.string().describe('JSON pointer (RFC 6901) into the body, or ?name'),
-          message: z.string(),
+          message: z.string().describe('What would be right'),
         }),
       )
       .optional()
       .describe('At most 50; `detail` says how many more there are'),
     retry_after: z.int().optional().describe('Seconds after which to try again, as in the header Retry-After'),
     limit: TokenLimit.optional().describe('Of a client token: the limit that the request is beyond'),
-    request_id: z.string(),
+    request_id: z.string().describe('To be quoted when it is reported'),
   })
   .meta({
     id: 'Problem',

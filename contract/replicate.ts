@@ -58,7 +58,7 @@ export type UploadedFile = z.infer<typeof UploadedFile>
 export const UploadedFileList = page(UploadedFile).meta({ id: 'UploadedFileList' })
 
 export const EmptyList = z
-  .object({ previous: z.null(), next: z.null(), results: z.array(z.never()).max(0) })
+  .object({ previous: z.null(), next: z.null(), results: z.array(z.unknown()).max(0) })
   .meta({ id: 'EmptyList', example: { previous: null, next: null, results: [] } })
 
 export const Account = z

@@ -31,16 +31,16 @@ const Time = z.iso.datetime().meta({ example: '2026-11-23T17:00:00.123Z' })
 
 const FrameView = z
   .object({
-    index: z.int().min(0),
-    status: z.enum(['pending', 'succeeded']),
-    prompt: z.string(),
+    index: z.int().min(0).describe('Its place in the story, from 0'),
+    status: z.enum(['pending', 'succeeded']).describe('Whether its picture is there'),
+    prompt: z.string().describe('As posted'),
     text: z.string().nullable().describe('What books and captions say; null where that is the prompt'),
     url: z
       .url()
       .nullable()
       .describe('Signed, so that it can be embedded: it needs no API key, for as long as the picture is kept'),
-    width: z.int().nullable(),
-    height: z.int().nullable(),
+    width: z.int().nullable().describe('Pixels; null until it is done'),
+    height: z.int().nullable().describe('Pixels; null until it is done'),
     seed: z
       .int()
       .nullable()
@@ -111,12 +111,12 @@ const QueueView = z
 export const Story = z
   .object({
     id: StoryId,
-    status: StoryStatus,
+    status: StoryStatus.describe('All but `queued` and `running` are ends'),
     version: z.int().min(1).describe('Grows with every change'),
-    title: z.string().nullable(),
-    model: z.string(),
-    seed: z.int(),
-    frames: z.array(FrameView),
+    title: z.string().nullable().describe('As posted'),
+    model: z.string().describe('The model that generates it'),
+    seed: z.int().describe('As posted, or drawn when it was accepted'),
+    frames: z.array(FrameView).describe('All of them, in their order; `url` is null until one is done'),
     bank: z
       .object({
         id: StoryId.describe('Names it in `bank` of another story'),
@@ -139,23 +139,23 @@ export const Story = z
     queue: QueueView.nullable().describe(
       'Place in the queue and remaining time, where a single story is read or followed. Null in lists, webhooks and answers to POST, and once it has ended',
     ),
-    error: StoryError.nullable(),
+    error: StoryError.nullable().describe('Why it failed; null unless it did'),
     attempts: z.array(Attempt).describe('The claims of runners, oldest first; at most the last 20'),
     dead_letter: z.boolean().describe('It used up its attempts because machines failed; it can be resumed'),
-    cancel_requested: z.boolean(),
+    cancel_requested: z.boolean().describe('It was asked to stop'),
     metadata: Metadata,
-    webhook: z.string().nullable(),
-    created_at: Time,
-    started_at: Time.nullable(),
-    completed_at: Time.nullable(),
+    webhook: z.string().nullable().describe('As posted'),
+    created_at: Time.describe('When it was accepted'),
+    started_at: Time.nullable().describe('When a runner began; null before that'),
+    completed_at: Time.nullable().describe('When it ended; null before that'),
     expires_at: Time.nullable().describe('When texts and pictures are removed; null before the end, and for never'),
     data_removed: z
       .boolean()
       .describe('Texts and pictures were removed, because retention was over or the story was deleted'),
     urls: z.object({
-      self: z.url(),
-      cancel: z.url(),
-      resume: z.url(),
+      self: z.url().describe('The story'),
+      cancel: z.url().describe('To post to, to stop it'),
+      resume: z.url().describe('To post to, to queue it again'),
       frames: z.url().describe('To post more frames to'),
       events: z.url().describe('Server-sent events; signed, so it needs no API key'),
       embed: z.url().describe('A page for iframes, and to be shared; signed, so it needs no API key'),
@@ -173,7 +173,7 @@ export type Story = z.infer<typeof Story>
 export const AcceptedStory = Story.extend({
   mentions: z.array(FrameMention).describe('Who was found in which frame'),
   warnings: z.array(z.string()).optional().describe('What was accepted but is probably not what was meant'),
-})
+}).meta({ id: 'AcceptedStory' })
 export type AcceptedStory = z.infer<typeof AcceptedStory>
 
 export const StoryList = pageOf(Story).meta({ id: 'StoryList' })

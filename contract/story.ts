@@ -154,12 +154,12 @@ const Deadline = z.strictObject({
 
 /** What the body of `POST /stories` (`PostedStory`) and a story in the queue have in common. Null: the model decides. */
 export const StoryFields = z.strictObject({
-  title: text(LIMITS.title).nullable().default(null),
+  title: text(LIMITS.title).nullable().default(null).describe('Shown on the storyboard'),
   style: text(LIMITS.style).nullable().default(null).describe('Goes before every prompt'),
   characters: z.array(Character).max(LIMITS.characters, `at most ${LIMITS.characters} characters`).default([]),
   frames: Frames(LIMITS.frames),
   anchors: Anchors(Reference),
-  negative_prompt: text(LIMITS.prompt).nullable().default(null),
+  negative_prompt: text(LIMITS.prompt).nullable().default(null).describe('What the frames are not to show'),
   prompt_syntax: z
     .enum(['plain', 'weighted'])
     .default('plain')
@@ -168,8 +168,14 @@ export const StoryFields = z.strictObject({
     ),
   width: Side,
   height: Side,
-  steps: within(z.int(), 1, LIMITS.steps).nullable().default(null),
-  guidance_scale: within(z.number(), 0, 30).nullable().default(null),
+  steps: within(z.int(), 1, LIMITS.steps)
+    .nullable()
+    .default(null)
+    .describe('Sampling steps: more take longer; null for what suits the model'),
+  guidance_scale: within(z.number(), 0, 30)
+    .nullable()
+    .default(null)
+    .describe('How strictly frames follow their prompts (classifier-free guidance); null for what suits the model'),
   guidance_rescale: Strength.nullable()
     .default(null)
     .describe('How far guided predictions are brought back to the contrast of unguided ones; null for 0'),
@@ -196,13 +202,15 @@ export const StoryFields = z.strictObject({
     .string()
     .regex(/^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}$/, 'the name of a model, such as story-mini')
     .nullable()
-    .default(null),
-  consistency: Consistency.default({}),
+    .default(null)
+    .describe('One of `GET /models`; null for the first of them'),
+  consistency: Consistency.default({}).describe('How the characters are kept alike; what is left out suits the model'),
   webhook: z
     .url({ protocol: /^https?$/, error: 'an absolute http(s) URL' })
     .max(2048)
     .nullable()
-    .default(null),
+    .default(null)
+    .describe('Where signed messages about the story are posted'),
   webhook_events_filter: z.array(WebhookEvent).min(1).default(['start', 'frame', 'completed']),
   metadata: Metadata.default({}),
   priority: z
@@ -241,6 +249,7 @@ export function Frames(most: number) {
     .array(FrameRequest, { error: (issue) => (issue.input === undefined ? 'required' : undefined) })
     .min(1, 'at least 1 frame')
     .max(most, `at most ${most} frames`)
+    .describe('The pictures, in their order')
 }
 
 function Anchors<Picture extends z.ZodType<string>>(picture: Picture) {

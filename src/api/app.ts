@@ -12,10 +12,10 @@ import { clientTokenRoutes } from './client-tokens/client-tokens.ts'
 import { markActive } from './http/active.ts'
 import { drainBody } from './http/body.ts'
 import { answerOptions, cors, openToPages } from './http/cors.ts'
+import { documentRoute } from './http/document-route.ts'
 import { refuseUnknownQuery } from './http/known-query.ts'
 import { onError, onNotFound } from './http/on-error.ts'
 import { describeApi, documentOf } from './http/openapi.ts'
-import { originOf } from './http/origin.ts'
 import { ProblemError } from './http/problems.ts'
 import { RateLimiter } from './http/rate-limiter.ts'
 import { observeRequests } from './http/request-log.ts'
@@ -88,7 +88,15 @@ export function createApp(tools: Tools = systemTools) {
     const [status, title, meaning] = PROBLEMS[name as ProblemName]
     return c.text(`${title} (${status})\n\n${meaning}\n`)
   })
-  app.get('/openapi.json', openToPages, (c) => c.json(documentOf(app, originOf(c))))
+  for (const [path, audience] of [
+    ['/openapi.json', 'apps'],
+    ['/openapi-runner.json', 'runners'],
+  ] as const)
+    app.get(
+      path,
+      openToPages,
+      documentRoute((origin) => documentOf(app, origin, audience)),
+    )
   const routes = app
     .route('/', operationsRoutes)
     .route('/', demandRoutes)

@@ -5,6 +5,7 @@ export interface Schema {
   $ref?: string
   type?: string | string[]
   format?: string
+  description?: string
   const?: unknown
   enum?: unknown[]
   default?: unknown

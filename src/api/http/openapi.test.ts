@@ -21,15 +21,47 @@ interface Document {
   components: { schemas: Record<string, object>; securitySchemes: Record<string, object> }
 }
 
-const text = JSON.stringify(documentOf(createApp(), 'https://edge.example'))
+const app = createApp()
+const text = JSON.stringify(documentOf(app, 'https://edge.example'))
 const document: Document = JSON.parse(text)
+const runners: Document = JSON.parse(JSON.stringify(documentOf(app, 'https://edge.example', 'runners')))
 const operations = [document.paths, document.webhooks].flatMap((items) =>
   Object.values(items).flatMap(Object.values<Operation>),
 )
 
-test('the document is OpenAPI 3.1', async () => {
-  const { valid, errors } = await new Validator().validate(JSON.parse(text))
-  assert.ok(valid, JSON.stringify(errors))
+test('the documents are OpenAPI 3.1', async () => {
+  for (const one of [JSON.parse(text), runners]) {
+    const { valid, errors } = await new Validator().validate(one)
+    assert.ok(valid, JSON.stringify(errors))
+  }
+})
+
+test('apps see no routes of runners, and the API key first; runners see theirs alone', () => {
+  assert.ok(!Object.keys(document.paths).some((path) => path.startsWith('/runner/')))
+  assert.equal(Object.keys(document.components.securitySchemes)[0], 'apiKey')
+  assert.ok(Object.keys(runners.paths).length > 10)
+  assert.ok(Object.keys(runners.paths).every((path) => path.startsWith('/runner/')))
+  assert.deepEqual(Object.keys(runners.components.securitySchemes), ['runnerToken'])
+})
+
+test('generators of clients find nothing that they stumble over', () => {
+  assert.doesNotMatch(text, /"[45]XX"/)
+  assert.doesNotMatch(JSON.stringify(document.components), /"default":/)
+  const create = document.paths['/stories']?.post
+  assert.ok(create && !('200' in create.responses), 'one answer')
+  assert.ok(document.paths['/stories/dry-run']?.post)
+  const { properties } = document.components.schemas.StoryRequest as { properties: Record<string, object> }
+  const { minItems, maxItems } = Object.assign({ minItems: 0, maxItems: 0 }, properties.guidance_interval)
+  assert.deepEqual([minItems, maxItems], [2, 2])
+})
+
+test('an example of a problem has the status that it stands under', () => {
+  for (const { operationId, responses } of operations)
+    for (const [status, { content }] of Object.entries(responses)) {
+      const example = content?.['application/problem+json']?.example as { status: number } | undefined
+      if (!example || status === 'default') continue
+      assert.equal(example.status, Number(status), operationId)
+    }
 })
 
 test('each operation has a name of its own, a described tag, known security, and examples for all JSON', () => {

@@ -1,12 +1,14 @@
 /**
- * `/openapi.json`: OpenAPI 3.1, from the schemas that the routes validate by. Operation ids, examples and
- * the webhooks that the edge sends are added here.
+ * `/openapi.json` for apps and `/openapi-runner.json` for runners: OpenAPI 3.1, from the schemas that the routes validate by.
+ * Operation ids, examples and the webhooks that the edge sends are added here, and what generators of clients stumble over is
+ * put in a way that they understand.
  */
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import { Prediction } from '../../../contract/prediction.ts'
 import { StoryWebhook } from '../../../contract/story-view.ts'
 import type { AppEnv } from './app-env.ts'
 import { exampleOf, type Schema } from './openapi-example.ts'
+import { exampleOfProblem } from './routes.ts'
 
 const TAGS: Record<string, string> = {
   Stories: 'Post stories, follow them, fetch their pictures.',
@@ -81,10 +83,13 @@ type Content = Record<string, { schema?: Schema; example?: unknown }>
 interface Document {
   paths?: Record<string, Record<string, Operation>>
   webhooks?: Record<string, Record<string, Operation>>
-  components?: { schemas?: Record<string, Schema> }
+  components?: { schemas?: Record<string, Schema>; securitySchemes?: Record<string, object> }
 }
 
-export function documentOf(app: OpenAPIHono<AppEnv>, origin: string) {
+/** For whom a document is: each has the operations that these call. */
+export type Audience = 'apps' | 'runners'
+
+export function documentOf(app: OpenAPIHono<AppEnv>, origin: string, audience: Audience = 'apps') {
   const document = app.getOpenAPI31Document({
     openapi: '3.1.0',
     info: {
@@ -98,6 +103,10 @@ export function documentOf(app: OpenAPIHono<AppEnv>, origin: string) {
   })
   // A copy that may be written to, typed as far as that needs.
   const open: Document = JSON.parse(JSON.stringify(document))
+  const isForRunners = (path: string) => path.startsWith('/runner/')
+  open.paths = only(open.paths, (path) => isForRunners(path) === (audience === 'runners'))
+  if (audience === 'runners') open.webhooks = {}
+  hideDryRun(open.paths)
   const components = open.components?.schemas ?? {}
   const used = new Set<string>()
   for (const [where, items] of [
@@ -112,19 +121,56 @@ export function documentOf(app: OpenAPIHono<AppEnv>, origin: string) {
         for (const tag of operation.tags ?? []) used.add(tag)
       }
   }
-  for (const schema of [open.paths, open.components]) closeTuples(schema)
+  for (const part of [open.paths, open.webhooks, open.components?.schemas]) tidy(part)
+  keepUsed(open)
   const tags = [...used].map((name) => ({ name, description: TAGS[name] ?? name }))
   return { ...open, tags }
 }
 
-/** What any operation may answer besides its own responses. */
+const only = <Value>(items: Record<string, Value> | undefined, wanted: (name: string) => boolean) =>
+  Object.fromEntries(Object.entries(items ?? {}).filter(([name]) => wanted(name)))
+
+/** `?dry_run=true` still works. But an operation with two answers has a client with neither, so that it has a path of its own. */
+function hideDryRun(paths: Document['paths']): void {
+  const create = paths?.['/stories']?.post
+  if (!create) return
+  create.parameters = (create.parameters ?? []).filter(({ name }) => name !== 'dry_run')
+  delete create.responses[200]
+}
+
+/** Components that nothing refers to any more go, security schemes among them. */
+function keepUsed(document: Document): void {
+  const { components } = document
+  if (!components?.schemas) return
+  const used = new Set<string>()
+  const follow = (node: unknown): void => {
+    for (const [, name = ''] of JSON.stringify(node ?? {}).matchAll(/"#\/components\/schemas\/([^"]+)"/g)) {
+      if (used.has(name)) continue
+      used.add(name)
+      follow(components.schemas?.[name])
+    }
+  }
+  follow([document.paths, document.webhooks])
+  components.schemas = only(components.schemas, (name) => used.has(name))
+  const operations = [document.paths, document.webhooks].flatMap((items) =>
+    Object.values(items ?? {}).flatMap(Object.values),
+  )
+  const schemes = new Set(operations.flatMap(({ security = [] }: Operation) => security.flatMap(Object.keys)))
+  components.securitySchemes = only(components.securitySchemes, (name) => schemes.has(name))
+}
+
+/** What any operation may answer besides its own responses; `default`, since not every generator knows `4XX`. */
 function otherProblems(): Operation['responses'] {
-  const problem = () => ({ 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } })
   return {
-    '4XX': { content: problem(), description: 'Any other refusal' },
-    '5XX': {
-      content: problem(),
-      description: 'An error on our side; `detail` says whether it is safe to send the request again',
+    default: {
+      content: {
+        'application/problem+json': {
+          schema: { $ref: '#/components/schemas/Problem' },
+          example: exampleOfProblem('internal'),
+        },
+      },
+      description:
+        'Any other problem; for an error on our side, `detail` says whether it is safe to send the request again',
     },
   }
 }
@@ -151,10 +197,26 @@ function camelCase(text: string): string {
   return words.map((word, i) => (i === 0 ? word : word.charAt(0).toUpperCase() + word.slice(1))).join('')
 }
 
-/** Linters require `items` along with `prefixItems`, where JSON Schema takes its absence for "anything". */
-function closeTuples(node: unknown): void {
+/**
+ * Tuples are as long as they are: linters require `items` beside `prefixItems`, and generators go by `maxItems`. Defaults are
+ * told in words: of a field with a default, generators make one that has to be there.
+ */
+function tidy(node: unknown): void {
   if (typeof node !== 'object' || node === null) return
-  if ('prefixItems' in node && Array.isArray(node.prefixItems) && !('items' in node))
-    Object.assign(node, { items: node.prefixItems[0] })
-  for (const child of Object.values(node)) closeTuples(child)
+  if ('prefixItems' in node && Array.isArray(node.prefixItems)) {
+    const { length } = node.prefixItems
+    Object.assign(node, { items: node.prefixItems[0], minItems: length, maxItems: length })
+  }
+  if ('properties' in node && typeof node.properties === 'object')
+    for (const property of Object.values(node.properties ?? {})) tellDefault(property)
+  for (const child of Object.values(node)) tidy(child)
+}
+
+function tellDefault(property: Schema): void {
+  if (!('default' in property)) return
+  const { default: usual, ...rest } = property
+  delete property.default
+  const isTold = usual === null || (typeof usual === 'object' && Object.keys(usual ?? {}).length === 0)
+  if (!isTold)
+    property.description = [rest.description, `Default: ${JSON.stringify(usual)}.`].filter(Boolean).join('. ')
 }

@@ -28,10 +28,25 @@ export function problems(...names: ProblemName[]) {
       status,
       {
         description: names.map((name) => `${PROBLEMS[name][1]}: ${PROBLEMS[name][2]}`).join(' '),
-        content: { 'application/problem+json': { schema: Problem } },
+        content: { 'application/problem+json': { schema: Problem, example: exampleOfProblem(names[0] ?? 'internal') } },
       },
     ]),
   )
+}
+
+/** As an answer has it whose `detail` is the meaning of the problem. */
+export function exampleOfProblem(name: ProblemName): Problem {
+  const [status, title, meaning] = PROBLEMS[name]
+  const errors = [{ pointer: '/frames/0/prompt', message: 'required' }]
+  return {
+    type: `/problems/${name}`,
+    title,
+    status,
+    detail: name === 'validation' ? '/frames/0/prompt: required' : meaning,
+    ...(name === 'validation' && { errors }),
+    ...(status === 429 && { retry_after: 10 }),
+    request_id: 'req_mfrggzdfmztwq2lk',
+  }
 }
 
 /** A schema for the document alone, which validates nothing. References are inlined, since the document does not know them. */

@@ -40,3 +40,14 @@ test('nothing else of the package is served', async () => {
   }
   assert.equal((await call('POST', '/docs')).status, 405)
 })
+
+test('the documents have a tag, and are not sent again to who has them', async () => {
+  for (const path of ['/openapi.json', '/openapi-runner.json']) {
+    const first = await call<{ openapi: string }>('GET', path)
+    assert.deepEqual([first.status, first.body.openapi], [200, '3.1.0'])
+    const etag = first.headers.get('etag') ?? ''
+    assert.match(etag, /^"[0-9a-f]{64}"$/)
+    assert.equal((await call('GET', path, { headers: { 'if-none-match': `W/${etag}` } })).status, 304)
+    assert.equal((await call('GET', path)).headers.get('etag'), etag)
+  }
+})

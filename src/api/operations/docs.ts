@@ -32,6 +32,7 @@ const START = `SwaggerUIBundle({
   deepLinking: true,
   defaultModelsExpandDepth: 0,
   displayRequestDuration: true,
+  persistAuthorization: true,
   validatorUrl: 'none',
 })
 `
