@@ -24,8 +24,6 @@ const Claims = z.object({
   grant: z.union([z.object({ stories: z.number(), frames: z.number() }), z.object({ story: z.string() })]),
 })
 export type ClientToken = z.infer<typeof Claims>
-/** What a token that creates stories may create. */
-export type CreateGrant = Extract<ClientToken['grant'], { stories: number }>
 
 export const isClientToken = (credential: string) => credential.startsWith(PREFIX)
 
