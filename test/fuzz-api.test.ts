@@ -7,7 +7,7 @@ import { fuzz, judge, NOT_FUZZED } from './fuzz-api.ts'
 const METHODS = ['get', 'put', 'post', 'delete', 'patch'] as const
 
 test('spoilt requests on every route are answered, refused by the book, and tell nothing of other keys', async () => {
-  const { counts, violations } = await fuzz({ requests: 300, seed: 1 })
+  const { counts, violations } = await fuzz({ requests: 300, seed: 2 })
   assert.deepEqual(violations, [])
   const documented = (['apps', 'runners'] as const)
     .flatMap((audience) => Object.entries(documentOf(createApp(), 'https://edge.example', audience).paths ?? {}))

@@ -93,8 +93,7 @@ test('frames are counted in all its stories', async () => {
 
 test('a dry run costs nothing', async () => {
   const token = await tokenOf({ max_stories: 1 })
-  for (let i = 0; i < 3; i++)
-    assert.equal((await withToken(token, 'POST', '/stories?dry_run=true', story())).status, 200)
+  for (let i = 0; i < 3; i++) assert.equal((await withToken(token, 'POST', '/stories/dry-run', story())).status, 200)
   assert.equal((await withToken(token, 'POST', '/stories', story())).status, 202)
 })
 

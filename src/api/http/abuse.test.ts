@@ -5,6 +5,7 @@ import { type IncomingMessage, request } from 'node:http'
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
+import { gzipSync } from 'node:zlib'
 import type { Problem } from '../../../contract/problem.ts'
 import { testEdge } from '../../../test/worker.ts'
 
@@ -111,4 +112,26 @@ test('links do not begin with a host that only the request names', async () => {
   for (const host of [`localhost:${port}`, `127.0.0.1:${port}`, `[::1]:${port}`])
     assert.equal((await ask(host, '/stories', story)).status, 202, host)
   assert.equal((await ask('evil.example', '/healthz')).status, 200)
+})
+
+test('a body that is compressed, or not UTF-8, is refused as what it is', async () => {
+  const headers = { authorization, 'content-type': 'application/json' }
+  const send = (body: Uint8Array<ArrayBuffer>, more: object = {}) =>
+    call<Problem>('POST', '/stories', { headers: { ...headers, ...more }, body })
+  const gzip = new Uint8Array(gzipSync(JSON.stringify(story)))
+  const compressed = await send(gzip, { 'content-encoding': 'gzip' })
+  assert.deepEqual([compressed.status, compressed.headers.get('accept-encoding')], [415, 'identity'])
+  assert.match(compressed.body.detail, /not with gzip/)
+  const latin1 = new Uint8Array(Buffer.from('{"frames":[{"prompt":"caf\xe9"}]}', 'latin1'))
+  const broken = await send(latin1)
+  assert.deepEqual([broken.status, broken.body.detail], [400, 'the body is not UTF-8'])
+  assert.equal(
+    (await send(new TextEncoder().encode(JSON.stringify(story)), { 'content-encoding': 'identity' })).status,
+    202,
+  )
+  for (const [body, detail] of [
+    ['null', 'the body: expected an object, not null'],
+    ['[]', 'the body: expected an object, not a list'],
+  ] as const)
+    assert.equal((await wrong('POST', '/stories', body)).detail, detail)
 })

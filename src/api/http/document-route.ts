@@ -15,9 +15,9 @@ export function documentRoute(make: (origin: string) => object) {
     const known = made.get(origin) ?? write(make(origin))
     if (made.size < MAX_ORIGINS) made.set(origin, known)
     const { text, etag } = await known
-    const headers = { etag, 'cache-control': 'public, no-cache', 'content-type': 'application/json' }
+    const headers = { etag, 'cache-control': 'public, no-cache' }
     if (isKnownTo(c.req.header('if-none-match'), etag)) return c.body(null, 304, headers)
-    return c.body(text, 200, headers)
+    return c.body(text, 200, { ...headers, 'content-type': 'application/json' })
   }
 }
 
