@@ -1,5 +1,5 @@
 /**
- * OpenAI's images API, as its clients send and read it (openai 7.59 `resources/images.d.ts`): `n` pictures of one prompt are the
+ * OpenAI's images API, as its clients send and read it (openai 6.30 `resources/images.d.ts`): `n` pictures of one prompt are the
  * frames of a story, so that whoever the prompt is about is the same in all of them.
  */
 import { z } from 'zod'
