@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import type { z } from 'zod'
 import type { DryRun } from '../../../contract/character.ts'
 import type { Problem } from '../../../contract/problem.ts'
+import { PROTOCOL } from '../../../contract/protocol.ts'
 import type { AcceptedStory, Story } from '../../../contract/story-view.ts'
 import { drawingAbilities } from '../../../test/drawing-model.ts'
 import { RUNNER_TOKEN, testEdge } from '../../../test/worker.ts'
@@ -22,7 +23,7 @@ test('a model that nobody has announced is unknown, and can be asked for once a 
     (await wrong('POST', '/stories', { frames, model: 'sd15' })).detail,
     /unknown model sd15; served are story-mini/,
   )
-  assert.deepEqual((await announce()).body, { protocol: 2, set_aside_until: null })
+  assert.deepEqual((await announce()).body, { protocol: PROTOCOL, set_aside_until: null, claim_wait: 60 })
   const { status, body } = await app<AcceptedStory>('POST', '/stories', { frames, model: 'sd15' })
   assert.deepEqual([status, body.model, body.warnings], [202, 'sd15', undefined])
 })
