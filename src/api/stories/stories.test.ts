@@ -204,9 +204,11 @@ test('problems, health and the interface describe themselves', async () => {
   assert.equal((await call<{ status: string }>('GET', '/healthz')).body.status, 'ok')
   assert.match((await call<string>('GET', '/problems/stale-lease')).body, /Drop the work/)
   assert.equal((await call('GET', '/problems/toString')).status, 404)
-  const { body } = await call<{ openapi: string; paths: Record<string, object> }>('GET', '/openapi.json')
-  assert.equal(body.openapi, '3.1.0')
-  assert.deepEqual(Object.keys(body.paths['/stories'] ?? {}).toSorted(), ['get', 'post'])
+  const document = async (path: string) =>
+    (await call<{ openapi: string; paths: Record<string, object> }>('GET', path)).body
+  const [body, runners] = await Promise.all(['/openapi.json', '/openapi-runner.json'].map(document))
+  assert.equal(body!.openapi, '3.1.0')
+  assert.deepEqual(Object.keys(body!.paths['/stories'] ?? {}).toSorted(), ['get', 'post'])
   assert.match(JSON.stringify(body), /"maxItems":12/)
-  assert.match(JSON.stringify(body.paths['/runner/webhooks']), /"const":"story\.frame\.completed"/)
+  assert.match(JSON.stringify(runners!.paths['/runner/webhooks']), /"const":"story\.frame\.completed"/)
 })
