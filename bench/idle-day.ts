@@ -5,8 +5,8 @@
 
 import { mock } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
-import { parseArgs } from 'node:util'
 import type { D1Database, DurableObjectNamespace, DurableObjectState } from '@cloudflare/workers-types'
+import { command } from '../gpu-runner/src/cli/command.ts'
 import { serve } from '../gpu-runner/src/service/queue/client.ts'
 import { connectEdge } from '../gpu-runner/src/service/queue/edge.ts'
 import { watchD1 } from '../local/faulty/watch.ts'
@@ -164,11 +164,13 @@ function memory() {
 }
 
 if (import.meta.main) {
-  const { values } = parseArgs({ options: { hours: { type: 'string', default: '24' } } })
+  const cli = command('bench:idle', 'usage: npm run bench:idle -- [--hours 24]')
+  const { values } = cli.read({ hours: { type: 'string', default: '24' } })
+  const hours = cli.whole('hours', values.hours, 1)
   for (const runners of [0, 1, 10]) {
-    const { requests, queries, cron, objects } = await idleDay(runners, Number(values.hours))
+    const { requests, queries, cron, objects } = await idleDay(runners, hours)
     console.log(
-      `${runners} runners, ${values.hours} h: ${requests} requests, ${queries} D1 queries, ${cron} cron runs, ${objects} requests to Durable Objects`,
+      `${runners} runners, ${hours} h: ${requests} requests, ${queries} D1 queries, ${cron} cron runs, ${objects} requests to Durable Objects`,
     )
   }
 }

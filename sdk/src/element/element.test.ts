@@ -77,7 +77,7 @@ const tag = (story: Story, attributes = '', inside = '') =>
   `<fable-story src="${story.urls.events.replaceAll('&', '&amp;')}" ${attributes}>${inside}</fable-story>`
 const part = (page: Page, name: string) => page.locator(`fable-story [part~="${name}"]`)
 /** Resolves once the status says so. */
-const says = (page: Page, words: string) => part(page, 'status').filter({ hasText: words }).waitFor()
+const says = (page: Page, words: string) => part(page, 'status').filter({ hasText: words }).waitFor({ timeout: 10_000 })
 
 async function start(title = 'Fern goes out') {
   const frames = prompts.map((prompt, i) => ({ prompt, ...(i === 1 && { text: 'Off they go!' }) }))
@@ -204,7 +204,7 @@ test('strip and book are turned by keys, buttons and swiping', chromium, async (
       viewport: { width: 375, height: 700 },
       hasTouch: true,
     })
-    const shown = (words: string) => part(page, 'page').filter({ hasText: words }).waitFor()
+    const shown = (words: string) => part(page, 'page').filter({ hasText: words }).waitFor({ timeout: 10_000 })
     const scroller = part(page, 'scroller')
     await shown('1 / 3')
     await page.keyboard.press('Tab')
@@ -216,8 +216,11 @@ test('strip and book are turned by keys, buttons and swiping', chromium, async (
     assert.equal(await page.getByRole('button', { name: 'Next picture' }).isDisabled(), true)
     await page.getByRole('button', { name: 'Previous picture' }).click()
     await shown('2 / 3')
-    await swipe(page, scroller, 220)
-    await shown('1 / 3')
+    // A touch that a busy browser takes too slowly is none of swiping, and is done again.
+    for (let i = 0; i < 3 && !(await part(page, 'page').innerText()).includes('1 / 3'); i++) {
+      await swipe(page, scroller, 220)
+      await shown('1 / 3').catch((error) => (i < 2 ? undefined : Promise.reject(error)))
+    }
     assert.deepEqual(await axeFindings(page), [])
   }
   const grid = await open(t, tag(story, 'layout="grid"'), { viewport: { width: 1200, height: 700 } })
@@ -240,7 +243,7 @@ async function swipe(page: Page, over: Locator, pixels: number): Promise<void> {
 
 test('from right to left, keys and pages go the other way', chromium, async (t) => {
   const page = await open(t, `<div dir="rtl">${tag(await finished(), 'layout="book"')}</div>`)
-  const shown = (words: string) => part(page, 'page').filter({ hasText: words }).waitFor()
+  const shown = (words: string) => part(page, 'page').filter({ hasText: words }).waitFor({ timeout: 10_000 })
   await shown('1 / 3')
   await part(page, 'scroller').focus()
   await page.keyboard.press('ArrowLeft')
