@@ -33,9 +33,9 @@ const places: Readonly<Partial<Record<Role, string>>> = {
   unet: '--unet is for it, beside a whole --model',
   vae: '--vae is for it, beside a --model',
   lora: '--lora is for it, beside a --model',
-  embedding: '--embedding is for it, beside a --model',
-  controlnet: '--controlnet is for it, beside a --model',
-  't2i-adapter': '--controlnet is for it, beside a --model',
+  embedding: 'embeddings are not read yet',
+  controlnet: 'control models are not read yet',
+  't2i-adapter': 'control models are not read yet',
   'ip-adapter': '--ip-adapter is for it, beside a --model',
 }
 
