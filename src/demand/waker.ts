@@ -5,6 +5,7 @@
 import type { DurableObjectState } from '@cloudflare/workers-types'
 import { z } from 'zod'
 import { openDb } from '../db/client.ts'
+import { postTo } from '../durable/call.ts'
 import { count } from '../durable/meter.ts'
 import { type Bindings, readSettings, systemTools } from '../platform/env.ts'
 import { logError } from '../platform/log.ts'
@@ -12,7 +13,6 @@ import { openAdapter } from './adapters/index.ts'
 import { atRest, decide, expectedColdStart, noteArrival, type WakeState } from './decide.ts'
 import { readDemand } from './demand.ts'
 
-const OBJECT = 'https://object/'
 /** Posts of one moment are one demand. */
 const DEBOUNCE_MS = 500
 /** While there is something to do, and after a failure. */
@@ -89,8 +89,7 @@ export class Waker {
 
 type Wakers = Pick<Bindings, 'WAKER' | 'WAKE'>
 
-const ask = (env: Wakers, call: Call) =>
-  env.WAKER.get(env.WAKER.idFromName('all')).fetch(OBJECT, { method: 'POST', body: JSON.stringify(call) })
+const ask = (env: Wakers, call: Call) => postTo(env.WAKER, 'all', call)
 
 let saidAt = Number.NEGATIVE_INFINITY
 

@@ -7,8 +7,8 @@ import type { DurableObjectState } from '@cloudflare/workers-types'
 import { z } from 'zod'
 import type { Bindings } from '../platform/env.ts'
 import { logError } from '../platform/log.ts'
+import { postTo } from './call.ts'
 
-const OBJECT = 'https://object/'
 /** How long upkeep goes on, once a minute, after something was changed. */
 const ACTIVE_MS = 10 * 60_000
 /** How often an isolate says that something is changed, at most. */
@@ -45,8 +45,7 @@ export class Agenda {
 
 type Agendas = Pick<Bindings, 'AGENDA'>
 
-const ask = (env: Agendas, call: Call) =>
-  env.AGENDA.get(env.AGENDA.idFromName('all')).fetch(OBJECT, { method: 'POST', body: JSON.stringify(call) })
+const ask = (env: Agendas, call: Call) => postTo(env.AGENDA, 'all', call)
 
 let saidAt = Number.NEGATIVE_INFINITY
 

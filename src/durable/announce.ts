@@ -3,10 +3,9 @@ import type { Db } from '../db/client.ts'
 import { dueLanes, type Lane } from '../db/webhooks/deliveries.ts'
 import type { Bindings } from '../platform/env.ts'
 import { logError } from '../platform/log.ts'
+import { OBJECT, postTo } from './call.ts'
 import { roomNameOf } from './story-room.ts'
 
-/** Any URL will do: the request goes to the object, not into the network. */
-const OBJECT = 'https://object/'
 /** Before a room that failed is tried again. */
 const REOPEN_MS = 1000
 
@@ -14,9 +13,7 @@ export async function announceAll(env: Bindings, db: Db, now: number, storyIds: 
   if (storyIds.length === 0) return
   const byRoom = Map.groupBy(storyIds, roomNameOf)
   await Promise.all([
-    ...Array.from(byRoom.values(), (ids) => {
-      return roomOf(env, ids[0] ?? '').fetch(OBJECT, { method: 'POST', body: JSON.stringify(ids) })
-    }),
+    ...Array.from(byRoom, ([room, ids]) => postTo(env.ROOMS, room, ids)),
     dueLanes(db, now, storyIds).then((lanes) => wakeSenders(env, lanes)),
   ])
 }
@@ -24,10 +21,7 @@ export async function announceAll(env: Bindings, db: Db, now: number, storyIds: 
 /** Wake the senders of these lanes, to send what is due. */
 export async function wakeSenders(env: Bindings, lanes: Lane[]): Promise<void> {
   const woken = await Promise.allSettled(
-    lanes.map((lane) => {
-      const sender = env.SENDERS.get(env.SENDERS.idFromName(`${lane.apiKeyId} ${lane.origin}`))
-      return sender.fetch(OBJECT, { method: 'POST', body: JSON.stringify(lane) })
-    }),
+    lanes.map((lane) => postTo(env.SENDERS, `${lane.apiKeyId} ${lane.origin}`, lane)),
   )
   // Of the others, cron wakes the senders again.
   for (const one of woken) if (one.status === 'rejected') logError('webhooks.wake', one.reason)
@@ -38,7 +32,7 @@ export async function wakeSenders(env: Bindings, lanes: Lane[]): Promise<void> {
  * opening, also for one before the call; with false when there was none for `ms`.
  */
 export async function followStory(env: Pick<Bindings, 'ROOMS'>, id: string) {
-  const room = roomOf(env, id)
+  const room = env.ROOMS.get(env.ROOMS.idFromName(roomNameOf(id)))
   let ticket = ''
   ticket = await take(0)
   return {
@@ -59,8 +53,4 @@ export async function followStory(env: Pick<Bindings, 'ROOMS'>, id: string) {
       return ''
     }
   }
-}
-
-function roomOf(env: Pick<Bindings, 'ROOMS'>, id: string) {
-  return env.ROOMS.get(env.ROOMS.idFromName(roomNameOf(id)))
 }

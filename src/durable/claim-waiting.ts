@@ -3,24 +3,19 @@ import type { Db } from '../db/client.ts'
 import { readyOf, readyShares } from '../db/queue/peek.ts'
 import type { Bindings } from '../platform/env.ts'
 import { logError } from '../platform/log.ts'
+import { postTo } from './call.ts'
 import type { ClaimRoomCall, Looked } from './claim-room.ts'
 import { Word } from './claim-room.ts'
 
 type Rooms = Pick<Bindings, 'CLAIMS'>
 
-/** Any URL will do: the request goes to the object, not into the network. */
-const OBJECT = 'https://object/'
 /** Without its room, a claim looks into D1 this often. */
 const ROOMLESS_MS = 1_000
 /** After this long, a wake-up under way counts as lost. */
 const LOST_MS = 1_000
 
-function callRoom(env: Rooms, model: string, call: ClaimRoomCall, signal?: AbortSignal) {
-  const room = env.CLAIMS.get(env.CLAIMS.idFromName(model))
-  // There are two types of AbortSignal here, Node's and workerd's, for one thing.
-  const init: object = { method: 'POST', body: JSON.stringify(call), ...(signal && { signal }) }
-  return room.fetch(OBJECT, init)
-}
+const callRoom = (env: Rooms, model: string, call: ClaimRoomCall, signal?: AbortSignal) =>
+  postTo(env.CLAIMS, model, call, signal)
 
 /** Wait up to `ms` for a reason to look for stories. Does not throw. */
 export async function waitForWord(

@@ -5,11 +5,11 @@
 import type { DurableObjectState } from '@cloudflare/workers-types'
 import { z } from 'zod'
 import type { Bindings } from '../platform/env.ts'
+import { postTo } from './call.ts'
 
 const FLUSH_MS = 2_000
 /** Upper bounds of the histograms, in seconds. */
 const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
-const OBJECT = 'https://object/'
 
 /** By series, such as `fableframe_claims_total{model="story-mini"}`. */
 const counts = new Map<string, number>()
@@ -76,10 +76,9 @@ export async function flushSometimes(env: Pick<Bindings, 'METER'>, now: number):
 export async function flush(env: Pick<Bindings, 'METER'>, now: number): Promise<Record<string, number>> {
   flushedAt = now
   countObserved()
-  const body = JSON.stringify(Object.fromEntries(counts))
+  const counted = Object.fromEntries(counts)
   counts.clear()
-  const meter = env.METER.get(env.METER.idFromName('all'))
-  return Counts.parse(await (await meter.fetch(OBJECT, { method: 'POST', body })).json())
+  return Counts.parse(await (await postTo(env.METER, 'all', counted)).json())
 }
 
 const Counts = z.record(z.string(), z.number())

@@ -1,8 +1,7 @@
 /** Cloudflare Containers: each runner is the container of one Durable Object, `RunnerContainer`. CPU only. */
 import type { DurableObjectNamespace } from '@cloudflare/workers-types'
+import { OBJECT } from '../../durable/call.ts'
 import type { Adapter } from './adapter.ts'
-
-const OBJECT = 'https://object/'
 
 export function containersAdapter(namespace: DurableObjectNamespace, most: number): Adapter {
   const all = Array.from({ length: most }, (_, i) => `runner-${i}`)
