@@ -7,8 +7,7 @@ import { ImagesRequest, ImagesResponse, OpenAiError, storyOfImages } from '../..
 import { issuesOf } from '../../../contract/problem.ts'
 import { isTerminal } from '../../../contract/story-view.ts'
 import { cancel } from '../../db/queue/cancel.ts'
-import { findStory, type StoryWithFrames } from '../../db/stories/stories.ts'
-import { followStory } from '../../durable/announce.ts'
+import type { StoryWithFrames } from '../../db/stories/stories.ts'
 import { findRef } from '../../views/model-ref.ts'
 import { frameUrl } from '../../views/prediction.ts'
 import { announce } from '../http/announce.ts'
@@ -20,12 +19,11 @@ import { invalid, ProblemError } from '../http/problems.ts'
 import { json, newRoutes } from '../http/routes.ts'
 import { servedModels } from '../http/served-models.ts'
 import { accept } from '../stories/accept.ts'
+import { awaitEnd } from '../stories/follow.ts'
 import { openAiErrors } from './errors.ts'
 
 /** OpenAI's clients give up after ten minutes. */
 const HOLD_MS = 9 * 60_000
-/** Without word of a change, the database is asked again after this long. */
-const LOOK_AGAIN_MS = 5_000
 /** Bytes that become text at a time: more arguments than that are too many for one call. */
 const CHUNK = 0x6000
 
@@ -89,21 +87,14 @@ async function modelOf(c: Context<AppEnv>, name: string | null | undefined): Pro
 async function whenDone(c: Context<AppEnv>, id: string): Promise<StoryWithFrames> {
   const { db, tools, apiKey } = c.var
   const until = tools.now() + HOLD_MS
-  const room = await followStory(c.env, id)
-  for (;;) {
-    const found = await findStory(db, id, apiKey.id)
-    if (!found) throw new ProblemError('not-found', `story ${id} was removed`)
-    const { status, error } = found.story
-    if (status === 'succeeded') return found
-    if (isTerminal(status)) throw endedAs(status, error)
-    const left = until - tools.now()
-    if (left <= 0) {
-      await cancel(db, id, apiKey.id, tools.now())
-      announce(c, id)
-      throw new ProblemError('unavailable', 'the pictures were not done in time, and were canceled')
-    }
-    await room.changed(Math.min(left, LOOK_AGAIN_MS))
-  }
+  const found = await awaitEnd(c.env, id, { db, reader: apiKey.id }, { until, now: tools.now })
+  if (!found) throw new ProblemError('not-found', `story ${id} was removed`)
+  const { status, error } = found.story
+  if (status === 'succeeded') return found
+  if (isTerminal(status)) throw endedAs(status, error)
+  await cancel(db, id, apiKey.id, tools.now())
+  announce(c, id)
+  throw new ProblemError('unavailable', 'the pictures were not done in time, and were canceled')
 }
 
 /** A fault of what was asked for is pointed at; one of ours is not told. */

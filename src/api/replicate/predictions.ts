@@ -14,7 +14,6 @@ import type { WebhookEvent } from '../../../contract/story.ts'
 import { isTerminal, StoryId } from '../../../contract/story-view.ts'
 import { cancel } from '../../db/queue/cancel.ts'
 import { findStory, listStories, type StoryWithFrames } from '../../db/stories/stories.ts'
-import { followStory } from '../../durable/announce.ts'
 import { findRef, type ModelRef, refOf } from '../../views/model-ref.ts'
 import { predictionOf } from '../../views/prediction.ts'
 import { announce } from '../http/announce.ts'
@@ -26,11 +25,10 @@ import { invalid, ProblemError } from '../http/problems.ts'
 import { json, newRoutes, problems, SpanQuery, spanOf } from '../http/routes.ts'
 import { servedModels } from '../http/served-models.ts'
 import { accept } from '../stories/accept.ts'
+import { awaitEnd } from '../stories/follow.ts'
 import { byStory, CreateHeaders } from '../stories/stories.ts'
 import { applied, parsePrefer } from './prefer.ts'
 
-/** Without word of a change, the database is asked again after this long. */
-const LOOK_AGAIN_MS = 5_000
 const PAGE = 50
 
 /** What each event of a prediction is called among those of a story. */
@@ -211,14 +209,8 @@ async function answer(
 async function settled(c: Context<AppEnv>, id: string, ms: number): Promise<StoryWithFrames | undefined> {
   if (ms === 0) return undefined
   const { db, tools, apiKey } = c.var
-  const until = tools.now() + ms
-  const room = await followStory(c.env, id)
-  for (;;) {
-    const found = await findStory(db, id, apiKey.id)
-    const left = until - tools.now()
-    if (!found || isTerminal(found.story.status) || left <= 0 || c.req.raw.signal.aborted) return found
-    await room.changed(Math.min(left, LOOK_AGAIN_MS))
-  }
+  const { signal } = c.req.raw
+  return awaitEnd(c.env, id, { db, reader: apiKey.id }, { until: tools.now() + ms, now: tools.now, signal })
 }
 
 const shown = (c: Context<AppEnv>, found: StoryWithFrames) =>

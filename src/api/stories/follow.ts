@@ -1,7 +1,13 @@
 /** Following a story: its versions as they come, with one read of D1 for each change. */
 import { isTerminal } from '../../../contract/story-view.ts'
 import type { Db } from '../../db/client.ts'
-import { findStoryInQueue, type Reader, type StoryInQueue } from '../../db/stories/stories.ts'
+import {
+  findStory,
+  findStoryInQueue,
+  type Reader,
+  type StoryInQueue,
+  type StoryWithFrames,
+} from '../../db/stories/stories.ts'
 import { followStory } from '../../durable/announce.ts'
 import type { Bindings } from '../../platform/env.ts'
 
@@ -9,6 +15,9 @@ import type { Bindings } from '../../platform/env.ts'
 const QUIET_MS = 15_000
 /** Reads of D1 after which a stream ends, within a Worker's bound of 1 000 queries; a client reconnects by itself. */
 const MAX_READS = 400
+
+/** Without word of a change, somebody who waits for the end asks the database again after this long. */
+const LOOK_AGAIN_MS = 5_000
 
 export interface FollowOptions {
   db: Db
@@ -55,5 +64,21 @@ export async function awaitStory(
     const isNews = !found || found.story.version > after || isTerminal(found.story.status)
     if (isNews || !room || now() >= until || signal.aborted) return found
     await room.changed(until - now())
+  }
+}
+
+/** The story once it has ended, or as it is at `until`, or when `signal` is aborted; undefined when there is none. */
+export async function awaitEnd(
+  env: Pick<Bindings, 'ROOMS'>,
+  id: string,
+  { db, reader }: Pick<FollowOptions, 'db' | 'reader'>,
+  { until, now, signal }: { until: number; now: () => number; signal?: AbortSignal },
+): Promise<StoryWithFrames | undefined> {
+  const room = await followStory(env, id)
+  for (;;) {
+    const found = await findStory(db, id, reader)
+    const left = until - now()
+    if (!found || isTerminal(found.story.status) || left <= 0 || signal?.aborted) return found
+    await room.changed(Math.min(left, LOOK_AGAIN_MS))
   }
 }
