@@ -4,7 +4,8 @@
  * base64url; the claims are JSON.
  */
 import { z } from 'zod'
-import { base64url, isMacOf, macOf } from './mac.ts'
+import { base64url } from './base64.ts'
+import { isMacOf, macOf } from './mac.ts'
 import type { LinkSettings } from './signed-url.ts'
 
 const PREFIX = 'ff_client_'

@@ -1,11 +1,11 @@
 /** Ids and secrets: how they are generated, spelt and hashed. */
+import { base64 } from './base64.ts'
 import type { Tools } from './env.ts'
 
 const ALPHABET = 'abcdefghijklmnopqrstuvwxyz234567'
 
 /** 32 random bytes in standard base64: the URL-safe alphabet would not pass Replicate's verifier. */
-export const newWebhookSecret = (randomBytes: Tools['randomBytes']) =>
-  `whsec_${btoa(String.fromCharCode(...randomBytes(32)))}`
+export const newWebhookSecret = (randomBytes: Tools['randomBytes']) => `whsec_${base64(randomBytes(32))}`
 
 /** 26 characters of a-z and 2-7: 130 bits, of which 128 are random. */
 export const newStoryId = (randomBytes: Tools['randomBytes']) => base32(randomBytes(16))

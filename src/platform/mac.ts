@@ -1,6 +1,7 @@
 /** HMAC-SHA256 of what the edge hands out, to know it again. Synchronous, unlike WebCrypto: every view of a story holds some. */
 import { hmac } from '@noble/hashes/hmac.js'
 import { sha256 } from '@noble/hashes/sha2.js'
+import { base64url } from './base64.ts'
 
 const encode = (text: string) => new TextEncoder().encode(text)
 
@@ -10,14 +11,6 @@ export const macOf = (text: string, secret: string) => base64url(hmac(sha256, en
 /** Whether `mac` is that of `text` under one of the secrets; in a time that depends on lengths alone. */
 export const isMacOf = (mac: string, text: string, secrets: readonly string[]) =>
   secrets.some((secret) => isEqual(mac, macOf(text, secret)))
-
-/** RFC 4648, section 5, without padding. */
-export function base64url(bytes: Uint8Array): string {
-  return btoa(String.fromCharCode(...bytes))
-    .replaceAll('+', '-')
-    .replaceAll('/', '_')
-    .replaceAll('=', '')
-}
 
 function isEqual(a: string, b: string): boolean {
   if (a.length !== b.length) return false

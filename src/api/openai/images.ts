@@ -8,6 +8,7 @@ import { issuesOf } from '../../../contract/problem.ts'
 import { isTerminal } from '../../../contract/story-view.ts'
 import { cancel } from '../../db/queue/cancel.ts'
 import type { StoryWithFrames } from '../../db/stories/stories.ts'
+import { base64 } from '../../platform/base64.ts'
 import { findRef } from '../../views/model-ref.ts'
 import { frameUrl } from '../../views/prediction.ts'
 import { announce } from '../http/announce.ts'
@@ -24,8 +25,6 @@ import { openAiErrors } from './errors.ts'
 
 /** OpenAI's clients give up after ten minutes. */
 const HOLD_MS = 9 * 60_000
-/** Bytes that become text at a time: more arguments than that are too many for one call. */
-const CHUNK = 0x6000
 
 const error = (description: string) => json(OpenAiError, description)
 
@@ -106,10 +105,5 @@ function endedAs(status: string, error: StoryWithFrames['story']['error']): Prob
 async function base64Of(c: Context<AppEnv>, key: string): Promise<string> {
   const object = await c.env.IMAGES.get(key)
   if (!object) throw new ProblemError('not-found', 'a picture is no longer stored')
-  const bytes = new Uint8Array(await object.arrayBuffer())
-  // A multiple of three, so that the parts can be joined.
-  const parts = Array.from({ length: Math.ceil(bytes.length / CHUNK) }, (_, i) =>
-    btoa(String.fromCharCode(...bytes.subarray(i * CHUNK, (i + 1) * CHUNK))),
-  )
-  return parts.join('')
+  return base64(new Uint8Array(await object.arrayBuffer()))
 }

@@ -2,6 +2,7 @@
  * Bodies of webhooks as they are kept. A message keeps its body for as long as its story, so that each later try and each
  * replay sends the same bytes. Every body is the whole story, and most of it is the same phrases again: compressed.
  */
+import { base64 } from '../../platform/base64.ts'
 
 /** A body that is kept in fewer characters than it has begins with this; JSON cannot. */
 const PACKED = 'deflate:'
@@ -9,9 +10,7 @@ const PACKED = 'deflate:'
 /** Raw DEFLATE in base64, if that is shorter than the body. */
 export async function packBody(body: string): Promise<string> {
   const bytes = await through(new TextEncoder().encode(body), new CompressionStream('deflate-raw'))
-  let binary = ''
-  for (const byte of bytes) binary += String.fromCharCode(byte)
-  const packed = PACKED + btoa(binary)
+  const packed = PACKED + base64(bytes)
   return packed.length < body.length ? packed : body
 }
 
