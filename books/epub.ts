@@ -10,7 +10,7 @@ import {
   textPages,
   VIEWPORT,
 } from './epub-pages.ts'
-import { type ZipFile, zipped } from './zip.ts'
+import { textFile, type ZipFile, zipped } from './zip.ts'
 
 export interface EpubOptions {
   /** Of the story; the book's identifier follows from it. */
@@ -40,12 +40,12 @@ export function epub(book: Book, options: EpubOptions): AsyncGenerator<Uint8Arra
 async function* filesOf(book: Book, options: EpubOptions): AsyncGenerator<ZipFile> {
   const chapters = chaptersOf(book, options.pictures)
   // First and as it is, so that a reader knows the format by the first bytes.
-  yield text('mimetype', 'application/epub+zip')
-  yield text('META-INF/container.xml', CONTAINER)
-  yield text('OEBPS/package.opf', packageOf(book, chapters, options))
-  yield text('OEBPS/nav.xhtml', contentsOf(book, chapters))
-  yield text('OEBPS/style.css', STYLE)
-  for (const { file, xhtml } of chapters) yield text(`OEBPS/${file}.xhtml`, xhtml)
+  yield textFile('mimetype', 'application/epub+zip')
+  yield textFile('META-INF/container.xml', CONTAINER)
+  yield textFile('OEBPS/package.opf', packageOf(book, chapters, options))
+  yield textFile('OEBPS/nav.xhtml', contentsOf(book, chapters))
+  yield textFile('OEBPS/style.css', STYLE)
+  for (const { file, xhtml } of chapters) yield textFile(`OEBPS/${file}.xhtml`, xhtml)
   for (const [i, { read }] of options.pictures.entries())
     yield { name: `OEBPS/picture-${i + 1}.png`, bytes: await read() }
 }
@@ -140,5 +140,3 @@ ${entries.join('\n')}
 </html>
 `
 }
-
-const text = (name: string, content: string): ZipFile => ({ name, bytes: new TextEncoder().encode(content) })

@@ -2,7 +2,7 @@
 import type { StoryRequest } from '../contract/story.ts'
 import { bookOf } from './book.ts'
 import type { BookPicture } from './epub-pages.ts'
-import { type ZipFile, zipped } from './zip.ts'
+import { textFile, type ZipFile, zipped } from './zip.ts'
 
 export interface ArchivedStory {
   readonly id: string
@@ -25,8 +25,8 @@ export function storyZip(story: ArchivedStory): AsyncGenerator<Uint8Array> {
 async function* filesOf(story: ArchivedStory): AsyncGenerator<ZipFile> {
   const { request, frames, readStoryboard } = story
   const { pages } = bookOf(request)
-  yield text('story.json', `${JSON.stringify(describe(story), null, 2)}\n`)
-  yield text('captions.txt', pages.map(({ text }, i) => `${i + 1}\n${text}\n`).join('\n'))
+  yield textFile('story.json', `${JSON.stringify(describe(story), null, 2)}\n`)
+  yield textFile('captions.txt', pages.map(({ text }, i) => `${i + 1}\n${text}\n`).join('\n'))
   for (const frame of frames) yield { name: nameOf(frame), bytes: await frame.read() }
   if (readStoryboard) yield { name: 'storyboard.png', bytes: await readStoryboard() }
 }
@@ -47,5 +47,3 @@ function describe({ id, model, seed, completedAt, request, frames }: ArchivedSto
 
 /** Numbered as people count, so that the files sort as they are told. */
 const nameOf = ({ index }: { index: number }) => `frames/${String(index + 1).padStart(2, '0')}.png`
-
-const text = (name: string, content: string): ZipFile => ({ name, bytes: new TextEncoder().encode(content) })

@@ -10,6 +10,9 @@ export interface ZipFile {
   readonly bytes: Uint8Array
 }
 
+/** A file of UTF-8. */
+export const textFile = (name: string, content: string): ZipFile => ({ name, bytes: new TextEncoder().encode(content) })
+
 const LOCAL = 0x04034b50
 const CENTRAL = 0x02014b50
 const END = 0x06054b50
