@@ -29,3 +29,24 @@ export async function callApi(
   if (!response.ok && !mayBe.includes(response.status))
     throw new Error(`${new URL(url).host} answered ${response.status}: ${text.slice(0, 300)}`)
 }
+
+/** Start machines one after the other until `count` have agreed; throws the last refusal when none did. */
+export async function startSome(
+  machines: string[],
+  count: number,
+  start: (machine: string) => Promise<void>,
+): Promise<void> {
+  let started = 0
+  let refusal: unknown
+  for (const machine of machines) {
+    if (started === count) return
+    try {
+      await start(machine)
+      started++
+    } catch (error) {
+      // It has no GPU free, or runs already; another may have one.
+      refusal = error
+    }
+  }
+  if (started === 0) throw refusal ?? new Error('there are no machines to start')
+}

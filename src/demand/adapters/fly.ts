@@ -1,6 +1,5 @@
 /** Fly Machines: made once, with the runner's image, started and stopped or suspended (fly.io/docs/machines/api). */
-import { type Adapter, callApi, type Fetch } from './adapter.ts'
-import { startSome } from './runpod.ts'
+import { type Adapter, callApi, type Fetch, startSome } from './adapter.ts'
 
 const API = 'https://api.machines.dev/v1'
 
