@@ -78,7 +78,7 @@ export const fileOf = ({ index, revision }: Pick<FrameRow, 'index' | 'revision'>
 /** @param left frames that are not finished. */
 function queueOf(story: StoryRow, left: number, outlook: Outlook, coldStart: number | undefined): Story['queue'] {
   const { status, ready, attemptStartedAt, progress } = story
-  if (status !== 'queued' && status !== 'running') return null
+  if (isTerminal(status)) return null
   const { ahead } = outlook
   // No runner is there, and the edge starts one.
   const expected = status === 'queued' && ready && outlook.present === 0 ? coldStart : undefined

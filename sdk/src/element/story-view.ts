@@ -1,4 +1,5 @@
 /** The inside of `<fable-story>`: frames, how to turn them, and how the story stands. */
+import { isEnded } from '../follow.ts'
 import type { Frame, Story } from '../types.ts'
 import { create } from './dom.ts'
 import { FramesView } from './frames-view.ts'
@@ -77,9 +78,9 @@ export class StoryView {
     this.#frames.update(story.frames, known ? known.width! / known.height! : ratio)
     this.#scroller.box.setAttribute('aria-label', story.title ?? 'Story')
     this.#scroller.update()
-    const goesOn = story.status === 'queued' || story.status === 'running'
-    this.say(statusOf(story), !goesOn)
-    if (goesOn) this.#showProgress(story)
+    const isOver = isEnded(story.status)
+    this.say(statusOf(story), isOver)
+    if (!isOver) this.#showProgress(story)
   }
 
   /** @param isLast whether that is how it stays. */

@@ -1,6 +1,7 @@
 /** The story on the screen: drawn, followed, continued, one request after another. */
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
 import type { Fableframe } from '../../../sdk/src/client.ts'
+import { isEnded } from '../../../sdk/src/follow.ts'
 import type { Story } from '../../../sdk/src/types.ts'
 import { type Trouble, troubleOf } from './problem.ts'
 
@@ -34,7 +35,7 @@ export function useStory(client: Fableframe): ShownStory {
         let last = await request()
         if (mine.signal.aborted) return null
         setStory(last)
-        if (!isOver(last))
+        if (!isEnded(last.status))
           for await (const { story } of client.stories.follow(last.id, { signal: mine.signal })) {
             last = story
             setStory(story)
@@ -56,11 +57,9 @@ export function useStory(client: Fableframe): ShownStory {
       setTrouble(null)
       setBusy(false)
       setStory(next)
-      if (next && !isOver(next)) run(async () => next)
+      if (next && !isEnded(next.status)) run(async () => next)
     },
     [run],
   )
   return { story, trouble, busy, run, show, report: setTrouble }
 }
-
-const isOver = ({ status }: Story) => status !== 'queued' && status !== 'running'
