@@ -62,14 +62,8 @@ function withOwnHeads(own: ModelPart, { checkpoint, config }: SeenPart): SeenPar
     'norm_eps',
     'sample_size',
     'prompt_layout',
+    'addition_time_embed_dim',
   ]
   const same = Object.fromEntries(kept.filter((key) => key in json).map((key) => [key, json[key]]))
-  return {
-    checkpoint,
-    config: {
-      ...other,
-      ...same,
-      ...(json.addition_time_embed_dim !== undefined && { addition_time_embed_dim: json.addition_time_embed_dim }),
-    },
-  }
+  return { checkpoint, config: { ...other, ...same } }
 }

@@ -102,8 +102,8 @@ function mergeRepeats(tokens: readonly Token[]): void {
 /** A wording that begins with a preposition or is a verb replaces what led to the word that it stands for. */
 function leadIn(tokens: readonly Token[], at: number): void {
   const { text, meaning = '' } = tokens[at]!
-  const isVerb = meaning.startsWith('action:')
-  if (!isVerb && !leads.has(text.split(' ')[0]!)) return
+  const isAction = meaning.startsWith('action:')
+  if (!isAction && !leads.has(text.split(' ')[0]!)) return
   for (let i = at - 1; i >= 0; i--) {
     const before = tokens[i]!
     if (before.gone) continue
